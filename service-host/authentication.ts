@@ -1,0 +1,96 @@
+import { createVerifier } from 'fast-jwt'
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { Problem } from './problem.ts'
+
+/** Who a request comes from, by its verified access token. */
+export interface Identity {
+  readonly userId: string
+  readonly roles: readonly string[]
+  readonly isOperator: boolean
+}
+
+interface Claims {
+  sub: string
+  roles?: string[]
+  exp: number
+}
+
+export interface PublishedKey extends JsonWebKey {
+  kid: string
+}
+
+/** Gives the keys that sign tokens now, as published at `/.well-known/jwks.json`; may be asked again for an unknown key id. */
+export type KeySource = () => Promise<readonly PublishedKey[]>
+
+export const tokenIssuer = 'maru'
+export const tokenAudience = 'maru-api'
+
+/** Verifies EdDSA access tokens against published keys. Tokens seen before are answered from a bounded cache. */
+export class TokenVerifier {
+  readonly #keys: KeySource
+  readonly #verifiers = new Map<string, (token: string) => Claims>()
+  readonly #identities = new Map<string, { identity: Identity; expiresAtMs: number }>()
+  #lastFetchMs = 0
+
+  constructor(keys: KeySource) {
+    this.#keys = keys
+  }
+
+  /** Throws Problem `unauthenticated` or `token_expired`; `unavailable` when no key could be had to judge by. */
+  async verify(authorization: string | undefined): Promise<Identity> {
+    if (authorization === undefined) throw new Problem('unauthenticated')
+    const known = this.#identities.get(authorization)
+    if (known) {
+      if (known.expiresAtMs > Date.now()) return known.identity
+      this.#identities.delete(authorization)
+      throw new Problem('token_expired')
+    }
+    const token = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
+    if (token === undefined || token.length > 4_096) throw new Problem('unauthenticated')
+    const verify = await this.#verifierFor(token)
+    let claims: Claims
+    try {
+      claims = verify(token)
+    } catch (error) {
+      throw new Problem((error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'token_expired' : 'unauthenticated')
+    }
+    if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
+    const roles = Array.isArray(claims.roles) ? claims.roles : []
+    const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator') }
+    if (this.#identities.size >= 10_000) this.#identities.clear()
+    this.#identities.set(authorization, { identity, expiresAtMs: claims.exp * 1_000 })
+    return identity
+  }
+
+  async #verifierFor(token: string): Promise<(token: string) => Claims> {
+    let kid: string | undefined
+    try {
+      kid = (JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8')) as { kid?: string }).kid
+    } catch {
+      throw new Problem('unauthenticated')
+    }
+    if (typeof kid !== 'string') throw new Problem('unauthenticated')
+    const known = this.#verifiers.get(kid)
+    if (known) return known
+    // A forged key id must not turn into a request to the user service each time.
+    if (this.#verifiers.size > 0 && Date.now() - this.#lastFetchMs < 2_000) throw new Problem('unauthenticated')
+    let keys: readonly PublishedKey[]
+    try {
+      keys = await this.#keys()
+    } catch {
+      throw new Problem('unavailable', 'The keys that verify tokens cannot be had now.')
+    }
+    this.#lastFetchMs = Date.now()
+    this.#verifiers.clear()
+    for (const key of keys) {
+      const pem = createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString()
+      this.#verifiers.set(
+        key.kid,
+        createVerifier({ key: pem, algorithms: ['EdDSA'], allowedIss: tokenIssuer, allowedAud: tokenAudience, requiredClaims: ['sub', 'exp'] }) as (token: string) => Claims,
+      )
+    }
+    const found = this.#verifiers.get(kid)
+    if (!found) throw new Problem('unauthenticated')
+    return found
+  }
+}
