@@ -1,6 +1,7 @@
 export * from './authentication.ts'
 export * from './database.ts'
 export * from './discovery.ts'
+export * from './discovery-postgres.ts'
 export * from './host.ts'
 export * from './http.ts'
 export * from './logger.ts'
