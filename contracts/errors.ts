@@ -33,6 +33,7 @@ export const errorCatalogue = {
   // Users
   email_taken: { status: 409, retryable: false, meaning: 'A user with this e-mail address exists.' },
   username_taken: { status: 409, retryable: false, meaning: 'A user with this name exists.' },
+  invalid_refresh_token: { status: 401, retryable: false, meaning: 'The refresh token is unknown, expired, or was used already; log in again.' },
   user_not_found: { status: 404, retryable: false, meaning: 'There is no such user.' },
 
   // Orders, in the order in which they are checked (see docs/orders.md)
@@ -68,6 +69,9 @@ export const errorCatalogue = {
   reference_reused: { status: 409, retryable: false, meaning: 'The reference belongs to an earlier movement with other terms.' },
   borrowing_outstanding: { status: 422, retryable: false, meaning: 'The account owes assets or has short positions; settle them first.' },
   already_exists: { status: 409, retryable: false, meaning: 'It exists already, with other terms.' },
+
+  // Notifications
+  delivery_not_retryable: { status: 409, retryable: false, meaning: 'Only a mail that failed or was not sent can be queued again.' },
 
   // The platform
   rate_limited: { status: 429, retryable: true, meaning: 'Too many requests; wait as long as `Retry-After` says.' },

@@ -104,7 +104,9 @@ export type TradingEvent =
 
 // ---- topic user-events ----------------------------------------------------------------------------------------------
 
-export type UserEvent = EventEnvelope<'user.registered', { user_id: string; email: string; username: string; roles: string[]; language?: string }>
+export type UserEvent =
+  | EventEnvelope<'user.registered', { user_id: string; email: string; username: string; roles: string[]; language?: string }>
+  | EventEnvelope<'user.profile_changed', { user_id: string; username: string; language: string }>
 
 // ---- topic market-data ----------------------------------------------------------------------------------------------
 
