@@ -1,0 +1,3 @@
+export * from './aggregate.ts'
+export * from './candle.ts'
+export * from './window.ts'
