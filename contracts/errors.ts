@@ -20,6 +20,8 @@ export const errorCatalogue = {
   uri_too_long: { status: 414, retryable: false, meaning: 'The request target is longer than accepted.' },
   method_not_allowed: { status: 405, retryable: false, meaning: 'The path exists but not with this method.' },
   not_found: { status: 404, retryable: false, meaning: 'Nothing is at this path, or it is not yours to see.' },
+  upgrade_required: { status: 426, retryable: false, meaning: 'This path is a WebSocket; ask for an upgrade.' },
+  expectation_failed: { status: 417, retryable: false, meaning: 'The only expectation understood is `100-continue`.' },
   request_timeout: { status: 408, retryable: true, meaning: 'The request did not arrive in time.' },
 
   // Who asks
@@ -78,6 +80,7 @@ export const errorCatalogue = {
   overloaded: { status: 503, retryable: true, meaning: 'The queue is full; nothing was done. Retry after `Retry-After`.' },
   unavailable: { status: 503, retryable: true, meaning: 'The service cannot answer now; nothing was done. Retry after `Retry-After`.' },
   outcome_pending: { status: 503, retryable: true, meaning: 'Taken, but not confirmed in time. Ask by its client order id, or retry with the same one: it cannot be doubled.' },
+  bad_gateway: { status: 502, retryable: true, meaning: 'The service broke off before it had answered. What was asked may have been done: ask before you repeat it.' },
   gateway_timeout: { status: 504, retryable: true, meaning: 'The service did not answer in time. What was asked may have been done: ask before you repeat it.' },
   price_unavailable: { status: 503, retryable: true, meaning: 'No source has given a price for this symbol yet.' },
   internal: { status: 500, retryable: false, meaning: 'A fault of ours; it has been logged under `request_id`.' },

@@ -1,10 +1,18 @@
-import { Ajv } from 'ajv'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { ErrorObject } from 'ajv'
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { BodyOf, Endpoint, ErrorCode, ParamsOf, QueryOf, ReplyOf } from '@maru/contracts'
 import type { Identity, TokenVerifier } from './authentication.ts'
+import { readBody } from './body.ts'
+import { answerClientError } from './client-error.ts'
 import type { Logger } from './logger.ts'
+import { createHttpMetrics, isLoopback } from './metrics.ts'
+import { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
+import { compileReply } from './replies.ts'
+import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
+import { compileValidator, shapeProblem } from './validation.ts'
 
 export interface Call<E extends Endpoint> {
   params: ParamsOf<E>
@@ -23,114 +31,224 @@ export interface HttpService {
   readonly app: FastifyInstance
   /** Serves a contract: validation, access and error answers come from it. */
   serve<E extends Endpoint>(endpoint: E, handler: Handler<E>): void
+  /**
+   * Serves a WebSocket at `path` (`/ws/prices/:symbol`). The token comes by the Authorization header, `?token=` or
+   * `?access_token=`, or the subprotocols `bearer, <token>`. Liveness pings and slow readers are the handler's to see to.
+   */
+  socket(path: string, options: SocketOptions, onConnection: SocketHandler): void
+  /** Stops taking requests, closes sockets with 1001, and finishes requests in flight within `deadlineMs`; then cuts off what is left. */
+  stop(deadlineMs: number): Promise<void>
 }
 
+export interface HttpServiceOptions {
+  logger: Logger
+  verifier: TokenVerifier
+  /** 64 KB where unset; beyond it `payload_too_large`. */
+  bodyLimitBytes?: number
+  /** A reply that does not fit its contract fails the request, for tests; else it is logged. */
+  strictReplies?: boolean
+  /** How long a client may take for the head of its request, 10 s where unset, and for the whole of it, 30 s. */
+  headersTimeoutMs?: number
+  requestTimeoutMs?: number
+  /** 10,000 where unset. */
+  socketsMax?: number
+  /** Longest message a WebSocket client may send; 64 KB where unset. */
+  messageMaxBytes?: number
+}
+
+const headerMaxBytes = 16 * 1_024
+const targetMaxCharacters = 8 * 1_024
+
 /** The HTTP side of a service. Every answer that is not a success is problem+json with a code of the catalogue. */
-export function createHttpService(options: { logger: Logger; verifier: TokenVerifier; bodyLimitBytes?: number }): HttpService {
+export function createHttpService(options: HttpServiceOptions): HttpService {
+  const bodyMaxBytes = options.bodyLimitBytes ?? 64 * 1_024
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     disableRequestLogging: true,
-    bodyLimit: options.bodyLimitBytes ?? 64 * 1_024,
-    genReqId: (request) => {
-      const given = request.headers['x-request-id']
-      return typeof given === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(given) ? given : randomUUID()
-    },
-    requestTimeout: 30_000,
+    genReqId: requestIdOf,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
     keepAliveTimeout: 65_000,
+    // Requests that reach a stopping service are still served; it has said that it is leaving.
+    return503OnClosing: false,
+    http: { headersTimeout: options.headersTimeoutMs ?? 10_000, maxHeaderSize: headerMaxBytes, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: true, strict: false } },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    frameworkErrors: (error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply),
   })
-  // Text from a path or query has no types; bodies keep theirs.
-  app.setValidatorCompiler(validatorCompiler())
+  app.decorateRequest('identity', undefined)
+  app.setValidatorCompiler(compileValidator)
   app.setErrorHandler((error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply))
-  app.setNotFoundHandler((request, reply) => answerProblem(new Problem('not_found', `Nothing is at ${request.method} ${request.url.split('?')[0]}.`), request, reply))
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
-    done(null, Object.fromEntries(new URLSearchParams(body as string)))
+  useBodyParsers(app, bodyMaxBytes)
+
+  const sockets = new SocketRoutes({
+    verifier: options.verifier,
+    logger: options.logger,
+    bounds: { socketsMax: options.socketsMax ?? 10_000, messageMaxBytes: options.messageMaxBytes ?? 64 * 1_024 },
+    requestIdOf,
+  })
+  sockets.attach(app.server)
+
+  const methodsByPath = new PathMatcher<string>()
+  app.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) methodsByPath.add(route.url, method)
+  })
+  app.setNotFoundHandler((request, reply) => answerProblem(notServed(request, reply, methodsByPath, sockets), request, reply))
+
+  const metrics = createHttpMetrics()
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.observe(request.method, request.routeOptions.url ?? '(none)', reply.statusCode, reply.elapsedTime)
+  })
+  app.get('/metrics', async (request, reply) => {
+    if (!isLoopback(request.socket.remoteAddress)) throw new Problem('not_found')
+    metrics.setSockets(sockets.count)
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
 
   return {
     app,
     serve(endpoint, handler) {
-      app.route({
-        method: endpoint.method,
-        url: endpoint.path,
-        schema: {
-          ...(endpoint.params ? { params: endpoint.params } : {}),
-          querystring: endpoint.query ?? { type: 'object', additionalProperties: false, properties: {} },
-          ...(endpoint.body ? { body: endpoint.body } : {}),
-          ...(endpoint.replyType ? {} : { response: { [endpoint.status]: endpoint.reply } }),
-        },
-        preValidation: async (request) => {
-          const { authorization } = request.headers
-          if (endpoint.access === 'public' && authorization === undefined) return
-          const identity = await options.verifier.verify(authorization)
-          if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
-          ;(request as { identity?: Identity }).identity = identity
-        },
-        handler: async (request, reply) => {
-          if (endpoint.body && endpoint.bodyType === 'form' && !request.headers['content-type']?.startsWith('application/x-www-form-urlencoded'))
-            throw new Problem('unsupported_media_type', 'Send application/x-www-form-urlencoded.')
-          if (endpoint.body && endpoint.bodyType !== 'form' && request.headers['content-type']?.startsWith('application/x-www-form-urlencoded'))
-            throw new Problem('unsupported_media_type', 'Send application/json.')
-          reply.code(endpoint.status)
-          reply.header('x-request-id', request.id)
-          return handler({
-            params: request.params,
-            query: request.query,
-            body: request.body,
-            identity: (request as { identity?: Identity }).identity,
-            requestId: request.id,
-            request,
-            reply,
-          } as never)
-        },
-      })
+      serveEndpoint(app, endpoint, handler as never, options)
+    },
+    socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
+    async stop(deadlineMs) {
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
+      await Promise.all([app.close(), sockets.close(Math.min(1_000, deadlineMs))])
+      clearTimeout(cutOff)
     },
   }
 }
 
-function validatorCompiler() {
-  return ({ schema, httpPart }: { schema: unknown; httpPart?: string }) => {
-    const ajv = httpPart === 'body' ? ajvs.strict : ajvs.coercing
-    return ajv.compile(schema as object)
-  }
+function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, handler: Handler<Endpoint>, options: HttpServiceOptions): void {
+  const route = `${endpoint.method} ${endpoint.path}`
+  const serialize = endpoint.replyType === undefined ? compileReply(endpoint.reply, { logger: options.logger, strict: options.strictReplies ?? false, route }) : undefined
+  app.route({
+    method: endpoint.method,
+    url: endpoint.path,
+    schema: {
+      ...(endpoint.params ? { params: endpoint.params } : {}),
+      querystring: endpoint.query ?? { type: 'object', additionalProperties: false, properties: {} },
+      ...(endpoint.body ? { body: endpoint.body } : {}),
+    },
+    ...(serialize ? { serializerCompiler: () => serialize } : {}),
+    // Before the body is read: who may not call costs no parsing.
+    onRequest: async (request) => {
+      if (request.url.length > targetMaxCharacters) throw new Problem('uri_too_long')
+      if (/%00/.test(request.url)) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+      ;(request as { identity?: Identity | undefined }).identity = await identify(request, endpoint, options.verifier)
+      expectContentType(request, endpoint)
+    },
+    preValidation: async (request) => {
+      if (endpoint.body || isEmpty(request.body)) return
+      throw new Problem('invalid_request', 'This endpoint takes no body.', { errors: [{ path: 'body', message: 'must be empty' }] })
+    },
+    handler: async (request, reply) => {
+      reply.code(endpoint.status)
+      reply.header('x-request-id', request.id)
+      if (endpoint.replyType !== undefined) reply.type(endpoint.replyType)
+      const answer = await handler({
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        identity: (request as { identity?: Identity }).identity,
+        requestId: request.id,
+        request,
+        reply,
+      } as never)
+      if (!serialize || reply.sent || answer === undefined || answer === reply || reply.statusCode !== endpoint.status) return answer
+      // Serialised here, so that Fastify does not look for a schema by status.
+      return reply.type('application/json; charset=utf-8').send(serialize(answer))
+    },
+  })
 }
 
-const ajvOptions = { removeAdditional: false, useDefaults: true, allErrors: false, strict: false } as const
-const ajvs = {
-  strict: new Ajv({ ...ajvOptions, coerceTypes: false }),
-  coercing: new Ajv({ ...ajvOptions, coerceTypes: true }),
+async function identify(request: FastifyRequest, endpoint: Endpoint, verifier: TokenVerifier): Promise<Identity | undefined> {
+  const { authorization } = request.headers
+  if (endpoint.access === 'public' && authorization === undefined) return undefined
+  const identity = await verifier.verify(authorization)
+  if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
+  return identity
+}
+
+function expectContentType(request: FastifyRequest, endpoint: Endpoint): void {
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') throw new Problem('unsupported_media_type', 'Send the body without a content encoding.')
+  const given = request.headers['content-type']
+  if (!endpoint.body || given === undefined) return
+  const wanted = endpoint.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+  if (given.split(';', 1)[0]?.trim().toLowerCase() !== wanted) throw new Problem('unsupported_media_type', `Send ${wanted}.`)
+}
+
+function isEmpty(body: unknown): boolean {
+  return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+}
+
+/** An escaped NUL in JSON: legal there, but no text in PostgreSQL. */
+const escapedNul = /(?:^|[^\\])(?:\\\\)*\\u0000/
+
+function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const text = (await readBody(payload, maxBytes)).toString('utf8')
+    if (text === '') return undefined
+    if (escapedNul.test(text)) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+    return new Promise((resolve, reject) => {
+      void parseJson(request, text, (error, body) => (error ? reject(new Problem('invalid_json')) : resolve(body)))
+    })
+  })
+  app.addContentTypeParser('application/x-www-form-urlencoded', async (_request: FastifyRequest, payload: IncomingMessage) => {
+    const fields = new URLSearchParams((await readBody(payload, maxBytes)).toString('utf8'))
+    const body: Record<string, string> = Object.create(null) as Record<string, string>
+    for (const [name, value] of fields) {
+      if (name in body) throw new Problem('invalid_request', undefined, { errors: [{ path: name.slice(0, 200), message: 'is given twice' }] })
+      if (value.includes('\0') || name.includes('\0')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+      body[name] = value
+    }
+    return { ...body }
+  })
+}
+
+/** A request id given by the client is kept where it is harmless in a log. */
+export function requestIdOf(request: { headers: IncomingMessage['headers'] }): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
+function notServed(request: FastifyRequest, reply: FastifyReply, methodsByPath: PathMatcher<string>, sockets: SocketRoutes): Problem {
+  const path = request.url.split('?', 1)[0] as string
+  const methods = [...new Set(methodsByPath.matchAll(path).map(({ value }) => value))].sort()
+  if (methods.length > 0) {
+    reply.header('allow', methods.join(', '))
+    return new Problem('method_not_allowed', `This path takes ${methods.join(', ')}.`)
+  }
+  if (sockets.matches(path)) return new Problem('upgrade_required')
+  return new Problem('not_found', `Nothing is at ${request.method} ${path.slice(0, 200)}.`)
 }
 
 function answerProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {
-  reply.code(problem.status).headers({ ...problem.headers(), 'x-request-id': request.id }).send(JSON.stringify(problem.body(request.id)))
+  // Whoever sends more than is read to the end is cut off.
+  if (problem.code === 'payload_too_large' && !request.raw.complete) reply.header('connection', 'close')
+  void reply
+    .code(problem.status)
+    .headers({ ...problem.headers(), 'x-request-id': request.id })
+    .serializer((text: string) => text)
+    .send(JSON.stringify(problem.body(request.id)))
 }
 
 const fastifyCodes: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_BAD_URL: 'not_found',
 }
 
 function toProblem(error: unknown, request: FastifyRequest, logger: Logger): Problem {
   if (error instanceof Problem) return error
-  const fault = error as { code?: string; statusCode?: number; validation?: { instancePath: string; message?: string; params?: Record<string, unknown> }[]; validationContext?: string; message?: string }
-  if (fault.validation) {
-    const errors = fault.validation.map((entry) => {
-      const extra = entry.params?.['additionalProperty'] ?? entry.params?.['missingProperty']
-      const at = entry.instancePath.replaceAll('/', '.').replace(/^\./, '')
-      return { path: [at, extra].filter((part) => part !== undefined && part !== '').join('.') || (fault.validationContext ?? ''), message: entry.message ?? 'is invalid' }
-    })
-    const first = errors[0]
-    return new Problem('invalid_request', first ? `${first.path}: ${first.message}` : undefined, { errors })
-  }
+  const fault = error as { code?: string; statusCode?: number; validation?: ErrorObject[]; validationContext?: string; message?: string }
+  if (fault.validation) return shapeProblem(fault.validation, fault.validationContext === 'querystring' ? 'query' : (fault.validationContext ?? 'body'))
   const code = fault.code === undefined ? undefined : fastifyCodes[fault.code]
   if (code) return new Problem(code)
-  if (error instanceof SyntaxError && fault.statusCode === 400) return new Problem('invalid_json')
   if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500) return new Problem('invalid_request', fault.message)
-  logger.error({ err: error, request_id: request.id, method: request.method, route: request.routeOptions.url }, 'request failed')
+  logger.error({ err: error, request_id: request.id, method: request.method, route: request.routeOptions?.url }, 'request failed')
   return new Problem('internal')
 }

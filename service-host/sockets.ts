@@ -1,0 +1,131 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { Access } from '@maru/contracts'
+import type { Identity, TokenVerifier } from './authentication.ts'
+import { rawProblem } from './client-error.ts'
+import type { Logger } from './logger.ts'
+import { PathMatcher } from './path-matcher.ts'
+import { Problem } from './problem.ts'
+
+export interface SocketCall {
+  params: Record<string, string>
+  query: URLSearchParams
+  /** Set wherever a valid token was sent; always unless the access is public. */
+  identity?: Identity
+  requestId: string
+}
+
+export type SocketHandler = (socket: WebSocket, call: SocketCall) => void
+
+export interface SocketOptions {
+  access: Access
+}
+
+interface SocketRoute {
+  access: Access
+  onConnection: SocketHandler
+}
+
+export interface SocketBounds {
+  /** Open sockets of this process; beyond it an upgrade is refused with `overloaded`. */
+  socketsMax: number
+  /** A longer message closes the socket with 1009. */
+  messageMaxBytes: number
+}
+
+const subprotocolOfToken = 'bearer'
+
+/** The WebSocket side of a service: routes upgrades, checks tokens, and closes all sockets when the service stops. */
+export class SocketRoutes {
+  readonly #routes = new PathMatcher<SocketRoute>()
+  readonly #server: WebSocketServer
+  readonly #verifier: TokenVerifier
+  readonly #logger: Logger
+  readonly #bounds: SocketBounds
+  readonly #requestIdOf: (request: IncomingMessage) => string
+  #closing = false
+
+  constructor(options: { verifier: TokenVerifier; logger: Logger; bounds: SocketBounds; requestIdOf: (request: IncomingMessage) => string }) {
+    this.#verifier = options.verifier
+    this.#logger = options.logger
+    this.#bounds = options.bounds
+    this.#requestIdOf = options.requestIdOf
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: options.bounds.messageMaxBytes,
+      perMessageDeflate: false,
+      // A browser cannot send headers, so a token may come as the subprotocols `bearer, <token>`; only `bearer` is answered.
+      handleProtocols: (protocols) => (protocols.has(subprotocolOfToken) ? subprotocolOfToken : ([...protocols][0] ?? false)),
+    })
+  }
+
+  get count(): number {
+    return this.#server.clients.size
+  }
+
+  add(path: string, options: SocketOptions, onConnection: SocketHandler): void {
+    this.#routes.add(path, { access: options.access, onConnection })
+  }
+
+  matches(path: string): boolean {
+    return this.#routes.match(path) !== undefined
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request, socket, head) => {
+      // Until the handshake is done nobody else listens for faults of this connection.
+      const onError = () => socket.destroy()
+      socket.on('error', onError)
+      this.#upgrade(request, socket, head, () => socket.off('error', onError)).catch((error: unknown) => {
+        if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'upgrade failed')
+        socket.end(rawProblem(error instanceof Problem ? error : new Problem('internal'), this.#requestIdOf(request)))
+      })
+    })
+  }
+
+  /** Says 1001 (going away) to every socket; whoever does not answer within `graceMs` is cut off. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true
+    const clients = [...this.#server.clients]
+    const closed = Promise.all(clients.map((client) => new Promise<void>((resolve) => client.once('close', () => resolve()))))
+    for (const client of clients) client.close(1001, 'the service is going away')
+    const timer = setTimeout(() => {
+      for (const client of clients) client.terminate()
+    }, graceMs)
+    await closed
+    clearTimeout(timer)
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, established: () => void): Promise<void> {
+    const target = request.url ?? '/'
+    const mark = target.indexOf('?')
+    const found = this.#routes.match(mark === -1 ? target : target.slice(0, mark))
+    if (!found) throw new Problem('not_found', 'No socket is at this path.')
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw new Problem('upgrade_required')
+    if (this.#closing) throw new Problem('unavailable', 'The service is going away.')
+    if (this.count >= this.#bounds.socketsMax) throw new Problem('overloaded', 'As many sockets are open as may be.')
+    const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1))
+    const { access, onConnection } = found.value
+    const authorization = authorizationOf(request, query)
+    const identity = access === 'public' && authorization === undefined ? undefined : await this.#verifier.verify(authorization)
+    if (access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
+    if (socket.destroyed) return
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      established()
+      client.on('error', (error) => this.#logger.debug({ err: error }, 'socket failed'))
+      onConnection(client, { params: found.params, query, ...(identity ? { identity } : {}), requestId: this.#requestIdOf(request) })
+    })
+  }
+}
+
+/** Authorization header, `?token=` or `?access_token=`, or the subprotocols `bearer, <token>`; as an Authorization value. */
+function authorizationOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
+  if (request.headers.authorization !== undefined) return request.headers.authorization
+  const inQuery = query.get('token') ?? query.get('access_token')
+  if (inQuery !== null) return `Bearer ${inQuery}`
+  const offered = request.headers['sec-websocket-protocol']?.split(',').map((part) => part.trim())
+  const at = offered?.findIndex((part) => part.toLowerCase() === subprotocolOfToken) ?? -1
+  const token = at === -1 ? undefined : offered?.[at + 1]
+  return token === undefined ? undefined : `Bearer ${token}`
+}

@@ -1,0 +1,65 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import { Problem } from './problem.ts'
+
+const errorsMax = 20
+
+const options = { removeAdditional: false, useDefaults: true, allErrors: true, verbose: true, strict: false } as const
+// Text from a path or a query has no types; bodies keep theirs.
+const ajvOfText = new Ajv({ ...options, coerceTypes: true })
+const ajvOfBody = new Ajv({ ...options, coerceTypes: false })
+
+/** For Fastify: how a part of a request is validated. */
+export function compileValidator({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
+  return (httpPart === 'body' ? ajvOfBody : ajvOfText).compile(schema as object)
+}
+
+/** The problem for a bad shape: `errors` names each field at fault, 20 at most, and `detail` the first. */
+export function shapeProblem(faults: readonly ErrorObject[], part: string): Problem {
+  // Of a union only the union itself is reported, not what each of its branches would have liked.
+  const unions = faults.filter((fault) => fault.keyword === 'anyOf' || fault.keyword === 'oneOf')
+  const inUnion = (fault: ErrorObject) =>
+    unions.some((union) => fault !== union && fault.schemaPath.startsWith(`${union.schemaPath}/`) && fault.instancePath.startsWith(union.instancePath))
+  const errors: { path: string; message: string }[] = []
+  for (const fault of faults) {
+    if (inUnion(fault)) continue
+    const entry = { path: pathOf(fault, part), message: messageOf(fault) }
+    if (errors.some(({ path, message }) => path === entry.path && message === entry.message)) continue
+    errors.push(entry)
+    if (errors.length === errorsMax) break
+  }
+  const first = errors[0]
+  return new Problem('invalid_request', first ? `${first.path}: ${first.message}.` : undefined, { errors })
+}
+
+function pathOf(fault: ErrorObject, part: string): string {
+  const extra: unknown = fault.params['additionalProperty'] ?? fault.params['missingProperty']
+  const segments = fault.instancePath.split('/').slice(1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (typeof extra === 'string') segments.push(extra)
+  const path = segments.join('.')
+  return path === '' ? part : path.slice(0, 200)
+}
+
+function messageOf(fault: ErrorObject): string {
+  switch (fault.keyword) {
+    case 'additionalProperties':
+      return 'is not a known field'
+    case 'required':
+      return 'is required'
+    case 'const':
+      return `must be ${JSON.stringify(fault.params['allowedValue'])}`
+    case 'enum':
+      return `must be one of ${(fault.params['allowedValues'] as unknown[]).map(String).join(', ')}`
+    case 'anyOf':
+    case 'oneOf':
+      return unionMessage(fault)
+    default:
+      return fault.message ?? 'is invalid'
+  }
+}
+
+function unionMessage(fault: ErrorObject): string {
+  const branches = Array.isArray(fault.schema) ? (fault.schema as { const?: unknown }[]) : []
+  if (branches.length > 0 && branches.every((branch) => branch.const !== undefined)) return `must be one of ${branches.map((branch) => String(branch.const)).join(', ')}`
+  const description = (fault.parentSchema as { description?: string } | undefined)?.description
+  return description === undefined ? 'has none of the accepted shapes' : `must be: ${description.replace(/\.$/, '')}`
+}
