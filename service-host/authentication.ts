@@ -22,6 +22,11 @@ export interface PublishedKey extends JsonWebKey {
 /** Gives the keys that sign tokens now, as published at `/.well-known/jwks.json`; may be asked again for an unknown key id. */
 export type KeySource = () => Promise<readonly PublishedKey[]>
 
+/** An unknown key id is looked up at most this often. */
+const refetchMs = 2_000
+const keysMax = 16
+const identitiesMax = 10_000
+
 export const tokenIssuer = 'maru'
 export const tokenAudience = 'maru-api'
 
@@ -30,7 +35,8 @@ export class TokenVerifier {
   readonly #keys: KeySource
   readonly #verifiers = new Map<string, (token: string) => Claims>()
   readonly #identities = new Map<string, { identity: Identity; expiresAtMs: number }>()
-  #lastFetchMs = 0
+  #fetchedAtMs = -Infinity
+  #fetching: Promise<void> | undefined
 
   constructor(keys: KeySource) {
     this.#keys = keys
@@ -55,9 +61,9 @@ export class TokenVerifier {
       throw new Problem((error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'token_expired' : 'unauthenticated')
     }
     if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
-    const roles = Array.isArray(claims.roles) ? claims.roles : []
+    const roles = Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : []
     const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator') }
-    if (this.#identities.size >= 10_000) this.#identities.clear()
+    if (this.#identities.size >= identitiesMax) this.#identities.delete(this.#identities.keys().next().value as string)
     this.#identities.set(authorization, { identity, expiresAtMs: claims.exp * 1_000 })
     return identity
   }
@@ -70,27 +76,34 @@ export class TokenVerifier {
       throw new Problem('unauthenticated')
     }
     if (typeof kid !== 'string') throw new Problem('unauthenticated')
-    const known = this.#verifiers.get(kid)
-    if (known) return known
-    // A forged key id must not turn into a request to the user service each time.
-    if (this.#verifiers.size > 0 && Date.now() - this.#lastFetchMs < 2_000) throw new Problem('unauthenticated')
+    if (!this.#verifiers.has(kid)) await this.#refresh()
+    const found = this.#verifiers.get(kid)
+    if (!found) throw new Problem('unauthenticated')
+    return found
+  }
+
+  /** Fetches the keys once for all who wait, and not again within a while: forged key ids must not become load on the user service. */
+  async #refresh(): Promise<void> {
+    if (this.#verifiers.size > 0 && performance.now() - this.#fetchedAtMs < refetchMs) return
+    this.#fetching ??= this.#fetch().finally(() => (this.#fetching = undefined))
+    await this.#fetching
+  }
+
+  async #fetch(): Promise<void> {
     let keys: readonly PublishedKey[]
     try {
       keys = await this.#keys()
     } catch {
       throw new Problem('unavailable', 'The keys that verify tokens cannot be had now.')
     }
-    this.#lastFetchMs = Date.now()
+    this.#fetchedAtMs = performance.now()
     this.#verifiers.clear()
-    for (const key of keys) {
+    for (const key of keys.slice(0, keysMax)) {
       const pem = createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString()
       this.#verifiers.set(
         key.kid,
         createVerifier({ key: pem, algorithms: ['EdDSA'], allowedIss: tokenIssuer, allowedAud: tokenAudience, requiredClaims: ['sub', 'exp'] }) as (token: string) => Claims,
       )
     }
-    const found = this.#verifiers.get(kid)
-    if (!found) throw new Problem('unauthenticated')
-    return found
   }
 }

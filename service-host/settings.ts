@@ -6,7 +6,7 @@ export class SettingsError extends Error {
   override name = 'SettingsError'
 }
 
-interface Parser<T> {
+export interface Parser<T> {
   parse(text: string | undefined): T
 }
 
@@ -19,6 +19,14 @@ export const setting = {
     },
   }),
   optionalText: (): Parser<string | undefined> => ({ parse: (text) => (text === '' ? undefined : text) }),
+  oneOf: <const T extends string>(choices: readonly T[], fallback: T): Parser<T> => ({
+    parse(text) {
+      if (text === undefined || text === '') return fallback
+      const found = choices.find((choice) => choice === text)
+      if (found === undefined) throw new Error(`must be one of ${choices.join(', ')}, not "${text}"`)
+      return found
+    },
+  }),
   integer: (range: { min: number; max: number; fallback?: number }): Parser<number> => ({
     parse(text) {
       if (text === undefined || text === '') {
@@ -36,7 +44,7 @@ export const setting = {
   }),
 }
 
-type Values<Shape> = { [Name in keyof Shape]: Shape[Name] extends Parser<infer T> ? T : never }
+export type Values<Shape> = { [Name in keyof Shape]: Shape[Name] extends Parser<infer T> ? T : never }
 
 /** Throws SettingsError that names every faulty setting. */
 export function readSettings<Shape extends Record<string, Parser<unknown>>>(environment: Environment, shape: Shape): Values<Shape> {
@@ -53,14 +61,23 @@ export function readSettings<Shape extends Record<string, Parser<unknown>>>(envi
   return values as Values<Shape>
 }
 
-/** What every service takes from its environment. */
-export const commonSettings = {
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** What every process takes from its environment. */
+export const processSettings = {
   /** postgres://role:password@host:port/database, with the role of this service. */
   DATABASE_URL: setting.text(),
-  MARU_LOG: setting.text('postgres'),
+  MARU_INSTANCE_ID: setting.optionalText(),
+  MARU_LOG_LEVEL: setting.oneOf(logLevels, 'info'),
+}
+
+/** What every service behind the gateway takes from its environment. */
+export const commonSettings = {
+  ...processSettings,
+  MARU_LOG: setting.oneOf(['postgres'], 'postgres'),
   MARU_HOST: setting.text('127.0.0.1'),
   /** 0: any free port, announced through discovery. */
   MARU_PORT: setting.integer({ min: 0, max: 65_535, fallback: 0 }),
-  MARU_INSTANCE_ID: setting.optionalText(),
-  MARU_LOG_LEVEL: setting.text('info'),
+  /** `yes`: a reply that does not fit its contract fails the request with `internal`; else it is only logged. */
+  MARU_STRICT_REPLIES: setting.oneOf(['yes', 'no'], 'no'),
 }

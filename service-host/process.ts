@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto'
+import type { Discovery } from './discovery.ts'
+import { openPostgresDiscovery } from './discovery-postgres.ts'
+import { createLogger, type Logger } from './logger.ts'
+import { readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
+
+/** What every process of the platform has, the gateway included. */
+export interface ProcessContext<Settings> {
+  readonly service: string
+  readonly instanceId: string
+  readonly version: string
+  readonly logger: Logger
+  readonly discovery: Discovery
+  readonly settings: Settings
+  readonly environment: Environment
+  /** Aborts when the process is asked to stop. */
+  readonly shutdown: AbortSignal
+  /** Ends the process with an exit code after an orderly stop: for faults that a restart mends. */
+  fail(reason: string, error: unknown): void
+}
+
+export interface RunningProcess {
+  /** Where requests are taken, as announced. */
+  url: string
+  /** Undefined when requests can be served; else why not. */
+  notReady(): string | undefined
+  /** Finishes what is in flight, bounded, and closes everything. Called once, after the announcement was withdrawn. */
+  stop(): Promise<void>
+}
+
+export const version = '0.1.0'
+
+/** Exit codes of sysexits.h: settings at fault; an internal error. */
+const exitSettings = 78
+const exitInternal = 70
+/** After this a stop that hangs is ended. Longer than the time given to requests in flight. */
+const stopMaxMs = 10_000
+/** Time for the gateway to hear that this instance has left, before connections are closed. */
+const lingerMs = 150
+const readyPollMs = 50
+const watchPollMs = 250
+
+/** Sortable by time, unique to one run of one process. */
+export function createInstanceId(service: string): string {
+  return `${service}-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
+}
+
+type BaseShape = Record<'DATABASE_URL' | 'MARU_LOG_LEVEL', Parser<string>> & Record<'MARU_INSTANCE_ID', Parser<string | undefined>>
+
+/**
+ * Runs `start` as this process until it is asked to stop: SIGTERM, SIGINT, or the end of the supervisor (IPC disconnect). A
+ * second SIGTERM ends it at once. Announces it in discovery, first as `starting`, as `ready` once `notReady` says nothing.
+ * The only caller of `process.exit`.
+ */
+export async function runProcess<Shape extends BaseShape>(
+  service: string,
+  shape: Shape,
+  start: (context: ProcessContext<Values<Shape>>) => Promise<RunningProcess>,
+): Promise<void> {
+  const environment: Environment = process.env
+  let settings: Values<Shape>
+  try {
+    settings = readSettings(environment, shape)
+  } catch (error) {
+    return exitForSettings(error)
+  }
+  const base = settings as Values<BaseShape>
+  const instanceId = base.MARU_INSTANCE_ID ?? createInstanceId(service)
+  const logger = createLogger({ service, instanceId, level: base.MARU_LOG_LEVEL })
+  const stop = new AbortController()
+  let exitCode = 0
+  listenForStop(stop, logger)
+  const fail = (reason: string, error: unknown): void => {
+    logger.fatal({ err: error }, reason)
+    exitCode = 1
+    stop.abort()
+  }
+  stop.signal.addEventListener('abort', () => {
+    setTimeout(() => {
+      logger.fatal('did not stop in time')
+      process.exit(1)
+    }, stopMaxMs).unref()
+  })
+
+  try {
+    await using discovery = await openDiscovery(base.DATABASE_URL, logger, stop.signal)
+    const running = await start({ service, instanceId, version, logger, discovery, settings, environment, shutdown: stop.signal, fail })
+    await serveUntilStopped(service, instanceId, running, discovery, logger, stop.signal)
+  } catch (error) {
+    if (error instanceof SettingsError) return exitForSettings(error)
+    logger.fatal({ err: error }, 'could not run')
+    exitCode = 1
+  }
+  process.exit(exitCode)
+}
+
+function exitForSettings(error: unknown): never {
+  if (!(error instanceof SettingsError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(exitSettings)
+}
+
+function listenForStop(stop: AbortController, logger: Logger): void {
+  const supervised = process.connected
+  process.on('SIGTERM', () => {
+    if (stop.signal.aborted) {
+      logger.warn('asked to stop twice: ending at once')
+      process.exit(1)
+    }
+    stop.abort()
+  })
+  process.on('SIGINT', () => {
+    // Ctrl-C reaches the whole terminal group; a supervisor decides in which order its services stop.
+    if (!supervised) stop.abort()
+  })
+  // Started by a supervisor, a process ends with it: an orphan would hold its port and its leases.
+  if (supervised) process.on('disconnect', () => stop.abort())
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception')
+    process.exit(exitInternal)
+  })
+}
+
+/** The database may still be starting: tries for 30 s. */
+async function openDiscovery(connectionString: string, logger: Logger, signal: AbortSignal): Promise<Discovery> {
+  const endMs = performance.now() + 30_000
+  for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
+    try {
+      return await openPostgresDiscovery({ connectionString, logger })
+    } catch (error) {
+      if (signal.aborted || performance.now() + delayMs > endMs) throw error
+      await wait(delayMs, signal)
+    }
+  }
+}
+
+async function serveUntilStopped(service: string, id: string, running: RunningProcess, discovery: Discovery, logger: Logger, signal: AbortSignal): Promise<void> {
+  const startedAt = new Date().toISOString()
+  const instance = { id, service, url: running.url, pid: process.pid, version, state: 'starting' as const, startedAt }
+  const announced = discovery.announce(instance).then(async (announcement) => {
+    await keepState(announcement.setState, running, logger, signal)
+    return announcement
+  })
+  // A failure shows itself below, when the process stops; until then the loop of discovery goes on trying.
+  announced.catch(() => undefined)
+  await aborted(signal)
+  logger.info('stopping')
+  try {
+    const announcement = await Promise.race([announced, wait(1_000)])
+    await announcement?.withdraw()
+    await wait(lingerMs)
+  } catch (error) {
+    logger.warn({ err: error }, 'could not withdraw')
+  }
+  await running.stop()
+}
+
+/** Tells the supervisor and discovery when the process becomes ready, and discovery when that changes; until `signal` aborts. */
+async function keepState(setState: (state: 'starting' | 'ready') => Promise<void>, running: RunningProcess, logger: Logger, signal: AbortSignal): Promise<void> {
+  let shown: 'starting' | 'ready' = 'starting'
+  let told = false
+  while (!signal.aborted) {
+    const reason = running.notReady()
+    const state = reason === undefined ? 'ready' : 'starting'
+    if (state !== shown) {
+      shown = state
+      logger.info({ url: running.url, reason }, state === 'ready' ? 'ready' : 'not ready')
+      // While the database is away this waits; the announcement is renewed with the newest state once it is back.
+      setState(state).catch((error: unknown) => logger.warn({ err: error }, 'could not announce the state'))
+      if (state === 'ready' && !told) {
+        told = true
+        process.send?.({ type: 'ready', url: running.url }, undefined, undefined, () => undefined)
+      }
+    }
+    await wait(told ? watchPollMs : readyPollMs, signal)
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** Resolves after `durationMs`, or when `signal` aborts. */
+function wait(durationMs: number, signal?: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', finish)
+      resolve(undefined)
+    }
+    const timer = setTimeout(finish, durationMs)
+    if (signal?.aborted) finish()
+    else signal?.addEventListener('abort', finish, { once: true })
+  })
+}
