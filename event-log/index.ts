@@ -1,1 +1,2 @@
 export * from './port.ts'
+export { installEventLog, type TopicRights } from './postgres/install.ts'

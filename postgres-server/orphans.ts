@@ -41,6 +41,12 @@ export async function endOrphans(dataFolder: string, info: (message: string) => 
   await until(async () => (await serversOf(folder)).length === 0, 5_000)
 }
 
+/** Stops what a killed owner left running on the folder, without starting anew. Nothing where there is no such folder. */
+export async function stopLeftover(dataFolder: string): Promise<void> {
+  const exists = await realpath(dataFolder).then(() => true, () => false)
+  if (exists) await endOrphans(dataFolder, () => undefined)
+}
+
 async function endPostmaster(pid: number, folder: string): Promise<void> {
   const steps = [
     { name: 'SIGINT', waitMs: 10_000 },

@@ -57,6 +57,7 @@ const builtInSettings: Readonly<Record<string, string>> = {
   max_wal_size: '512MB',
   wal_level: 'minimal',
   max_wal_senders: '0',
+  max_logical_replication_workers: '0',
   fsync: 'on',
   synchronous_commit: 'on',
   password_encryption: 'scram-sha-256',

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/.maru/**', 'tools/fixtures/**'],
+    // Processes, not threads: tests start and kill processes of their own, and a broken one takes nobody with it.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    allowOnly: false,
+    globalSetup: ['test/support/postgres-global.ts'],
+  },
+})
