@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { Problem, type HttpService } from '@maru/service-host'
+import type { History } from '../history/history.ts'
+import { pause, type Replica } from '../replica/replica.ts'
+
+type Request = Parameters<Parameters<HttpService['serve']>[1]>[0]['request']
+type Reply = Parameters<Parameters<HttpService['serve']>[1]>[0]['reply']
+
+/** How many streams an instance serves at once; one more is refused with `overloaded`. */
+export class StreamPlaces {
+  #free: number
+  constructor(max: number) {
+    this.#free = max
+  }
+  take(): () => void {
+    if (this.#free === 0) throw new Problem('overloaded', 'This instance serves as many event streams as it can.')
+    this.#free -= 1
+    let taken = true
+    return () => {
+      if (taken) this.#free += 1
+      taken = false
+    }
+  }
+}
+
+const pageMax = 200
+const keepAliveMs = 15_000
+const pollMs = 25
+/** A reader that takes nothing for so long is dropped; it resumes with its last number. */
+const stuckReaderMs = 10_000
+
+interface StreamOptions {
+  replica: Replica
+  history: History
+  places: StreamPlaces
+  shutdown: AbortSignal
+  userId: string
+  account: number
+  after: number
+  request: Request
+  reply: Reply
+}
+
+/** The account's events after `after` and then as they come, as Server-Sent Events whose id is the event's number. */
+export async function streamEvents({ replica, history, places, shutdown, userId, account, after, request, reply }: StreamOptions): Promise<Reply> {
+  const release = places.take()
+  const closed = new AbortController()
+  const signal = AbortSignal.any([shutdown, closed.signal])
+  request.raw.on('close', () => closed.abort())
+  reply.raw.on('close', () => closed.abort())
+  reply.hijack()
+  reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': request.id, 'x-accel-buffering': 'no' })
+  try {
+    reply.raw.write(': stream\n\n')
+    let sent = after
+    let lastWriteMs = performance.now()
+    while (!signal.aborted) {
+      if (replica.exchange.accountSequence(account) > sent) {
+        const events = await history.events(userId, sent, pageMax)
+        for (const event of events) {
+          const isTaken = reply.raw.write(`id: ${event.sequence}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+          sent = event.sequence
+          lastWriteMs = performance.now()
+          if (!isTaken) await once(reply.raw, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(stuckReaderMs)]) })
+        }
+        if (events.length > 0) continue
+      } else if (performance.now() - lastWriteMs > keepAliveMs) {
+        reply.raw.write(': alive\n\n')
+        lastWriteMs = performance.now()
+      }
+      await pause(pollMs, signal)
+    }
+  } catch {
+    // The reader went away or stopped taking; it comes back with its last number.
+  } finally {
+    release()
+    reply.raw.end()
+  }
+  return reply
+}

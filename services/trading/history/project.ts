@@ -1,0 +1,94 @@
+import type pg from 'pg'
+import type { OrderData, Posting, TradingEvent } from '@maru/contracts'
+import { chainHash, genesisHash } from './chain.ts'
+
+/**
+ * Writes a run of trading events to the history tables, within the transaction of `client`. An event whose number an account already
+ * has is dropped, so that events read twice count once; a number that is skipped throws, as the stream promises none is.
+ */
+export async function project(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
+  const tails = await readTails(client, events)
+  const fresh: { event: TradingEvent; hash: string; previousHash: string }[] = []
+  for (const event of events) {
+    const tail = tails.get(event.user_id) ?? { sequence: 0, hash: genesisHash }
+    if (event.sequence <= tail.sequence) continue
+    if (event.sequence !== tail.sequence + 1) throw new Error(`account ${event.user_id} jumps from event ${tail.sequence} to ${event.sequence}`)
+    const hash = chainHash(tail.hash, event)
+    fresh.push({ event, hash, previousHash: tail.hash })
+    tails.set(event.user_id, { sequence: event.sequence, hash })
+  }
+  if (fresh.length === 0) return
+  await client.query(
+    `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash, previous_hash)
+     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::json[], $6::text[], $7::text[])`,
+    columns(fresh, ({ event, hash, previousHash }) => [event.user_id, event.sequence, event.type, event.timestamp, JSON.stringify(event.data), hash, previousHash], 7),
+  )
+  await projectOrders(client, fresh.map(({ event }) => event))
+  await projectFills(client, fresh.map(({ event }) => event))
+  await projectLedger(client, fresh.map(({ event }) => event))
+}
+
+async function readTails(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<Map<string, { sequence: number; hash: string }>> {
+  const users = [...new Set(events.map((event) => event.user_id))]
+  const { rows } = await client.query<{ user_id: string; sequence: string; hash: string }>(
+    `select tail.* from unnest($1::text[]) as wanted(user_id)
+     cross join lateral (select user_id, sequence, hash from trading.account_events e where e.user_id = wanted.user_id order by sequence desc limit 1) tail`,
+    [users],
+  )
+  return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash }]))
+}
+
+const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejected', 'order.triggered', 'order.status_updated'])
+
+async function projectOrders(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
+  // The last state of an order within the run is the one to keep.
+  const latest = new Map<string, OrderData>()
+  for (const event of events) if (orderEvents.has(event.type)) latest.set((event.data as OrderData).id, event.data as OrderData)
+  if (latest.size === 0) return
+  await client.query(
+    `insert into trading.orders (id, user_id, client_order_id, symbol, status, document)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[])
+     on conflict (id) do update set status = excluded.status, document = excluded.document`,
+    columns([...latest.values()], (order) => [order.id, order.user_id, order.client_order_id, order.symbol, order.status, JSON.stringify(order)], 6),
+  )
+}
+
+async function projectFills(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
+  const fills = events.filter((event) => event.type === 'trade.executed')
+  if (fills.length === 0) return
+  await client.query(
+    `insert into trading.fills (user_id, sequence, order_id, trade_id, document)
+     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::json[])`,
+    columns(
+      fills,
+      ({ user_id, sequence, timestamp, data }) => {
+        const { trade_id, price, quantity, fee, fee_asset, liquidity } = data
+        return [user_id, sequence, data.order_id, trade_id, JSON.stringify({ trade_id, price, quantity, fee, fee_asset, liquidity, timestamp })]
+      },
+      5,
+    ),
+  )
+}
+
+async function projectLedger(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
+  const legs = events.flatMap((event) => {
+    const postings: readonly Posting[] = 'postings' in event.data ? event.data.postings : []
+    return postings.map((posting, leg) => ({ event, posting, leg }))
+  })
+  if (legs.length === 0) return
+  await client.query(
+    `insert into trading.ledger (user_id, sequence, leg, asset, amount, reason, reference, occurred_at)
+     select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::numeric[], $6::text[], $7::text[], $8::text[])`,
+    columns(legs, ({ event, posting, leg }) => [event.user_id, event.sequence, leg, posting.asset, posting.amount, posting.reason, posting.reference, event.timestamp], 8),
+  )
+}
+
+/** Rows as one array a column, as `unnest` takes them. */
+function columns<T>(rows: readonly T[], row: (value: T) => readonly unknown[], width: number): unknown[][] {
+  const result: unknown[][] = Array.from({ length: width }, () => [])
+  for (const value of rows) {
+    const cells = row(value)
+    for (let index = 0; index < width; index++) result[index]!.push(cells[index])
+  }
+  return result
+}

@@ -1,0 +1,104 @@
+import { encodeBatch } from '@maru/contracts/commands-codec'
+import { topics, type Command } from '@maru/contracts'
+import type { Exchange } from '@maru/domain/exchange'
+import type { EventLog } from '@maru/event-log'
+import { Problem, type Logger } from '@maru/service-host'
+import type { OnApplied, Replica } from '../replica/replica.ts'
+
+/** A command without its time, which is stamped when it joins a record. */
+export type Unstamped = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
+
+const batchMax = 2_000
+
+interface Waiting {
+  command: Command
+  done: OnApplied
+  reject: (error: Error) => void
+}
+
+/**
+ * Turns requests into records of the log: whoever arrives while a record is being made durable goes into the next (group commit),
+ * so that the cost of an order falls as load rises. One record is on its way at a time, which keeps this instance's commands in order.
+ */
+export class Intake {
+  readonly #log: EventLog
+  readonly #replica: Replica
+  readonly #producer: string
+  readonly #queueMax: number
+  readonly #timeoutMs: number
+  readonly #logger: Logger
+  #queue: Waiting[] = []
+  #sequence = 0
+  #flushing = false
+  #closed: Error | undefined
+
+  constructor(options: { log: EventLog; replica: Replica; producer: string; queueMax: number; timeoutMs: number; logger: Logger }) {
+    this.#log = options.log
+    this.#replica = options.replica
+    this.#producer = options.producer
+    this.#queueMax = options.queueMax
+    this.#timeoutMs = options.timeoutMs
+    this.#logger = options.logger
+  }
+
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  /**
+   * Appends a command and gives what `read` makes of its outcome, read while the exchange still shows it.
+   * Rejects with Problem `overloaded` (nothing was done) or `outcome_pending` (it may have been).
+   */
+  submit<T>(command: Unstamped, read: (exchange: Exchange) => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new Problem('unavailable', 'The trading service is stopping.'))
+    if (this.#queue.length >= this.#queueMax) return Promise.reject(new Problem('overloaded'))
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Problem('outcome_pending')), this.#timeoutMs)
+      this.#queue.push({
+        command: { ...command, time: Date.now() } as Command,
+        done: (exchange) => {
+          clearTimeout(timer)
+          try {
+            resolve(read(exchange))
+          } catch (error) {
+            reject(error as Error)
+          }
+        },
+        reject: (error) => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      })
+      if (!this.#flushing) {
+        this.#flushing = true
+        // Requests parsed from the same read of a socket join one record.
+        setImmediate(() => void this.#flush())
+      }
+    })
+  }
+
+  /** Refuses further commands and waits for those on their way. */
+  async close(): Promise<void> {
+    this.#closed = new Error('closed')
+    while (this.#flushing) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.length <= batchMax ? this.#queue : this.#queue.slice(0, batchMax)
+      this.#queue = this.#queue.length <= batchMax ? [] : this.#queue.slice(batchMax)
+      try {
+        const commands = batch.map((waiting) => waiting.command)
+        const done = batch.map((waiting) => waiting.done)
+        this.#sequence += 1
+        const offset = await this.#log.append(topics.tradingCommands, encodeBatch(commands), { producer: this.#producer, sequence: this.#sequence })
+        await this.#replica.applyOwn(offset, commands, done)
+      } catch (error) {
+        // The log repeats an append until it knows; an error here means that it was closed or full.
+        this.#logger.error({ err: error, commands: batch.length }, 'commands could not be appended')
+        for (const waiting of batch) waiting.reject(new Problem('outcome_pending'))
+      }
+    }
+    this.#flushing = false
+  }
+}

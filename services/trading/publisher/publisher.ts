@@ -1,0 +1,107 @@
+import { decodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
+import { topics, type Command, type TradingEvent } from '@maru/contracts'
+import { FencedError, type EventLog } from '@maru/event-log'
+import type pg from 'pg'
+import type { Logger } from '@maru/service-host'
+import { parseId } from '../wire/order-id.ts'
+import { loadSnapshot, storeSnapshot } from './snapshots.ts'
+import { translate } from './translate.ts'
+
+interface PublisherOptions {
+  pool: pg.Pool
+  log: EventLog
+  logger: Logger
+  snapshotEveryCommands: number
+  snapshotEveryMs: number
+  /** Aborts when the lease is lost or the service stops. */
+  signal: AbortSignal
+  onPublished?: (command: number) => void
+}
+
+const followBounds = { recordsMax: 200, bytesMax: 2 * 1_024 * 1_024 }
+/** Events in one record of trading-events: readers hold whole records in memory. */
+const eventsPerRecordMax = 500
+
+/**
+ * Turns the outcomes of commands into `trading-events`, each exactly once: it goes on after the last command found in the topic, and
+ * the log's exclusive writer refuses it once a newer publisher has opened. Keeps its own replica, so that order entry never waits for it.
+ */
+export async function publish(options: PublisherOptions): Promise<void> {
+  const { log, logger, pool, signal } = options
+  const writer = await log.exclusiveWriter(topics.tradingEvents, 'trading-publisher')
+  const published = await lastPublishedCommand(log)
+  const state = await loadSnapshot(pool, published)
+  const { exchange } = state
+  logger.info({ published, from: exchange.commandCount, epoch: writer.epoch }, 'publishing')
+  let snapshotCommand = exchange.commandCount
+  let snapshotMs = performance.now()
+  try {
+    for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
+      let events: TradingEvent[] = []
+      const send = async (): Promise<void> => {
+        while (events.length > 0) {
+          const cut = recordEnd(events)
+          await writer.append(Buffer.from(JSON.stringify(events.slice(0, cut))))
+          events = events.slice(cut)
+        }
+      }
+      for (const record of records) {
+        for (const command of commandsOf(record.body, record.offset, logger)) {
+          exchange.apply(command)
+          if (exchange.commandCount > published) events.push(...translate(exchange, command))
+        }
+        state.offset = record.offset
+        if (events.length >= eventsPerRecordMax) await send()
+      }
+      await send()
+      options.onPublished?.(exchange.commandCount)
+      const commands = exchange.commandCount - snapshotCommand
+      const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && performance.now() - snapshotMs >= options.snapshotEveryMs)
+      if (isDue && exchange.commandCount >= published) {
+        const trimBefore = await storeSnapshot(pool, state)
+        if (trimBefore > 0) await log.trim(topics.tradingCommands, trimBefore)
+        snapshotCommand = exchange.commandCount
+        snapshotMs = performance.now()
+        logger.info({ command: snapshotCommand, offset: state.offset }, 'snapshot stored')
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error
+    logger.warn('a newer publisher has taken over')
+  }
+}
+
+/**
+ * Where to cut so that all events of a command stay in one record: the topic then always ends at the end of a command, and going
+ * on after its last command number misses nothing.
+ */
+function recordEnd(events: readonly TradingEvent[]): number {
+  if (events.length <= eventsPerRecordMax) return events.length
+  let cut = eventsPerRecordMax
+  while (cut < events.length && commandOf(events[cut]!) === commandOf(events[cut - 1]!)) cut += 1
+  return cut
+}
+
+/** Number of the command that caused the event. */
+function commandOf(event: { id: string }): number {
+  const number = parseId(event.id.slice(0, event.id.indexOf('-')))
+  if (number === undefined) throw new Error(`"${event.id}" is not the id of a trading event`)
+  return number
+}
+
+async function lastPublishedCommand(log: EventLog): Promise<number> {
+  const record = await log.last(topics.tradingEvents)
+  if (!record) return 0
+  const events = JSON.parse(Buffer.from(record.body).toString('utf8')) as TradingEvent[]
+  return commandOf(events.at(-1)!)
+}
+
+function commandsOf(body: Uint8Array, offset: number, logger: Logger): Command[] {
+  try {
+    return decodeBatch(body)
+  } catch (error) {
+    if (!(error instanceof UnreadableBatchError)) throw error
+    logger.error({ err: error, offset }, 'unreadable record in the command log was skipped')
+    return []
+  }
+}

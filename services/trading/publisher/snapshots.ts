@@ -1,0 +1,39 @@
+import type pg from 'pg'
+import { Exchange } from '@maru/domain/exchange'
+
+export interface LoadedState {
+  exchange: Exchange
+  /** Offset of the last record of the command log that is in it. */
+  offset: number
+}
+
+/** How many snapshots are kept; the command log is kept from the oldest of them on. */
+const keptMax = 3
+
+/** The newest state whose command number is at most `commandMax`; an empty exchange where there is none. */
+export async function loadSnapshot(pool: pg.Pool, commandMax = Number.MAX_SAFE_INTEGER): Promise<LoadedState> {
+  const { rows } = await pool.query<{ log_offset: string; body: Buffer; state_hash: string }>(
+    'select log_offset, body, state_hash from trading.snapshots where command_count <= $1 order by command_count desc limit 1',
+    [commandMax],
+  )
+  const row = rows[0]
+  if (!row) return { exchange: new Exchange(), offset: 0 }
+  const exchange = Exchange.restore(row.body)
+  if (exchange.stateHash() !== row.state_hash) throw new Error('the newest snapshot does not have the hash it was stored with')
+  return { exchange, offset: Number(row.log_offset) }
+}
+
+/** Stores the state at a record boundary; returns the offset up to which the command log is no longer needed. */
+export async function storeSnapshot(pool: pg.Pool, state: LoadedState): Promise<number> {
+  const { exchange, offset } = state
+  await pool.query(
+    `insert into trading.snapshots (command_count, log_offset, state_hash, body) values ($1, $2, $3, $4) on conflict (command_count) do nothing`,
+    [exchange.commandCount, offset, exchange.stateHash(), Buffer.from(exchange.snapshot())],
+  )
+  await pool.query(
+    'delete from trading.snapshots where command_count < (select min(command_count) from (select command_count from trading.snapshots order by command_count desc limit $1) kept)',
+    [keptMax],
+  )
+  const { rows } = await pool.query<{ oldest: string; kept: string }>('select min(log_offset) as oldest, count(*) as kept from trading.snapshots')
+  return Number(rows[0]!.kept) < keptMax ? 0 : Number(rows[0]!.oldest)
+}

@@ -1,0 +1,40 @@
+import { Worker } from 'node:worker_threads'
+import type { PublisherThreadData, PublisherThreadMessage } from './worker.ts'
+
+export interface PublisherThread extends AsyncDisposable {
+  /** Whether this instance publishes now. */
+  readonly isLeading: boolean
+}
+
+const stopWithinMs = 5_000
+
+/** Starts the publishing thread; `onLeading` is told when this instance becomes or ceases to be the one that publishes. */
+export function startPublisherThread(options: { data: PublisherThreadData; onLeading: (leading: boolean) => void; onFailed: (error: unknown) => void }): PublisherThread {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options.data })
+  let isLeading = false
+  let stopping = false
+  const exited = new Promise<void>((resolve) => {
+    worker.on('exit', (code) => {
+      if (!stopping) options.onFailed(new Error(`the publishing thread ended with code ${code}`))
+      resolve()
+    })
+  })
+  worker.on('error', (error) => options.onFailed(error))
+  worker.on('message', (message: PublisherThreadMessage) => {
+    if (message.type !== 'leading' || message.leading === isLeading) return
+    isLeading = message.leading
+    options.onLeading(isLeading)
+  })
+  return {
+    get isLeading() {
+      return isLeading
+    },
+    async [Symbol.asyncDispose]() {
+      stopping = true
+      worker.postMessage('stop')
+      const timer = setTimeout(() => void worker.terminate(), stopWithinMs)
+      await exited
+      clearTimeout(timer)
+    },
+  }
+}

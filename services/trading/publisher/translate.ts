@@ -1,0 +1,168 @@
+import { CommandKind, type BalanceData, type Command, type LedgerReason, type Posting, type PositionData, type TradingEvent } from '@maru/contracts'
+import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
+import { formatId } from '../wire/order-id.ts'
+import { accountModes, amountText, balanceData, orderData, positionData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+
+/**
+ * The events of the command just applied, one for each number its accounts' streams were given. Balances and positions are those
+ * after the whole command. The id, `<command>-<index>`, is the same whoever publishes it.
+ */
+export function translate(exchange: Exchange, command: Command): TradingEvent[] {
+  const events: TradingEvent[] = []
+  const { data, length } = exchange.outcome
+  const timestamp = time(exchange.timeMs)
+  const commandId = formatId(exchange.commandCount)
+  const push = (type: string, account: number, sequence: number, body: unknown): void => {
+    events.push({
+      id: `${commandId}-${events.length}`,
+      type,
+      v: 1,
+      timestamp,
+      user_id: exchange.userIdOf(account),
+      sequence,
+      data: body,
+    } as TradingEvent)
+  }
+  for (let at = 0; at < length; at += data[at + 1]!) {
+    const field = (index: number): number => data[at + 2 + index]!
+    switch (data[at]) {
+      case EventKind.accountOpened:
+        push('account.opened', field(0), field(1), { mode: accountModes[exchange.mode(field(0))]! })
+        break
+      case EventKind.orderAccepted:
+        push('order.created', field(0), field(1), orderAt(exchange, field(2), fresh))
+        break
+      case EventKind.orderRejected:
+        push('order.rejected', field(0), field(1), orderAt(exchange, field(2), { ...fresh, status: OrderStatus.rejected, refusal: field(3) }))
+        break
+      case EventKind.orderTriggered:
+        push('order.triggered', field(0), field(1), orderAt(exchange, field(2), fresh))
+        break
+      case EventKind.orderUpdated:
+        push('order.status_updated', field(0), field(1), orderAt(exchange, field(2), { status: field(3), filled: field(4), filledNotional: field(5), fee: field(6), refusal: field(7) }))
+        break
+      case EventKind.trade: {
+        const trade = { id: formatId(field(0)), symbol: field(1), price: field(2), quantity: field(3), notional: field(4) }
+        const takerSide = field(5)
+        push('trade.executed', field(7), field(8), tradeData(exchange, trade, { side: takerSide, order: field(6), account: field(7), fee: field(9), realized: field(10), liquidity: 'TAKER' }))
+        push('trade.executed', field(12), field(13), tradeData(exchange, trade, { side: 1 - takerSide, order: field(11), account: field(12), fee: field(14), realized: field(15), liquidity: 'MAKER' }))
+        break
+      }
+      case EventKind.fundsMoved: {
+        const [account, sequence, asset, amount, isGrant] = [field(0), field(1), field(2), field(3), field(4)]
+        const view = exchange.assets[asset]!
+        const moved = command.kind === CommandKind.moveFunds ? command : undefined
+        const reference = moved?.reference ?? 'opening'
+        const reason: LedgerReason = isGrant === 1 ? 'grant' : amount < 0 ? 'withdrawal' : 'deposit'
+        const text = amountText(view, amount)
+        push('funds.moved', account, sequence, {
+          asset: view.name,
+          amount: text,
+          reference,
+          actor: moved?.actor ?? 'maru',
+          balance: balanceData(exchange, account, asset),
+          postings: [{ asset: view.name, amount: text, reason, reference }],
+        })
+        break
+      }
+      case EventKind.fillBooked: {
+        const booked = command as Extract<Command, { kind: typeof CommandKind.bookFill }>
+        const [account, sequence, symbol, side, price, quantity, notional, realized] = [field(0), field(1), field(2), field(3), field(4), field(5), field(6), field(7)]
+        const market = exchange.markets[symbol]!
+        push('fill.booked', account, sequence, {
+          symbol: market.name,
+          side: sideName(side),
+          price: priceText(market, price),
+          quantity: quantityText(market, quantity),
+          reference: booked.reference,
+          actor: booked.actor,
+          realized_pnl: amountText(exchange.assets[market.quote]!, realized),
+          ...holdings(exchange, account, symbol),
+          postings: exchangeLegs(exchange, { symbol, side, quantity, notional, fee: 0, reference: booked.reference, reason: 'off_venue_fill' }),
+        })
+        break
+      }
+      case EventKind.limitsChanged: {
+        const symbol = field(2)
+        const quote = exchange.assets[symbol < 0 ? exchange.assetOf('USDT') : exchange.markets[symbol]!.quote] ?? exchange.assets[0]!
+        push('limits.changed', field(0), field(1), {
+          symbol: symbol < 0 ? null : exchange.markets[symbol]!.name,
+          position_notional_max: amountText(quote, field(3)),
+          leverage_max: (field(4) / 100).toFixed(2),
+          daily_loss_max: amountText(quote, field(5)),
+          actor: command.kind === CommandKind.setLimits ? command.actor : 'maru',
+        })
+        break
+      }
+      case EventKind.modeChanged:
+        push('mode.changed', field(0), field(1), { mode: accountModes[field(2)]!, actor: command.kind === CommandKind.setMode ? command.actor : 'maru' })
+        break
+      default:
+        // Market status, marks, duplicates and refusals belong to no account's stream.
+        break
+    }
+  }
+  return events
+}
+
+const fresh = { status: OrderStatus.pending, filled: 0, filledNotional: 0, fee: 0, refusal: 0 }
+
+function orderAt(exchange: Exchange, order: number, progress: typeof fresh | { status: number; filled: number; filledNotional: number; fee: number; refusal: number }): unknown {
+  const view = exchange.order(order)
+  if (!view) throw new Error(`order ${order} is in the outcome of command ${exchange.commandCount} but cannot be read`)
+  return orderData(exchange, view, progress)
+}
+
+interface Side {
+  side: number
+  order: number
+  account: number
+  fee: number
+  realized: number
+  liquidity: 'MAKER' | 'TAKER'
+}
+
+function tradeData(exchange: Exchange, trade: { id: string; symbol: number; price: number; quantity: number; notional: number }, own: Side): unknown {
+  const market = exchange.markets[trade.symbol]!
+  const quote = exchange.assets[market.quote]!
+  const orderId = formatId(own.order)
+  const clientOrderId = exchange.order(own.order)?.clientOrderId ?? ''
+  return {
+    trade_id: trade.id,
+    order_id: orderId,
+    client_order_id: clientOrderId === '' ? orderId : clientOrderId,
+    symbol: market.name,
+    side: sideName(own.side),
+    price: priceText(market, trade.price),
+    quantity: quantityText(market, trade.quantity),
+    fee: amountText(quote, own.fee),
+    fee_asset: quote.name,
+    liquidity: own.liquidity,
+    realized_pnl: amountText(quote, own.realized),
+    ...holdings(exchange, own.account, trade.symbol),
+    postings: exchangeLegs(exchange, { symbol: trade.symbol, side: own.side, quantity: trade.quantity, notional: trade.notional, fee: own.fee, reference: trade.id, reason: 'trade' }),
+  }
+}
+
+function holdings(exchange: Exchange, account: number, symbol: number): { position: PositionData; balances: BalanceData[] } {
+  const market = exchange.markets[symbol]!
+  const position = exchange.position(account, symbol)
+  return {
+    position: position ? positionData(exchange, position) : { symbol: market.name, quantity: '0', average_price: '0', realized_pnl: '0', fees: '0' },
+    balances: [balanceData(exchange, account, market.base), balanceData(exchange, account, market.quote)],
+  }
+}
+
+/** What exchanging base for quote does to this account: base one way, quote the other, the fee to the venue. */
+function exchangeLegs(exchange: Exchange, of: { symbol: number; side: number; quantity: number; notional: number; fee: number; reference: string; reason: LedgerReason }): Posting[] {
+  const market = exchange.markets[of.symbol]!
+  const base = exchange.assets[market.base]!
+  const quote = exchange.assets[market.quote]!
+  const sign = of.side === 0 ? 1 : -1
+  const legs: Posting[] = [
+    { asset: base.name, amount: quantityText(market, sign * of.quantity), reason: of.reason, reference: of.reference },
+    { asset: quote.name, amount: amountText(quote, -sign * of.notional), reason: of.reason, reference: of.reference },
+  ]
+  if (of.fee !== 0) legs.push({ asset: quote.name, amount: amountText(quote, -of.fee), reason: 'fee', reference: of.reference })
+  return legs
+}

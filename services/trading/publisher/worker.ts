@@ -1,0 +1,64 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { consume, openPostgresEventLog } from '@maru/event-log'
+import { topics, type TradingEvent } from '@maru/contracts'
+import { createLogger, createPool } from '@maru/service-host'
+import { project } from '../history/project.ts'
+import { Lease } from '../lease/lease.ts'
+import { publish } from './publisher.ts'
+
+/** What the trading service hands to its publishing thread. */
+export interface PublisherThreadData {
+  databaseUrl: string
+  instanceId: string
+  logLevel: string
+  snapshotEveryCommands: number
+  snapshotEveryMs: number
+}
+
+/** What the thread says: whether this instance holds the lease, and how far it has published. */
+export type PublisherThreadMessage = { type: 'leading'; leading: boolean } | { type: 'published'; command: number } | { type: 'stopped' }
+
+const { databaseUrl, instanceId, logLevel, snapshotEveryCommands, snapshotEveryMs } = workerData as PublisherThreadData
+const port = parentPort
+if (!port) throw new Error('the publisher runs as a worker thread')
+const say = (message: PublisherThreadMessage): void => port.postMessage(message)
+
+const logger = createLogger({ service: 'trading', instanceId, level: logLevel }).child({ part: 'publisher' })
+const stop = new AbortController()
+port.on('message', (message: unknown) => {
+  if (message === 'stop') stop.abort()
+})
+
+const pool = createPool(databaseUrl, { applicationName: `${instanceId}-publisher`, max: 4, onError: (error) => logger.warn({ err: error }, 'idle database connection lost') })
+{
+  await using log = await openPostgresEventLog({ connectionString: databaseUrl, applicationName: `${instanceId}-publisher` })
+  const lease = new Lease({ pool, name: 'publisher', holder: instanceId, logger })
+  await lease.hold(stop.signal, async (held) => {
+    say({ type: 'leading', leading: true })
+    // Whatever ends one of the two ends the other, and the lease is taken up again.
+    const failed = new AbortController()
+    const signal = AbortSignal.any([held, failed.signal])
+    const history = consume<TradingEvent>({
+      log,
+      topic: topics.tradingEvents,
+      name: 'history',
+      pool,
+      schema: 'trading',
+      signal,
+      logger,
+      handler: project,
+    })
+    try {
+      await Promise.all([
+        publish({ pool, log, logger, snapshotEveryCommands, snapshotEveryMs, signal, onPublished: (command) => say({ type: 'published', command }) }),
+        history.done,
+      ])
+    } finally {
+      failed.abort()
+      say({ type: 'leading', leading: false })
+    }
+  })
+}
+await pool.end()
+say({ type: 'stopped' })
+port.close()

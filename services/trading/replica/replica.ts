@@ -1,0 +1,154 @@
+import { decodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
+import { topics, type Command } from '@maru/contracts'
+import type { Exchange } from '@maru/domain/exchange'
+import type { EventLog } from '@maru/event-log'
+import type { Logger } from '@maru/service-host'
+import { RecentOrders } from './recent-orders.ts'
+
+/** Told of the outcome of a command of this instance, while the exchange still shows it. */
+export type OnApplied = (exchange: Exchange) => void
+
+const readBounds = { recordsMax: 500, bytesMax: 4 * 1_024 * 1_024 }
+/** How soon another instance's commands are looked for: often while there were some lately, seldom while there were not. */
+const pollBusyMs = 20
+const pollIdleMs = 200
+const busyForMs = 30_000
+
+/**
+ * One copy of the exchange, fed by the log in its order. Records of this instance are applied from memory when nothing stands
+ * before them; whatever other instances appended is read from the log.
+ */
+export class Replica {
+  readonly exchange: Exchange
+  readonly recentOrders = new RecentOrders()
+  readonly #log: EventLog
+  readonly #logger: Logger
+  readonly #onApplied: ((exchange: Exchange, command: Command) => void)[] = []
+  /** Records of this instance that are durable but not yet applied, by offset. */
+  readonly #own = new Map<number, { commands: readonly Command[]; done: readonly (OnApplied | undefined)[] }>()
+  #offset: number
+  #catchingUp: Promise<void> | undefined
+
+  readonly #onFatal: (error: unknown) => void
+
+  /** `onFatal`: the state may be half changed; the process must end and start from a snapshot. */
+  constructor(options: { exchange: Exchange; offset: number; log: EventLog; logger: Logger; onFatal: (error: unknown) => void }) {
+    this.#onFatal = options.onFatal
+    this.exchange = options.exchange
+    this.#offset = options.offset
+    this.#log = options.log
+    this.#logger = options.logger
+  }
+
+  /** Offset of the last record applied. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** Called after every command, of any instance, while its outcome stands. */
+  onApplied(listener: (exchange: Exchange, command: Command) => void): void {
+    this.#onApplied.push(listener)
+  }
+
+  /** A record of this instance is durable at `offset`; resolves once it is applied. */
+  async applyOwn(offset: number, commands: readonly Command[], done: readonly (OnApplied | undefined)[]): Promise<void> {
+    if (offset <= this.#offset) throw new Error(`record ${offset} was applied before it was announced (at ${this.#offset})`)
+    if (offset === this.#offset + 1 && !this.#catchingUp) {
+      this.#applyRecord(offset, commands, done)
+      return
+    }
+    this.#own.set(offset, { commands, done })
+    while (this.#offset < offset) await this.catchUp()
+  }
+
+  /** Applies what the log holds beyond this replica. */
+  async catchUp(): Promise<void> {
+    this.#catchingUp ??= this.#readToEnd().finally(() => {
+      this.#catchingUp = undefined
+    })
+    return this.#catchingUp
+  }
+
+  /** Follows the other instances until `signal` aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    let lastForeignMs = 0
+    let backoffMs = 0
+    while (!signal.aborted) {
+      const before = this.#foreign
+      try {
+        await this.catchUp()
+        backoffMs = 0
+      } catch (error) {
+        if (backoffMs === 0) this.#logger.warn({ err: error }, 'the log cannot be read; trying again')
+        backoffMs = Math.min(2_000, Math.max(100, backoffMs * 2))
+      }
+      const now = Date.now()
+      if (this.#foreign !== before) lastForeignMs = now
+      await pause(backoffMs || (now - lastForeignMs < busyForMs ? pollBusyMs : pollIdleMs), signal)
+    }
+  }
+
+  #foreign = 0
+
+  async #readToEnd(): Promise<void> {
+    for (;;) {
+      const records = await this.#log.read(topics.tradingCommands, this.#offset, readBounds)
+      if (records.length === 0) return
+      for (const record of records) {
+        // Applied from memory while this read was on its way.
+        if (record.offset <= this.#offset) continue
+        const own = this.#own.get(record.offset)
+        if (own) {
+          this.#own.delete(record.offset)
+          this.#applyRecord(record.offset, own.commands, own.done)
+          continue
+        }
+        this.#foreign += 1
+        this.#applyRecord(record.offset, this.#decode(record.offset, record.body), [])
+      }
+      if (records.length < readBounds.recordsMax) return
+    }
+  }
+
+  #decode(offset: number, body: Uint8Array): readonly Command[] {
+    try {
+      return decodeBatch(body)
+    } catch (error) {
+      if (!(error instanceof UnreadableBatchError)) throw error
+      // Every replica skips it alike, so they stay equal.
+      this.#logger.error({ err: error, offset }, 'unreadable record in the command log was skipped')
+      return []
+    }
+  }
+
+  #applyRecord(offset: number, commands: readonly Command[], done: readonly (OnApplied | undefined)[]): void {
+    const { exchange } = this
+    try {
+      for (let index = 0; index < commands.length; index++) {
+        const command = commands[index]!
+        exchange.apply(command)
+        this.recentOrders.capture(exchange)
+        for (const listener of this.#onApplied) listener(exchange, command)
+        done[index]?.(exchange)
+      }
+    } catch (error) {
+      this.#onFatal(error)
+      throw error
+    }
+    this.#offset = offset
+  }
+}
+
+/** Waits, or returns early when `signal` aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end, { once: true })
+  })
+}

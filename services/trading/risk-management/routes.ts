@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { AccountMode, CommandKind, MarketStatus, symbolFromPath } from '@maru/contracts'
+import { tradingEndpoints } from '@maru/contracts/http/trading'
+import { refusals, type Exchange } from '@maru/domain/exchange'
+import { parseDecimal } from '@maru/domain/money'
+import { Problem, type HttpService } from '@maru/service-host'
+import type { Accounts } from '../accounts.ts'
+import type { Intake } from '../intake/intake.ts'
+import { refusalOf } from '../replica/outcome-reader.ts'
+import type { Replica } from '../replica/replica.ts'
+import { parseAmount } from '../wire/parse.ts'
+import { accountModes, amountText, balanceData } from '../wire/wire.ts'
+import { marketAnswer } from '../markets/market-answer.ts'
+
+const unchanged = -1
+
+/** The asset in which limits and equity are counted. */
+function riskAsset(exchange: Exchange) {
+  const view = exchange.assets[exchange.markets[0]?.quote ?? 0]
+  if (!view) throw new Problem('unavailable', 'No market has been set up yet.')
+  return view
+}
+
+function riskAnswer(exchange: Exchange, account: number) {
+  const asset = riskAsset(exchange)
+  const risk = exchange.risk(account)
+  const limits = exchange.limits(account)
+  const text = (units: number): string => amountText(asset, units)
+  return {
+    user_id: exchange.userIdOf(account),
+    mode: accountModes[exchange.mode(account)]!,
+    equity: text(risk.equity),
+    exposure: text(risk.exposure),
+    leverage: (risk.leverageHundredths / 100).toFixed(2),
+    daily_realized_pnl: text(risk.dailyRealized),
+    borrowed: text(risk.borrowed),
+    limits: {
+      position_size: text(limits.positionNotionalMax),
+      leverage: (limits.leverageMaxHundredths / 100).toFixed(2),
+      daily_loss: text(limits.dailyLossMax),
+      position_size_by_symbol: Object.fromEntries([...limits.bySymbol].map(([symbol, units]) => [exchange.markets[symbol]!.name, text(units)])),
+    },
+  }
+}
+
+export function serveRiskManagement({ http, replica, intake, accounts }: { http: HttpService; replica: Replica; intake: Intake; accounts: Accounts }): void {
+  const { exchange } = replica
+
+  http.serve(tradingEndpoints.risk, async ({ params, identity }) => riskAnswer(exchange, await accounts.of(params.user_id, identity)))
+
+  http.serve(tradingEndpoints.setRisk, async ({ params, body, identity }) => {
+    const account = await accounts.of(params.user_id, identity)
+    const symbol = body.symbol === undefined ? -1 : exchange.symbolOf(body.symbol)
+    if (body.symbol !== undefined && symbol < 0) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)
+    if (symbol >= 0 && (body.leverage !== undefined || body.daily_loss !== undefined))
+      throw new Problem('invalid_request', 'Of a symbol only position_size can be set.', { errors: [{ path: body.leverage === undefined ? 'daily_loss' : 'leverage', message: 'is a limit of the whole account' }] })
+    if (body.position_size === undefined && body.leverage === undefined && body.daily_loss === undefined)
+      throw new Problem('invalid_request', 'Name at least one limit.', { errors: [{ path: 'position_size', message: 'is required where no other limit is given' }] })
+    const asset = riskAsset(exchange)
+    const amount = (value: string | number | undefined, path: string): number => (value === undefined ? unchanged : parseAmount(asset, value, path))
+    let leverage = unchanged
+    if (body.leverage !== undefined) {
+      const hundredths = parseDecimal(body.leverage, 2)
+      if (typeof hundredths !== 'number' || hundredths <= 0) throw new Problem('invalid_amount', 'leverage: must be positive with at most 2 decimals', { errors: [{ path: 'leverage', message: 'must be positive with at most 2 decimals' }] })
+      leverage = hundredths
+    }
+    await submit({
+      kind: CommandKind.setLimits,
+      account,
+      symbol,
+      positionNotionalMax: amount(body.position_size, 'position_size'),
+      leverageMaxHundredths: leverage,
+      dailyLossMax: amount(body.daily_loss, 'daily_loss'),
+      actor: identity.userId,
+    })
+    return riskAnswer(exchange, account)
+  })
+
+  async function submit(command: Parameters<Intake['submit']>[0]): Promise<void> {
+    const refusal = await intake.submit(command, (applied) => refusalOf(applied.outcome))
+    if (refusal !== 0) throw new Problem(refusals[refusal]!)
+  }
+
+  async function moveFunds(userId: string, body: { asset: string; amount: string | number; reference?: string }, sign: 1 | -1, actor: string) {
+    const account = exchange.accountOf(userId)
+    if (account < 0) throw new Problem('account_not_found')
+    const asset = exchange.assetOf(body.asset)
+    const view = exchange.assets[asset]
+    if (!view) throw new Problem('asset_not_found', `There is no asset ${body.asset}.`)
+    const outcome = await intake.submit(
+      { kind: CommandKind.moveFunds, account, asset, amount: sign * parseAmount(view, body.amount, 'amount'), reference: body.reference ?? randomUUID(), actor },
+      (applied) => refusalOf(applied.outcome) || balanceData(applied, account, asset),
+    )
+    if (typeof outcome === 'number') throw new Problem(refusals[outcome]!)
+    return outcome
+  }
+
+  http.serve(tradingEndpoints.deposit, ({ params, body, identity }) => moveFunds(params.user_id, body, 1, identity.userId))
+  http.serve(tradingEndpoints.withdraw, ({ params, body, identity }) => moveFunds(params.user_id, body, -1, identity.userId))
+
+  http.serve(tradingEndpoints.setMode, async ({ params, body, identity }) => {
+    const account = await accounts.of(params.user_id, identity)
+    await submit({ kind: CommandKind.setMode, account, mode: body.mode === 'MARGIN' ? AccountMode.margin : AccountMode.cash, actor: identity.userId })
+    return riskAnswer(exchange, account)
+  })
+
+  const marketStatuses = { OPEN: MarketStatus.open, CANCEL_ONLY: MarketStatus.cancelOnly, HALTED: MarketStatus.halted } as const
+  http.serve(tradingEndpoints.setMarketStatus, async ({ params, body, identity }) => {
+    const name = symbolFromPath(params.symbol)
+    const symbol = exchange.symbolOf(name)
+    if (symbol < 0) throw new Problem('symbol_not_found', `There is no market ${name}.`)
+    await submit({ kind: CommandKind.setMarketStatus, symbol, status: marketStatuses[body.status], actor: identity.userId })
+    return marketAnswer(exchange, symbol)
+  })
+}
