@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify'
+import type pg from 'pg'
+import { Problem, type Identity } from '@maru/service-host'
+import { sessionOfVerifiedToken } from '../authentication/access-token.ts'
+import { userColumns, type UserRow } from '../store/users.ts'
+
+export interface CurrentUser {
+  user: UserRow
+  sessionId: string
+}
+
+/**
+ * The user behind a verified token, as they are now. A token tells what was true when it was signed; here, where it is known,
+ * an ended session, a disabled user and a lost role count at once.
+ * @throws Problem unauthenticated, account_disabled, or forbidden where `role` is asked for and no longer held
+ */
+export async function currentUser(pool: pg.Pool, call: { identity: Identity; request: FastifyRequest }, role?: 'operator'): Promise<CurrentUser> {
+  const sessionId = sessionOfVerifiedToken(call.request.headers.authorization) ?? ''
+  const { rows } = await pool.query<UserRow & { session_live: boolean }>(
+    `select ${userColumns}, coalesce(s.ended_at is null and s.expires_at > now(), false) as session_live
+     from users u left join sessions s on s.id = $2 and s.user_id = u.id where u.id = $1`,
+    [call.identity.userId, sessionId],
+  )
+  const user = rows[0]
+  if (!user) throw new Problem('unauthenticated')
+  if (user.status === 'disabled') throw new Problem('account_disabled')
+  if (!user.session_live) throw new Problem('unauthenticated', 'The session of this token has ended; log in again.')
+  if (role !== undefined && !user.roles.includes(role)) throw new Problem('forbidden')
+  return { user, sessionId }
+}

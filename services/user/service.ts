@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url'
+import type { ServiceDefinition } from '@maru/service-host'
+import { createAccessTokens } from './authentication/access-token.ts'
+import { Passwords } from './authentication/passwords.ts'
+import { serveAuthentication } from './authentication/routes.ts'
+import { readSigningKey } from './authentication/signing-key.ts'
+import { serveAuthorization } from './authorization/routes.ts'
+import { readUserConfig } from './config.ts'
+import { OutboxRelay } from './outbox/relay.ts'
+import { ensureOperator } from './profile-management/operator-file.ts'
+import { serveProfileManagement } from './profile-management/routes.ts'
+import { startHousekeeping } from './store/housekeeping.ts'
+
+export const userService: ServiceDefinition = {
+  service: 'user',
+  migrations: fileURLToPath(new URL('store', import.meta.url)),
+  async start({ pool, log, logger, http, environment, shutdown }) {
+    const config = readUserConfig(environment)
+    const key = await readSigningKey(config.tokenKeyFile)
+    const passwords = await Passwords.create({ atOnceMax: config.hashesAtOnce, queueMax: config.hashQueueMax })
+    if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
+    const relay = new OutboxRelay({ pool, log, logger })
+    const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }
+    serveAuthentication(http, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
+    serveProfileManagement(http, { pool, passwords, relay })
+    serveAuthorization(http, { pool })
+    startHousekeeping(pool, logger, shutdown)
+    return { [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() }
+  },
+}
