@@ -58,6 +58,17 @@ export interface OrderData {
   updated_at: string
 }
 
+/** A fill as its order's owner sees it. */
+export interface FillData {
+  trade_id: string
+  price: string
+  quantity: string
+  fee: string
+  fee_asset: string
+  liquidity: 'MAKER' | 'TAKER'
+  timestamp: string
+}
+
 /** What a posting of the double-entry ledger is for. */
 export type LedgerReason = 'grant' | 'deposit' | 'withdrawal' | 'trade' | 'fee' | 'off_venue_fill'
 

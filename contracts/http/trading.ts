@@ -5,7 +5,14 @@ import { AssetName, Cursor, Decimal, DecimalIn, Limit, ListOf, Strict, SymbolInP
 const OrderId = Type.String({ minLength: 1, maxLength: 32, pattern: '^[0-9A-Za-z]+$' })
 const ClientOrderId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9._:-]+$', description: 'Yours, unique to your account: a retry with the same one returns the first outcome.' })
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const OrderStatus = Type.Union(['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'].map((status) => Type.Literal(status)))
+const OrderStatus = Type.Union([
+  Type.Literal('PENDING'),
+  Type.Literal('PARTIALLY_FILLED'),
+  Type.Literal('FILLED'),
+  Type.Literal('CANCELLED'),
+  Type.Literal('REJECTED'),
+  Type.Literal('EXPIRED'),
+])
 
 export const Fill = Type.Object({
   trade_id: Type.String(),

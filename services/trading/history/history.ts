@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { OrderData } from '@maru/contracts'
+import type { FillData, OrderData } from '@maru/contracts'
 
 /** Reads of the history tables. They lag behind the replica by milliseconds; `reached` waits for them where that matters. */
 export class History {
@@ -22,8 +22,8 @@ export class History {
     return rows[0]?.document
   }
 
-  async fillsOf(orderId: string): Promise<Record<string, string>[]> {
-    const { rows } = await this.#pool.query<{ document: Record<string, string> }>('select document from trading.fills where order_id = $1 order by sequence limit 1000', [orderId])
+  async fillsOf(orderId: string): Promise<FillData[]> {
+    const { rows } = await this.#pool.query<{ document: FillData }>('select document from trading.fills where order_id = $1 order by sequence limit 1000', [orderId])
     return rows.map((row) => row.document)
   }
 

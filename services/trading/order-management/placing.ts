@@ -1,4 +1,4 @@
-import { CommandKind, OrderType, Side, TimeInForce, type BodyOf, type OrderData } from '@maru/contracts'
+import { CommandKind, OrderType, Side, TimeInForce, type BodyOf, type FillData, type OrderData } from '@maru/contracts'
 import type { tradingEndpoints } from '@maru/contracts/http/trading'
 import { EventKind, refusals, type Exchange } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
@@ -42,16 +42,6 @@ function requireField(body: PlaceOrderBody, field: 'price' | 'stop_price', isReq
 
 function badField(path: string, message: string): Problem {
   return new Problem('invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
-}
-
-export interface FillData {
-  trade_id: string
-  price: string
-  quantity: string
-  fee: string
-  fee_asset: string
-  liquidity: string
-  timestamp: string
 }
 
 export type PlacementOutcome =

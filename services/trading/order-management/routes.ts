@@ -1,4 +1,4 @@
-import { CommandKind, type OrderData } from '@maru/contracts'
+import { CommandKind, type FillData, type OrderData } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
 import { EventKind, OrderStatus, refusals, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { Problem, type HttpService, type Identity } from '@maru/service-host'
@@ -43,7 +43,7 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
         if (!order) throw new Problem('unavailable', 'The order of this client order id cannot be read yet.')
         if (outcome.code !== 0 && order.status === 'REJECTED') throw refusalProblem(outcome.code, order)
         reply.header('idempotent-replayed', 'true')
-        return { ...order, fills: (await fillsOf(order)) as never }
+        return { ...order, fills: await fillsOf(order) }
       }
       default:
         return outcome satisfies never
@@ -51,7 +51,7 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
   })
 
   /** The fills of an order, once the tables hold all that its filled quantity speaks of; empty where it has none. */
-  async function fillsOf(order: OrderData): Promise<Record<string, string>[]> {
+  async function fillsOf(order: OrderData): Promise<FillData[]> {
     if (Number(order.filled_quantity) === 0) return []
     await history.reached(order.user_id, exchange.accountSequence(exchange.accountOf(order.user_id)), historyWaitMs)
     return history.fillsOf(order.id)
@@ -70,7 +70,7 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
     const account = exchange.accountOf(userId)
     if (account >= 0) await history.reached(userId, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 50
-    const items = await history.orders(userId, { status: query.status as string | undefined, symbol: query.symbol, limit, cursor: query.cursor, offset: query.offset })
+    const items = await history.orders(userId, { status: query.status, symbol: query.symbol, limit, cursor: query.cursor, offset: query.offset })
     return { items, next_cursor: items.length === limit ? items.at(-1)!.id : null }
   }
 
@@ -119,7 +119,7 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
 }
 
 interface ListQuery {
-  status?: unknown
+  status?: string
   symbol?: string
   limit?: number
   cursor?: string
