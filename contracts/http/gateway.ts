@@ -1,0 +1,67 @@
+import Type from 'typebox'
+import type { Endpoint } from '../endpoint.ts'
+import { ListOf, Timestamp } from '../schemas.ts'
+
+/** What the gateway itself answers; everything under `/api/<service>` belongs to the services. */
+
+export const InstanceStatus = Type.Object(
+  {
+    service: Type.String(),
+    id: Type.String(),
+    pid: Type.Integer(),
+    url: Type.String({ description: 'Where the gateway reaches it; loopback on one machine.' }),
+    version: Type.String(),
+    state: Type.Union([Type.Literal('starting'), Type.Literal('ready'), Type.Literal('draining')]),
+    started_at: Timestamp,
+    circuit: Type.Union([Type.Literal('closed'), Type.Literal('half_open'), Type.Literal('open')], {
+      description: 'Whether this gateway sends it requests: not while open, one at a time while half open.',
+    }),
+  },
+  { description: 'One running instance of a service.' },
+)
+
+const Status = Type.Object({ status: Type.String() })
+
+export type GatewayEndpoint = Omit<Endpoint, 'service'> & { readonly service: 'gateway' }
+
+export const gatewayEndpoints = {
+  live: { service: 'gateway', method: 'GET', path: '/health/live', access: 'public', summary: 'Whether the gateway runs', status: 200, reply: Status },
+  ready: {
+    service: 'gateway',
+    method: 'GET',
+    path: '/health/ready',
+    access: 'public',
+    summary: 'Whether every service takes requests',
+    description: '200 once each service has a ready instance; until then 503 `unavailable`, whose `waiting_for` names the services that are missing.',
+    status: 200,
+    reply: Status,
+    errors: ['unavailable'],
+  },
+  services: {
+    service: 'gateway',
+    method: 'GET',
+    path: '/health/services',
+    access: 'public',
+    summary: 'Every running instance of every service',
+    status: 200,
+    reply: ListOf(InstanceStatus),
+  },
+  openapi: {
+    service: 'gateway',
+    method: 'GET',
+    path: '/api/openapi.json',
+    access: 'public',
+    summary: 'This document',
+    status: 200,
+    reply: Type.Object({}, { additionalProperties: true }),
+  },
+  keys: {
+    service: 'gateway',
+    method: 'GET',
+    path: '/.well-known/jwks.json',
+    access: 'public',
+    summary: 'The public keys that sign access tokens',
+    status: 200,
+    reply: Type.Object({ keys: Type.Array(Type.Object({ kid: Type.String() }, { additionalProperties: true })) }),
+  },
+} as const satisfies Record<string, GatewayEndpoint>
