@@ -18,7 +18,7 @@ export const notificationKinds = [
 ] as const
 export type NotificationKind = (typeof notificationKinds)[number]
 
-const Kind = Type.Union(notificationKinds.map((kind) => Type.Literal(kind)))
+const Kind = Type.Enum(notificationKinds)
 
 export const DeliveryStatus = Type.Union([Type.Literal('queued'), Type.Literal('sent'), Type.Literal('failed'), Type.Literal('not_sent')])
 

@@ -1,0 +1,21 @@
+import type pg from 'pg'
+
+/** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => {
+      // A connection that cannot roll back must not go back to the pool.
+      broken = failure
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
