@@ -29,9 +29,10 @@ const eventsPerRecordMax = 500
 export async function publish(options: PublisherOptions): Promise<void> {
   const { log, logger, pool, signal } = options
   const writer = await log.exclusiveWriter(topics.tradingEvents, 'trading-publisher')
-  const published = await lastPublishedCommand(log)
-  const state = await loadSnapshot(pool, published)
+  const state = await loadSnapshot(pool)
   const { exchange } = state
+  // A snapshot is stored only after all that led to it has been published, also where the last commands before it had no events.
+  const published = Math.max(await lastPublishedCommand(log), exchange.commandCount)
   logger.info({ published, from: exchange.commandCount, epoch: writer.epoch }, 'publishing')
   let snapshotCommand = exchange.commandCount
   let snapshotMs = performance.now()
@@ -57,7 +58,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
       options.onPublished?.(exchange.commandCount)
       const commands = exchange.commandCount - snapshotCommand
       const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && performance.now() - snapshotMs >= options.snapshotEveryMs)
-      if (isDue && exchange.commandCount >= published) {
+      if (isDue) {
         const trimBefore = await storeSnapshot(pool, state)
         if (trimBefore > 0) await log.trim(topics.tradingCommands, trimBefore)
         snapshotCommand = exchange.commandCount

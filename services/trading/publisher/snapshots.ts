@@ -10,11 +10,10 @@ export interface LoadedState {
 /** How many snapshots are kept; the command log is kept from the oldest of them on. */
 const keptMax = 3
 
-/** The newest state whose command number is at most `commandMax`; an empty exchange where there is none. */
-export async function loadSnapshot(pool: pg.Pool, commandMax = Number.MAX_SAFE_INTEGER): Promise<LoadedState> {
+/** The newest state stored; an empty exchange where there is none. */
+export async function loadSnapshot(pool: pg.Pool): Promise<LoadedState> {
   const { rows } = await pool.query<{ log_offset: string; body: Buffer; state_hash: string }>(
-    'select log_offset, body, state_hash from trading.snapshots where command_count <= $1 order by command_count desc limit 1',
-    [commandMax],
+    'select log_offset, body, state_hash from trading.snapshots order by command_count desc limit 1',
   )
   const row = rows[0]
   if (!row) return { exchange: new Exchange(), offset: 0 }

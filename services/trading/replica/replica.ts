@@ -94,6 +94,7 @@ export class Replica {
     for (;;) {
       const records = await this.#log.read(topics.tradingCommands, this.#offset, readBounds)
       if (records.length === 0) return
+      if (records[0]!.offset !== this.#offset + 1) await this.#expectUntrimmed()
       for (const record of records) {
         // Applied from memory while this read was on its way.
         if (record.offset <= this.#offset) continue
@@ -108,6 +109,16 @@ export class Replica {
       }
       if (records.length < readBounds.recordsMax) return
     }
+  }
+
+  /** Offsets may skip; but where records were trimmed that this replica has not applied, only a snapshot can bring it up to date. */
+  async #expectUntrimmed(): Promise<void> {
+    const offset = this.#offset
+    const firstKept = await this.#log.firstKept(topics.tradingCommands)
+    if (firstKept <= offset + 1 || this.#offset !== offset) return
+    const error = new Error(`the command log was trimmed to ${firstKept} while this replica stands at ${offset}`)
+    this.#onFatal(error)
+    throw error
   }
 
   #decode(offset: number, body: Uint8Array): readonly Command[] {
