@@ -16,8 +16,8 @@ const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 
 const Instant = Type.String({
   maxLength: 40,
-  pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
-  description: 'ISO 8601: 2026-01-31T09:30:00Z, or a day, which is its start in UTC.',
+  pattern: '^(\\d{1,15}|\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?)$',
+  description: 'ISO 8601 with its zone (2026-01-31T09:30:00Z), a day (its start in UTC), or milliseconds since 1970.',
 })
 
 const AsOf = Type.Object(
