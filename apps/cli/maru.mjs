@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that a Node too old to run TypeScript can still say what is wrong.
+const [major = 0] = process.versions.node.split('.').map(Number)
+if (major < 24) {
+  process.stderr.write(
+    `Maru needs Node 24 or newer and this is ${process.version}: run it as "npm start" after "npm ci", which brings its own Node.\n`,
+  )
+  process.exitCode = 1
+} else {
+  await import('./main.ts')
+}
