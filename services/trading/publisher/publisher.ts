@@ -1,8 +1,8 @@
-import { decodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
-import { topics, type Command, type TradingEvent } from '@maru/contracts'
+import { topics, type TradingEvent } from '@maru/contracts'
 import { FencedError, type EventLog } from '@maru/event-log'
 import type pg from 'pg'
 import type { Logger } from '@maru/service-host'
+import { decodeRecord } from '../replica/decode-record.ts'
 import { parseId } from '../wire/order-id.ts'
 import { loadSnapshot, storeSnapshot } from './snapshots.ts'
 import { translate } from './translate.ts'
@@ -47,7 +47,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
         }
       }
       for (const record of records) {
-        for (const command of commandsOf(record.body, record.offset, logger)) {
+        for (const command of decodeRecord(record, logger)) {
           exchange.apply(command)
           if (exchange.commandCount > published) events.push(...translate(exchange, command))
         }
@@ -95,14 +95,4 @@ async function lastPublishedCommand(log: EventLog): Promise<number> {
   if (!record) return 0
   const events = JSON.parse(Buffer.from(record.body).toString('utf8')) as TradingEvent[]
   return commandOf(events.at(-1)!)
-}
-
-function commandsOf(body: Uint8Array, offset: number, logger: Logger): Command[] {
-  try {
-    return decodeBatch(body)
-  } catch (error) {
-    if (!(error instanceof UnreadableBatchError)) throw error
-    logger.error({ err: error, offset }, 'unreadable record in the command log was skipped')
-    return []
-  }
 }

@@ -1,8 +1,8 @@
-import { decodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
 import { topics, type Command } from '@maru/contracts'
 import type { Exchange } from '@maru/domain/exchange'
 import type { EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
+import { decodeRecord } from './decode-record.ts'
 import { RecentOrders } from './recent-orders.ts'
 
 /** Told of the outcome of a command of this instance, while the exchange still shows it. */
@@ -105,7 +105,7 @@ export class Replica {
           continue
         }
         this.#foreign += 1
-        this.#applyRecord(record.offset, this.#decode(record.offset, record.body), [])
+        this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
       }
       if (records.length < readBounds.recordsMax) return
     }
@@ -119,17 +119,6 @@ export class Replica {
     const error = new Error(`the command log was trimmed to ${firstKept} while this replica stands at ${offset}`)
     this.#onFatal(error)
     throw error
-  }
-
-  #decode(offset: number, body: Uint8Array): readonly Command[] {
-    try {
-      return decodeBatch(body)
-    } catch (error) {
-      if (!(error instanceof UnreadableBatchError)) throw error
-      // Every replica skips it alike, so they stay equal.
-      this.#logger.error({ err: error, offset }, 'unreadable record in the command log was skipped')
-      return []
-    }
   }
 
   #applyRecord(offset: number, commands: readonly Command[], done: readonly (OnApplied | undefined)[]): void {

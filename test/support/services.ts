@@ -1,0 +1,85 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createTestDatabase } from './postgres.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const readyWithinMs = 30_000
+
+type Database = Awaited<ReturnType<typeof createTestDatabase>>
+type ServiceName = 'trading' | 'user' | 'market-data' | 'notification' | 'analytics'
+
+/** One service as its own process, as the supervisor would start it. */
+export interface ServiceProcess extends AsyncDisposable {
+  readonly url: string
+  readonly child: ChildProcess
+  readonly exited: Promise<void>
+  kill(): Promise<void>
+}
+
+export async function startServiceProcess(name: ServiceName, databaseUrl: string, env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const child = fork(path.join(root, 'services', name, 'main.ts'), [], {
+    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  let output = ''
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${name} was not ready in time:\n${output}`)), readyWithinMs)
+    child.on('message', (message) => {
+      const { type, url: readyUrl } = message as { type?: string; url?: string }
+      if (type !== 'ready' || readyUrl === undefined) return
+      clearTimeout(timer)
+      resolve(readyUrl)
+    })
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      reject(new Error(`${name} ended with ${code}:\n${output}`))
+    })
+  })
+  return {
+    url,
+    child,
+    exited,
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      await exited
+      clearTimeout(timer)
+    },
+  }
+}
+
+export interface UserSide extends AsyncDisposable {
+  readonly service: ServiceProcess
+  readonly operator: { email: string; password: string }
+}
+
+/** The real user service with a signing key and an operator of its own. */
+export async function startUserService(database: Database): Promise<UserSide> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'maru-user-'))
+  const operator = { email: 'operator@maru.localhost', password: randomBytes(12).toString('base64url') }
+  const keyFile = path.join(folder, 'token-key.pem')
+  const operatorFile = path.join(folder, 'operator.json')
+  await writeFile(keyFile, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+  await writeFile(operatorFile, JSON.stringify(operator), { mode: 0o600 })
+  const service = await startServiceProcess('user', database.urls.user, { MARU_TOKEN_KEY_FILE: keyFile, MARU_OPERATOR_FILE: operatorFile })
+  return {
+    service,
+    operator,
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
