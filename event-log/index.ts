@@ -1,2 +1,5 @@
 export * from './port.ts'
+export { createMemoryEventLog } from './memory/event-log.ts'
+export { openPostgresEventLog } from './postgres/event-log.ts'
 export { installEventLog, type TopicRights } from './postgres/install.ts'
+export { isTransientDatabaseError } from './retry.ts'
