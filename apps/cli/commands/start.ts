@@ -9,7 +9,7 @@ import { getJson } from '../supervisor/http.ts'
 import { endLeftovers, ProcessList } from '../supervisor/leftovers.ts'
 import { takeLock } from '../supervisor/lock.ts'
 import { marketNotice } from '../supervisor/market-notice.ts'
-import { planServices } from '../supervisor/platform.ts'
+import { planServices, unknownSettings } from '../supervisor/platform.ts'
 import { claimPort } from '../supervisor/port.ts'
 import { listenForStop, StoppedError, type StopRequests } from '../supervisor/signals.ts'
 import { ServiceSettingsError, Supervisor } from '../supervisor/supervisor.ts'
@@ -38,6 +38,7 @@ export async function start(environment: Environment, parameters: readonly strin
     process.stderr.write(`${error.message}\n`)
     return exitCodes.settings
   }
+  for (const name of unknownSettings(environment)) terminal.note(`${name} is no setting of Maru and does nothing; .env.example lists the settings`)
   using requests = listenForStop({ endWithParent: environment['npm_lifecycle_event'] !== undefined })
   try {
     await run(settings, environment, requests, terminal)

@@ -19,14 +19,66 @@ const systemSettings = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'TZ', 'LANG', '
 const commonSettings = ['MARU_LOG', 'MARU_LOG_LEVEL']
 
 /** The gateway goes first, so that nothing new comes in; then who takes orders and makes prices; then who only reads the log. */
-export const servicePlans: readonly ServicePlan[] = [
-  { name: 'user', stopPhase: 1, settings: [] },
-  { name: 'trading', stopPhase: 1, settings: [] },
+const servicePlans: readonly ServicePlan[] = [
+  {
+    name: 'user',
+    stopPhase: 1,
+    settings: ['MARU_PASSWORD_HASHES_AT_ONCE', 'MARU_PASSWORD_QUEUE_MAX', 'MARU_LOGIN_ATTEMPTS_MAX', 'MARU_LOGIN_WINDOW_SECONDS'],
+  },
+  {
+    name: 'trading',
+    stopPhase: 1,
+    settings: [
+      'MARU_GRANT_AMOUNT',
+      'MARU_HOUSE_LIQUIDITY',
+      'MARU_INTAKE_QUEUE_MAX',
+      'MARU_OUTCOME_TIMEOUT_MS',
+      'MARU_SNAPSHOT_EVERY_COMMANDS',
+      'MARU_SNAPSHOT_EVERY_MS',
+    ],
+  },
   { name: 'market-data', stopPhase: 1, settings: ['MARU_MARKET_DATA', ...outwardSettings] },
-  { name: 'notification', stopPhase: 2, settings: ['SMTP_URL', 'MARU_MAIL_FROM', ...outwardSettings] },
+  {
+    name: 'notification',
+    stopPhase: 2,
+    settings: ['SMTP_URL', 'MARU_MAIL_FROM', 'MARU_MAILS_PER_HOUR_MAX', 'MARU_MAIL_ATTEMPTS_MAX', 'MARU_MAIL_RETRY_MS', ...outwardSettings],
+  },
   { name: 'analytics', stopPhase: 2, settings: [] },
-  { name: 'gateway', stopPhase: 0, settings: [] },
+  {
+    name: 'gateway',
+    stopPhase: 0,
+    settings: [
+      'MARU_GATEWAY_HOST',
+      'MARU_CORS_ORIGINS',
+      'MARU_TRUSTED_PROXIES',
+      'MARU_RATE_LIMIT_PER_SECOND',
+      'MARU_RATE_LIMIT_BURST',
+      'MARU_GATEWAY_BODY_MAX_BYTES',
+      'MARU_GATEWAY_IN_FLIGHT_MAX',
+      'MARU_GATEWAY_STREAMS_MAX',
+      'MARU_GATEWAY_HEADERS_TIMEOUT_MS',
+      'MARU_GATEWAY_REQUEST_TIMEOUT_MS',
+      'MARU_GATEWAY_UPSTREAM_TIMEOUT_MS',
+      'MARU_GATEWAY_WAIT_MS',
+      'MARU_CIRCUIT_FAILURES',
+      'MARU_CIRCUIT_OPEN_MS',
+    ],
+  },
 ]
+
+/** Every setting that `maru start` knows: its own and those it hands to a service. */
+export const knownSettings: ReadonlySet<string> = new Set([
+  'MARU_HOME',
+  'MARU_PORT',
+  'DATABASE_URL',
+  ...commonSettings,
+  ...servicePlans.flatMap(({ settings }) => settings).filter((name) => !outwardSettings.includes(name)),
+])
+
+/** Names in the environment that look like settings of Maru and are none, most likely misspelt. */
+export function unknownSettings(environment: Environment): string[] {
+  return Object.keys(environment).filter((name) => name.startsWith('MARU_') && !name.startsWith('MARU_TEST_') && !knownSettings.has(name))
+}
 
 /** The six services with exactly the environment each needs. `databaseUrls` by service name, each with the role of that service. */
 export function planServices(options: {
