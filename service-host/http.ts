@@ -18,7 +18,7 @@ export interface Call<E extends Endpoint> {
   params: ParamsOf<E>
   query: QueryOf<E>
   body: BodyOf<E>
-  /** Undefined only on public endpoints called without a token. */
+  /** Undefined only on public endpoints called without a valid token. */
   identity: E['access'] extends 'public' ? Identity | undefined : Identity
   requestId: string
   request: FastifyRequest
@@ -161,9 +161,10 @@ function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, handler: Handle
   })
 }
 
+/** A public endpoint takes whoever comes: a token that is not valid is as good as none, so that an expired one never bars a refresh. */
 async function identify(request: FastifyRequest, endpoint: Endpoint, verifier: TokenVerifier): Promise<Identity | undefined> {
   const { authorization } = request.headers
-  if (endpoint.access === 'public' && authorization === undefined) return undefined
+  if (endpoint.access === 'public') return authorization === undefined ? undefined : verifier.verify(authorization).catch(() => undefined)
   const identity = await verifier.verify(authorization)
   if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
   return identity

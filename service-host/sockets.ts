@@ -108,7 +108,7 @@ export class SocketRoutes {
     const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1))
     const { access, onConnection } = found.value
     const authorization = authorizationOf(request, query)
-    const identity = access === 'public' && authorization === undefined ? undefined : await this.#verifier.verify(authorization)
+    const identity = access === 'public' ? await this.#optional(authorization) : await this.#verifier.verify(authorization)
     if (access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
     if (socket.destroyed) return
     this.#server.handleUpgrade(request, socket, head, (client) => {
@@ -116,6 +116,11 @@ export class SocketRoutes {
       client.on('error', (error) => this.#logger.debug({ err: error }, 'socket failed'))
       onConnection(client, { params: found.params, query, ...(identity ? { identity } : {}), requestId: this.#requestIdOf(request) })
     })
+  }
+
+  /** On a public socket a token that is not valid is as good as none. */
+  #optional(authorization: string | undefined): Promise<Identity | undefined> {
+    return authorization === undefined ? Promise.resolve(undefined) : this.#verifier.verify(authorization).catch(() => undefined)
   }
 }
 

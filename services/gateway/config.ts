@@ -1,0 +1,41 @@
+import { processSettings, setting, type Parser, type Values } from '@maru/service-host'
+import { parseTrusted } from './edge/client-address.ts'
+import type { BlockList } from 'node:net'
+
+const origins: Parser<readonly string[]> = {
+  parse(text) {
+    const list = setting.list().parse(text)
+    for (const origin of list) {
+      // `*` is refused on purpose: an allow-list names who is allowed.
+      if (!URL.canParse(origin) || new URL(origin).origin !== origin) throw new Error(`has "${origin}", which is no origin such as https://example.com`)
+    }
+    return list
+  },
+}
+
+const proxies: Parser<BlockList | undefined> = { parse: (text) => parseTrusted(setting.list().parse(text)) }
+
+const milliseconds = (fallback: number) => setting.integer({ min: 10, max: 600_000, fallback })
+const count = (fallback: number) => setting.integer({ min: 1, max: 10_000_000, fallback })
+
+/** Settings of the gateway; each is described in README.md. */
+export const gatewaySettings = {
+  ...processSettings,
+  MARU_GATEWAY_HOST: setting.text('127.0.0.1'),
+  MARU_PORT: setting.integer({ min: 0, max: 65_535, fallback: 8_080 }),
+  MARU_CORS_ORIGINS: origins,
+  MARU_TRUSTED_PROXIES: proxies,
+  MARU_RATE_LIMIT_PER_SECOND: count(2_000),
+  MARU_RATE_LIMIT_BURST: count(4_000),
+  MARU_GATEWAY_BODY_MAX_BYTES: setting.integer({ min: 1_024, max: 16_777_216, fallback: 65_536 }),
+  MARU_GATEWAY_IN_FLIGHT_MAX: count(2_048),
+  MARU_GATEWAY_STREAMS_MAX: count(10_000),
+  MARU_GATEWAY_HEADERS_TIMEOUT_MS: milliseconds(10_000),
+  MARU_GATEWAY_REQUEST_TIMEOUT_MS: milliseconds(30_000),
+  MARU_GATEWAY_UPSTREAM_TIMEOUT_MS: milliseconds(15_000),
+  MARU_GATEWAY_WAIT_MS: milliseconds(1_000),
+  MARU_CIRCUIT_FAILURES: setting.integer({ min: 1, max: 1_000, fallback: 5 }),
+  MARU_CIRCUIT_OPEN_MS: milliseconds(2_000),
+}
+
+export type GatewaySettings = Omit<Values<typeof gatewaySettings>, keyof typeof processSettings>

@@ -1,0 +1,48 @@
+import type { ServerResponse } from 'node:http'
+import { Problem } from '@maru/service-host'
+import { answer, answerJson, pageSecurityHeaders, securityHeaders } from './answers.ts'
+import type { EdgeCall } from './front.ts'
+
+export interface Page {
+  contentType: string
+  body: Buffer
+}
+
+export interface LocalRoutesOptions {
+  /** Pages and files by path. */
+  pages: ReadonlyMap<string, Page>
+  /** JSON answers by path, made anew for each request; a Problem is thrown. */
+  data: ReadonlyMap<string, () => unknown>
+}
+
+/** What the gateway answers itself: health, the API document, the pages. All by GET, all public. */
+export class LocalRoutes {
+  readonly #options: LocalRoutesOptions
+
+  constructor(options: LocalRoutesOptions) {
+    this.#options = options
+  }
+
+  /** False where nothing is at `path`. Throws Problem `method_not_allowed`, or what the route refuses. */
+  serve(method: string, path: string, response: ServerResponse, call: EdgeCall): boolean {
+    const at = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+    const page = this.#options.pages.get(at)
+    const data = this.#options.data.get(at)
+    if (!page && !data) return false
+    if (method !== 'GET' && method !== 'HEAD') {
+      call.base.push('allow', 'GET, HEAD')
+      throw new Problem('method_not_allowed', 'This path takes GET, HEAD.')
+    }
+    if (page) {
+      // The base headers end with other security headers than a page needs.
+      const headers = [...withoutSecurity(call.base), ...pageSecurityHeaders, 'content-type', page.contentType, 'cache-control', 'no-cache']
+      answer(response, 200, headers, page.body, method === 'HEAD')
+    } else if (data) answerJson(response, 200, call.base, data(), method === 'HEAD')
+    return true
+  }
+}
+
+function withoutSecurity(headers: readonly string[]): string[] {
+  const names = new Set(securityHeaders.filter((_, index) => index % 2 === 0))
+  return headers.filter((_, index) => !names.has(headers[index - (index % 2)] as string))
+}

@@ -1,0 +1,85 @@
+import type { ServerResponse } from 'node:http'
+import { Problem, type Logger } from '@maru/service-host'
+import type { Instances, Upstream } from '../routing/instances.ts'
+import { relay, type RelayOutcome } from './relay.ts'
+
+export interface ForwardBounds {
+  /** How long a request waits for an instance of a service that was alive a moment ago. */
+  waitMs: number
+  /** Requests that wait at once; beyond it they are refused right away. */
+  waitingMax: number
+}
+
+export interface ForwardRequest {
+  service: string
+  method: string
+  path: string
+  headers: string[]
+  body: Buffer | null
+  response: ServerResponse
+  baseHeaders: readonly string[]
+  isStream: boolean
+  onStreaming(): void
+  requestId: string
+}
+
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** Sends requests to instances, and decides what happens when one fails. */
+export class Forwarder {
+  readonly #instances: Instances
+  readonly #logger: Logger
+  readonly #bounds: ForwardBounds
+  #waiting = 0
+
+  constructor(instances: Instances, logger: Logger, bounds: ForwardBounds) {
+    this.#instances = instances
+    this.#logger = logger
+    this.#bounds = bounds
+  }
+
+  /**
+   * Answers from an instance of the service. A request is sent again, once, to another instance where nothing of it was sent, or
+   * where its method is safe and no time limit passed; never otherwise, because it may have been done. Throws Problem
+   * `unavailable`, `bad_gateway` or `gateway_timeout` where there is no answer.
+   */
+  async forward(request: ForwardRequest): Promise<void> {
+    const deadlineMs = performance.now() + this.#bounds.waitMs
+    let failed: Upstream | undefined
+    for (let attempt = 1; ; attempt += 1) {
+      const upstream = await this.#find(request, failed, deadlineMs)
+      const outcome = await relay(upstream, request)
+      if (outcome.kind !== 'failed') return
+      this.#log(request, upstream, outcome)
+      const mayRepeat = !outcome.sent || (safeMethods.has(request.method) && !outcome.timedOut)
+      if (attempt === 1 && mayRepeat) {
+        failed = upstream
+        continue
+      }
+      if (outcome.timedOut) throw new Problem('gateway_timeout')
+      if (!outcome.sent) throw new Problem('unavailable', `No instance of ${request.service} could be reached; nothing was done.`)
+      throw new Problem('bad_gateway')
+    }
+  }
+
+  async #find(request: ForwardRequest, failed: Upstream | undefined, deadlineMs: number): Promise<Upstream> {
+    const { service, response } = request
+    for (;;) {
+      const upstream = this.#instances.pick(service, failed)
+      if (upstream) return upstream
+      const remainingMs = deadlineMs - performance.now()
+      const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.recentlyAlive(service) && !response.destroyed
+      if (!worthIt) throw new Problem('unavailable', `No instance of ${service} takes requests now; nothing was done.`)
+      this.#waiting += 1
+      await this.#instances.changed(remainingMs)
+      this.#waiting -= 1
+    }
+  }
+
+  #log(request: ForwardRequest, upstream: Upstream, outcome: RelayOutcome & { kind: 'failed' }): void {
+    this.#logger.warn(
+      { err: outcome.error, request_id: request.requestId, service: request.service, upstream: upstream.instance.id, method: request.method, sent: outcome.sent, circuit: upstream.circuit.state },
+      'an instance did not answer',
+    )
+  }
+}

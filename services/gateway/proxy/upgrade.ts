@@ -1,0 +1,103 @@
+import { request as sendRequest, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Problem, type Logger } from '@maru/service-host'
+import type { Upstream } from '../routing/instances.ts'
+import { answerHeaders } from './headers.ts'
+
+export interface UpgradeRequest {
+  incoming: IncomingMessage
+  socket: Duplex
+  head: Buffer
+  /** With its query. */
+  path: string
+  headers: string[]
+  /** Headers of the gateway for the answer, flat. */
+  baseHeaders: readonly string[]
+  /** For the answer of the instance to the upgrade. */
+  timeoutMs: number
+  logger: Logger
+}
+
+/**
+ * Asks an instance for the upgrade and then passes bytes both ways, without looking at them, until either side ends. Resolves when
+ * the pass-through has begun or the instance has refused (its refusal is passed on); throws Problem `bad_gateway` or
+ * `gateway_timeout` where it did neither. `onEnd` is called once when a pass-through that began is over.
+ */
+export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<'open' | 'refused'> {
+  const { incoming, socket } = request
+  return new Promise((resolve, reject) => {
+    upstream.circuit.begin()
+    const outgoing = sendRequest({
+      host: upstream.origin.hostname.replace(/^\[|\]$/g, ''),
+      port: upstream.origin.port,
+      method: 'GET',
+      path: request.path,
+      headers: [...request.headers, 'host', upstream.origin.host, 'connection', 'Upgrade', 'upgrade', 'websocket'],
+      agent: false,
+      timeout: request.timeoutMs,
+    })
+    const onClientClose = () => {
+      upstream.circuit.abandoned()
+      outgoing.destroy()
+    }
+    socket.once('close', onClientClose)
+    outgoing.on('timeout', () => outgoing.destroy(new Problem('gateway_timeout')))
+    outgoing.on('error', (error) => {
+      socket.off('close', onClientClose)
+      if (!socket.destroyed) {
+        upstream.circuit.failed()
+        request.logger.warn({ err: error, upstream: upstream.instance.id }, 'an instance did not upgrade')
+      }
+      reject(error instanceof Problem ? error : new Problem('bad_gateway'))
+    })
+    outgoing.on('upgrade', (answer, service, head) => {
+      socket.off('close', onClientClose)
+      upstream.circuit.succeeded()
+      const headers = [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'Upgrade', 'upgrade', 'websocket']
+      socket.write(headOf(101, 'Switching Protocols', headers))
+      if (head.length > 0) socket.write(head)
+      if (request.head.length > 0) service.write(request.head)
+      join(socket, service, onEnd)
+      resolve('open')
+    })
+    outgoing.on('response', (answer) => {
+      socket.off('close', onClientClose)
+      const status = answer.statusCode ?? 502
+      if (status < 500 || (status === 503 && answer.headers['retry-after'] !== undefined)) upstream.circuit.succeeded()
+      else upstream.circuit.failed()
+      // A refusal, with its body; the connection ends with it, so that nothing more can be sent down this way.
+      socket.write(headOf(status, answer.statusMessage ?? '', [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'close']))
+      answer.pipe(socket)
+      answer.on('error', () => socket.destroy())
+      incoming.resume()
+      resolve('refused')
+    })
+    outgoing.end()
+  })
+}
+
+function headOf(status: number, text: string, headers: readonly string[]): string {
+  let head = `HTTP/1.1 ${status} ${text}\r\n`
+  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`
+  return `${head}\r\n`
+}
+
+/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else. */
+function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): void {
+  for (const side of [client, service]) {
+    if ('setTimeout' in side) side.setTimeout(0)
+    if ('setNoDelay' in side) side.setNoDelay(true)
+  }
+  let ended = false
+  const end = () => {
+    client.destroy()
+    service.destroy()
+    if (!ended) onEnd()
+    ended = true
+  }
+  client.on('error', end).on('close', end)
+  service.on('error', end).on('close', end)
+  client.pipe(service)
+  service.pipe(client)
+}

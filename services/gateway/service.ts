@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { readFile } from 'node:fs/promises'
+import type { Endpoint } from '@maru/contracts'
+import { allEndpoints, serviceEndpoints } from '@maru/contracts/http/index'
+import { buildOpenApi } from '@maru/contracts/openapi'
+import { Problem, version, type Discovery, type Instance, type Logger, type TokenVerifier } from '@maru/service-host'
+import type { GatewaySettings } from './config.ts'
+import { AccessRules } from './edge/access.ts'
+import { Cors } from './edge/cors.ts'
+import { RateLimiter } from './edge/rate-limit.ts'
+import { Front } from './front.ts'
+import { LocalRoutes, type Page } from './local-routes.ts'
+import { errorsPage } from './pages/errors.ts'
+import { Forwarder } from './proxy/forward.ts'
+import { Instances } from './routing/instances.ts'
+
+/** The services the platform consists of, beside the gateway. */
+export const services = ['trading', 'user', 'market-data', 'notification', 'analytics'] as const
+
+export interface GatewayOptions {
+  discovery: Discovery
+  verifier: TokenVerifier
+  logger: Logger
+  settings: GatewaySettings
+  /** Contracts of what is routed to; those of the platform where unset. */
+  endpoints?: readonly Endpoint[]
+}
+
+export interface Gateway {
+  readonly url: string
+  /** Undefined once every service has a ready instance; else which have none. */
+  notReady(): string | undefined
+  stop(): Promise<void>
+}
+
+/** Requests in flight have this long to finish when the gateway stops. */
+const inFlightMaxMs = 3_000
+const callersMax = 50_000
+const waitingMax = 1_024
+
+/** Starts the gateway: listens as soon as it can answer, whether the services are there yet or not. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { discovery, verifier, logger, settings } = options
+  const instances = new Instances({
+    discovery,
+    logger,
+    circuit: { failuresMax: settings.MARU_CIRCUIT_FAILURES, openMs: settings.MARU_CIRCUIT_OPEN_MS },
+    upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+    connectTimeoutMs: 1_000,
+    connectionsMax: 256,
+  })
+  const stopped = new AbortController()
+  const missing = () => services.filter((service) => !instances.hasReady(service))
+  const local = new LocalRoutes({ pages: await pages(), data: dataRoutes(instances, discovery, missing, stopped.signal) })
+  const front = new Front({
+    services: new Set<string>(services),
+    instances,
+    forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }),
+    access: new AccessRules(options.endpoints ?? serviceEndpoints, verifier),
+    cors: new Cors(settings.MARU_CORS_ORIGINS),
+    limiter: new RateLimiter({ requestsPerSecond: settings.MARU_RATE_LIMIT_PER_SECOND, burst: settings.MARU_RATE_LIMIT_BURST, callersMax }),
+    local,
+    trustedProxies: settings.MARU_TRUSTED_PROXIES,
+    logger,
+    bounds: {
+      bodyMaxBytes: settings.MARU_GATEWAY_BODY_MAX_BYTES,
+      inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX,
+      streamsMax: settings.MARU_GATEWAY_STREAMS_MAX,
+      headersTimeoutMs: settings.MARU_GATEWAY_HEADERS_TIMEOUT_MS,
+      requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
+      upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+    },
+  })
+  front.server.listen({ host: settings.MARU_GATEWAY_HOST, port: settings.MARU_PORT })
+  await once(front.server, 'listening')
+  const { address, family, port } = front.server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    notReady: () => (missing().length > 0 ? `waiting for ${missing().join(', ')}` : undefined),
+    async stop() {
+      stopped.abort()
+      await front.close(inFlightMaxMs)
+      await instances.close()
+    },
+  }
+}
+
+function dataRoutes(instances: Instances, discovery: Discovery, missing: () => string[], signal: AbortSignal): Map<string, () => unknown> {
+  const document = buildOpenApi(allEndpoints, { version })
+  let gateways: Instance[] = []
+  discovery.watch((all) => (gateways = all.filter(({ service }) => service === 'gateway')), signal)
+  return new Map<string, () => unknown>([
+    ['/health/live', () => ({ status: 'live' })],
+    [
+      '/health/ready',
+      () => {
+        const waitingFor = missing()
+        if (waitingFor.length === 0) return { status: 'ready' }
+        throw new Problem('unavailable', `Waiting for ${waitingFor.join(', ')}.`, { extensions: { waiting_for: waitingFor } })
+      },
+    ],
+    [
+      '/health/services',
+      () => ({
+        items: [
+          ...instances.all().map(({ instance, circuit }) => status(instance, circuit.state)),
+          // No gateway routes to another, so there is no circuit to open.
+          ...gateways.map((instance) => status(instance, 'closed')),
+        ].sort((a, b) => (a.service + a.id < b.service + b.id ? -1 : 1)),
+        next_cursor: null,
+      }),
+    ],
+    ['/api/openapi.json', () => document],
+  ])
+}
+
+function status(instance: Instance, circuit: string) {
+  const { startedAt, ...rest } = instance
+  return { ...rest, started_at: startedAt, circuit }
+}
+
+/** Pages are read once; they are small. */
+async function pages(): Promise<Map<string, Page>> {
+  const file = (name: string) => readFile(new URL(`pages/${name}`, import.meta.url))
+  const html = 'text/html; charset=utf-8'
+  return new Map<string, Page>([
+    ['/', { contentType: html, body: await file('index.html') }],
+    ['/docs', { contentType: html, body: await file('docs.html') }],
+    ['/docs/errors', { contentType: html, body: Buffer.from(errorsPage()) }],
+    ['/docs/docs.js', { contentType: 'text/javascript; charset=utf-8', body: await file('docs.js') }],
+    ['/docs/style.css', { contentType: 'text/css; charset=utf-8', body: await file('style.css') }],
+  ])
+}
