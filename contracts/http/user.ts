@@ -9,7 +9,11 @@ export const Language = Type.Union([Type.Literal('en'), Type.Literal('ko')], { d
 export const Role = Type.Union([Type.Literal('operator')], { description: 'What a user may do beyond their own account.' })
 
 const Email = Type.String({ minLength: 3, maxLength: 254, description: 'Compared without regard to case.' })
-const Username = Type.String({ minLength: 1, maxLength: 64, description: '3 to 32 letters, digits, dots, dashes or underscores; compared without regard to case.' })
+const Username = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: '2 to 32 letters, digits, dots, dashes or underscores; compared without regard to case.',
+})
 const Password = Type.String({ minLength: 8, maxLength: 128, description: '8 to 128 characters.' })
 /** What is checked against a stored password may have any length a password can have, so that a short one is wrong, not malformed. */
 const PasswordGiven = Type.String({ minLength: 1, maxLength: 128 })
@@ -113,7 +117,16 @@ export const userEndpoints = {
     status: 200,
     reply: Message,
   }),
-  me: endpoint({ service: 'user', method: 'GET', path: '/me', access: 'user', summary: 'Who I am', status: 200, reply: User, errors: ['account_disabled'] }),
+  me: endpoint({
+    service: 'user',
+    method: 'GET',
+    path: '/me',
+    access: 'user',
+    summary: 'Who I am',
+    status: 200,
+    reply: User,
+    errors: ['account_disabled'],
+  }),
   updateMe: endpoint({
     service: 'user',
     method: 'PATCH',

@@ -9,7 +9,14 @@ export type AccessTokens = (subject: { userId: string; roles: readonly string[];
 
 /** Signs access tokens as service-host verifies them; `sid` names the session they came of. */
 export function createAccessTokens(key: SigningKey): AccessTokens {
-  const sign = createSigner({ algorithm: 'EdDSA', key: key.privatePem, kid: key.kid, iss: tokenIssuer, aud: tokenAudience, expiresIn: accessTokenSeconds * 1_000 })
+  const sign = createSigner({
+    algorithm: 'EdDSA',
+    key: key.privatePem,
+    kid: key.kid,
+    iss: tokenIssuer,
+    aud: tokenAudience,
+    expiresIn: accessTokenSeconds * 1_000,
+  })
   return ({ userId, roles, sessionId }) => sign({ sub: userId, roles, sid: sessionId, jti: randomUUID() })
 }
 

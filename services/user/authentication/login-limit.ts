@@ -25,7 +25,9 @@ export async function countAttempt(pool: pg.Pool, name: string, limit: LoginLimi
   )
   const row = rows[0]
   if (row && row.attempts > limit.attemptsMax)
-    throw new Problem('rate_limited', 'Too many attempts for this login; wait as long as Retry-After says.', { retryAfterSeconds: Math.max(1, row.wait) })
+    throw new Problem('rate_limited', 'Too many attempts for this login; wait as long as Retry-After says.', {
+      retryAfterSeconds: Math.max(1, row.wait),
+    })
 }
 
 export async function forgetAttempts(pool: pg.Pool, name: string): Promise<void> {

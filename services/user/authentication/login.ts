@@ -33,7 +33,14 @@ export async function logIn(
   if (user.status === 'disabled') throw new Problem('account_disabled')
   const session = await inTransaction(pool, async (client) => {
     const opened = await openSession(client, user, given.device)
-    if (opened) await writeAudit(client, { action: 'user.logged_in', actor: user.id, subject: user.id, data: { session_id: opened.sessionId }, requestId: given.requestId })
+    if (opened)
+      await writeAudit(client, {
+        action: 'user.logged_in',
+        actor: user.id,
+        subject: user.id,
+        data: { session_id: opened.sessionId },
+        requestId: given.requestId,
+      })
     return opened
   })
   // The password was changed, or the user disabled, while it was being checked.
@@ -51,22 +58,34 @@ export async function changePassword(
   user: UserRow,
   given: { current: string; next: string; sessionId: string; requestId: string },
 ): Promise<void> {
-  if (!given.next.isWellFormed()) throw new Problem('invalid_request', undefined, { errors: [{ path: 'new_password', message: 'is not well-formed text' }] })
+  if (!given.next.isWellFormed())
+    throw new Problem('invalid_request', undefined, { errors: [{ path: 'new_password', message: 'is not well-formed text' }] })
   if (given.next.normalize('NFKC') === given.current.normalize('NFKC'))
-    throw new Problem('invalid_request', 'The new password must differ from the present one.', { errors: [{ path: 'new_password', message: 'is the present password' }] })
+    throw new Problem('invalid_request', 'The new password must differ from the present one.', {
+      errors: [{ path: 'new_password', message: 'is the present password' }],
+    })
   using turn = passwords.takeTurn()
   const limited = `password:${user.id}`
   await countAttempt(pool, limited, limit)
   if (!(await turn.verify(user.password_hash, given.current))) throw new Problem('invalid_credentials', 'The present password is wrong.')
   const hash = await turn.hash(given.next)
   const changed = await inTransaction(pool, async (client) => {
-    const { rowCount } = await client.query('update users set password_hash = $3, updated_at = now() where id = $1 and password_hash = $2', [user.id, user.password_hash, hash])
+    const { rowCount } = await client.query(
+      'update users set password_hash = $3, updated_at = now() where id = $1 and password_hash = $2',
+      [user.id, user.password_hash, hash],
+    )
     if (rowCount !== 1) return false
     const { rowCount: ended } = await client.query(
       `update sessions set ended_at = now(), end_reason = 'password_changed' where user_id = $1 and ended_at is null and id <> $2`,
       [user.id, given.sessionId],
     )
-    await writeAudit(client, { action: 'user.password_changed', actor: user.id, subject: user.id, data: { sessions_ended: ended ?? 0 }, requestId: given.requestId })
+    await writeAudit(client, {
+      action: 'user.password_changed',
+      actor: user.id,
+      subject: user.id,
+      data: { sessions_ended: ended ?? 0 },
+      requestId: given.requestId,
+    })
     return true
   })
   if (!changed) throw new Problem('invalid_credentials', 'The password was changed meanwhile.')

@@ -47,14 +47,25 @@ export function serveAuthentication(http: HttpService, parts: AuthenticationPart
     const { user, sessionId } = await currentUser(pool, call)
     await inTransaction(pool, async (client) => {
       await endSessions(client, user.id, { only: sessionId, reason: 'logout' })
-      await writeAudit(client, { action: 'user.logged_out', actor: user.id, subject: user.id, data: { session_id: sessionId }, requestId: call.requestId })
+      await writeAudit(client, {
+        action: 'user.logged_out',
+        actor: user.id,
+        subject: user.id,
+        data: { session_id: sessionId },
+        requestId: call.requestId,
+      })
     })
     return { message: 'Logged out.' }
   })
 
   http.serve(userEndpoints.changePassword, async (call) => {
     const { user, sessionId } = await currentUser(pool, call)
-    await changePassword(parts, user, { current: call.body.current_password, next: call.body.new_password, sessionId, requestId: call.requestId })
+    await changePassword(parts, user, {
+      current: call.body.current_password,
+      next: call.body.new_password,
+      sessionId,
+      requestId: call.requestId,
+    })
     return { message: 'Password changed. Every other session has been ended.' }
   })
 
@@ -67,8 +78,15 @@ export function serveAuthentication(http: HttpService, parts: AuthenticationPart
     const { user } = await currentUser(pool, call)
     const id = call.params.session_id
     await inTransaction(pool, async (client) => {
-      if ((await endSessions(client, user.id, { only: id, reason: 'revoked' })) === 0) throw new Problem('not_found', 'You have no session of this id.')
-      await writeAudit(client, { action: 'session.revoked', actor: user.id, subject: user.id, data: { session_id: id }, requestId: call.requestId })
+      if ((await endSessions(client, user.id, { only: id, reason: 'revoked' })) === 0)
+        throw new Problem('not_found', 'You have no session of this id.')
+      await writeAudit(client, {
+        action: 'session.revoked',
+        actor: user.id,
+        subject: user.id,
+        data: { session_id: id },
+        requestId: call.requestId,
+      })
     })
     return { message: 'The session has been ended.' }
   })

@@ -68,7 +68,12 @@ type Rotation = { kind: 'next'; user: UserRow; session: OpenedSession } | { kind
  * the same successor while that one is unused, or a copy in other hands: then the session ends.
  * @throws Problem invalid_refresh_token, account_disabled, rate_limited
  */
-export async function rotateRefreshToken(pool: pg.Pool, secret: Buffer, token: string, requestId: string): Promise<{ user: UserRow; session: OpenedSession }> {
+export async function rotateRefreshToken(
+  pool: pg.Pool,
+  secret: Buffer,
+  token: string,
+  requestId: string,
+): Promise<{ user: UserRow; session: OpenedSession }> {
   const hash = sha256(token)
   const outcome = await inTransaction(pool, async (client): Promise<Rotation> => {
     const refuse = (problem: Problem): Rotation => ({ kind: 'refused', problem })
@@ -97,16 +102,32 @@ export async function rotateRefreshToken(pool: pg.Pool, secret: Buffer, token: s
     const refreshToken = successorOf(token, secret)
     const next: Rotation = { kind: 'next', user, session: { sessionId: session.id, refreshToken } }
     if (state.rotated) {
-      const { rowCount } = await client.query('select 1 from refresh_tokens where hash = $1 and session_id = $2 and rotated_at is null', [sha256(refreshToken), session.id])
+      const { rowCount } = await client.query('select 1 from refresh_tokens where hash = $1 and session_id = $2 and rotated_at is null', [
+        sha256(refreshToken),
+        session.id,
+      ])
       if (state.recent && rowCount === 1) return next
       await endSessions(client, user.id, { only: session.id, reason: 'token_reused' })
-      await writeAudit(client, { action: 'session.token_reused', actor: null, subject: user.id, data: { session_id: session.id }, requestId })
+      await writeAudit(client, {
+        action: 'session.token_reused',
+        actor: null,
+        subject: user.id,
+        data: { session_id: session.id },
+        requestId,
+      })
       return refuse(new Problem('invalid_refresh_token', 'This refresh token was used before; its session has been ended. Log in again.'))
     }
     const generation = BigInt(state.generation) + 1n
     await client.query('update refresh_tokens set rotated_at = clock_timestamp() where hash = $1', [hash])
-    await client.query('insert into refresh_tokens (hash, session_id, generation) values ($1, $2, $3)', [sha256(refreshToken), session.id, generation])
-    await client.query('delete from refresh_tokens where session_id = $1 and generation <= $2', [session.id, generation - BigInt(tokensRememberedMax)])
+    await client.query('insert into refresh_tokens (hash, session_id, generation) values ($1, $2, $3)', [
+      sha256(refreshToken),
+      session.id,
+      generation,
+    ])
+    await client.query('delete from refresh_tokens where session_id = $1 and generation <= $2', [
+      session.id,
+      generation - BigInt(tokensRememberedMax),
+    ])
     await client.query(
       `update sessions set last_used_at = now(), expires_at = least(now() + interval '30 days', created_at + interval '90 days'),
          refreshes = case when refresh_window_started_at > now() - interval '1 minute' then refreshes + 1 else 1 end,
@@ -121,7 +142,11 @@ export async function rotateRefreshToken(pool: pg.Pool, secret: Buffer, token: s
 }
 
 /** Ends live sessions of a user: one, all but one, or all. Returns how many. */
-export async function endSessions(client: pg.PoolClient, userId: string, which: { only?: string; except?: string; reason: EndReason }): Promise<number> {
+export async function endSessions(
+  client: pg.PoolClient,
+  userId: string,
+  which: { only?: string; except?: string; reason: EndReason },
+): Promise<number> {
   const { rowCount } = await client.query(
     `update sessions set ended_at = now(), end_reason = $4
      where user_id = $1 and ended_at is null and expires_at > now() and ($2::text is null or id = $2) and ($3::text is null or id <> $3)`,
@@ -131,7 +156,14 @@ export async function endSessions(client: pg.PoolClient, userId: string, which: 
 }
 
 export async function listSessions(pool: pg.Pool, userId: string, currentId: string) {
-  const { rows } = await pool.query<{ id: string; created_at: Date; last_used_at: Date; expires_at: Date; user_agent: string | null; address: string | null }>(
+  const { rows } = await pool.query<{
+    id: string
+    created_at: Date
+    last_used_at: Date
+    expires_at: Date
+    user_agent: string | null
+    address: string | null
+  }>(
     `select id, created_at, last_used_at, expires_at, user_agent, address from sessions
      where user_id = $1 and ended_at is null and expires_at > now() order by id desc limit $2`,
     [userId, sessionsMax],

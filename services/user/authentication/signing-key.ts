@@ -56,5 +56,7 @@ export function signingKeyFrom(key: KeyObject): SigningKey {
 
 /** RFC 7638 with the members RFC 8037 names for OKP keys, in lexicographic order. */
 function thumbprint(x: string): string {
-  return createHash('sha256').update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x })).digest('base64url')
+  return createHash('sha256')
+    .update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x }))
+    .digest('base64url')
 }

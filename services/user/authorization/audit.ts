@@ -42,7 +42,10 @@ interface AuditRow {
 }
 
 /** Newest first. `cursor` is the id of the last entry seen. */
-export async function listAudit(pool: pg.Pool, filter: { limit: number; cursor: bigint | undefined; subject: string | undefined; actor: string | undefined }) {
+export async function listAudit(
+  pool: pg.Pool,
+  filter: { limit: number; cursor: bigint | undefined; subject: string | undefined; actor: string | undefined },
+) {
   const { rows } = await pool.query<AuditRow>(
     `select id, at, action, actor, subject, data, request_id from audit
      where ($1::bigint is null or id < $1) and ($2::text is null or subject = $2) and ($3::text is null or actor = $3)

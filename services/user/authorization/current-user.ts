@@ -14,7 +14,11 @@ export interface CurrentUser {
  * an ended session, a disabled user and a lost role count at once.
  * @throws Problem unauthenticated, account_disabled, or forbidden where `role` is asked for and no longer held
  */
-export async function currentUser(pool: pg.Pool, call: { identity: Identity; request: FastifyRequest }, role?: 'operator'): Promise<CurrentUser> {
+export async function currentUser(
+  pool: pg.Pool,
+  call: { identity: Identity; request: FastifyRequest },
+  role?: 'operator',
+): Promise<CurrentUser> {
   const sessionId = sessionOfVerifiedToken(call.request.headers.authorization) ?? ''
   const { rows } = await pool.query<UserRow & { session_live: boolean }>(
     `select ${userColumns}, coalesce(s.ended_at is null and s.expires_at > now(), false) as session_live

@@ -28,7 +28,12 @@ export async function listUsers(pool: pg.Pool, filter: UserFilter): Promise<{ it
 /** A LIKE pattern for texts beginning with `search`, in the form keys have; its own wildcards are taken literally. */
 function prefixPattern(search: string): string {
   // PostgreSQL text cannot hold NUL; nothing begins with it either way.
-  return `${search.normalize('NFKC').toLowerCase().toWellFormed().replaceAll('\0', '\u{fffd}').replaceAll(/[\\%_]/g, '\\$&')}%`
+  return `${search
+    .normalize('NFKC')
+    .toLowerCase()
+    .toWellFormed()
+    .replaceAll('\0', '\u{fffd}')
+    .replaceAll(/[\\%_]/g, '\\$&')}%`
 }
 
 export interface OperatorAct {
@@ -42,8 +47,17 @@ export async function setRoles(pool: pg.Pool, act: OperatorAct, roles: readonly 
   if (act.actorId === act.userId) throw new Problem('forbidden', 'Another operator must change your roles.')
   return inTransaction(pool, async (client) => {
     const before = await lockUser(client, act.userId)
-    const { rows } = await client.query<UserRow>(`update users u set roles = $2, updated_at = now() where u.id = $1 returning ${userColumns}`, [act.userId, roles])
-    await writeAudit(client, { action: 'user.roles_changed', actor: act.actorId, subject: act.userId, data: { before: before.roles, after: roles }, requestId: act.requestId })
+    const { rows } = await client.query<UserRow>(
+      `update users u set roles = $2, updated_at = now() where u.id = $1 returning ${userColumns}`,
+      [act.userId, roles],
+    )
+    await writeAudit(client, {
+      action: 'user.roles_changed',
+      actor: act.actorId,
+      subject: act.userId,
+      data: { before: before.roles, after: roles },
+      requestId: act.requestId,
+    })
     return toUser(rows[0] ?? before)
   })
 }
@@ -53,7 +67,10 @@ export async function setStatus(pool: pg.Pool, act: OperatorAct, status: 'active
   if (act.actorId === act.userId) throw new Problem('forbidden', 'Another operator must change your status.')
   return inTransaction(pool, async (client) => {
     const before = await lockUser(client, act.userId)
-    const { rows } = await client.query<UserRow>(`update users u set status = $2, updated_at = now() where u.id = $1 returning ${userColumns}`, [act.userId, status])
+    const { rows } = await client.query<UserRow>(
+      `update users u set status = $2, updated_at = now() where u.id = $1 returning ${userColumns}`,
+      [act.userId, status],
+    )
     const ended = status === 'disabled' ? await endSessions(client, act.userId, { reason: 'disabled' }) : 0
     await writeAudit(client, {
       action: 'user.status_changed',

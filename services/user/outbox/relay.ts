@@ -19,7 +19,10 @@ export async function relayOutbox(pool: pg.Pool, log: EventLog): Promise<number>
   return inTransaction(pool, async (client) => {
     await client.query(`set local lock_timeout = '5s'`)
     await client.query(`select pg_advisory_xact_lock(hashtextextended('user outbox relay', 0))`)
-    const { rows } = await client.query<{ sequence: string; body: string }>('select sequence, body from outbox where sent_at is null order by sequence limit $1', [batchMax])
+    const { rows } = await client.query<{ sequence: string; body: string }>(
+      'select sequence, body from outbox where sent_at is null order by sequence limit $1',
+      [batchMax],
+    )
     const sent: { sequence: string; offset: number }[] = []
     for (const { sequence, body } of rows) {
       const offset = await log.append(topics.userEvents, Buffer.from(body, 'utf8'), { producer, sequence: Number(sequence) })

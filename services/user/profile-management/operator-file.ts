@@ -19,7 +19,8 @@ export async function ensureOperator(parts: { pool: pg.Pool; passwords: Password
   for (const username of ['operator', `operator-${randomBytes(4).toString('hex')}`]) {
     const existing = await findByLogin(parts.pool, { column: 'email_key', key: email.key })
     if (existing) {
-      if (!existing.roles.includes('operator')) parts.logger.warn({ user_id: existing.id }, 'the user named by MARU_OPERATOR_FILE exists without the role operator and is left so')
+      if (!existing.roles.includes('operator'))
+        parts.logger.warn({ user_id: existing.id }, 'the user named by MARU_OPERATOR_FILE exists without the role operator and is left so')
       return
     }
     try {

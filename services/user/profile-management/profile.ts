@@ -11,7 +11,12 @@ import { takenProblem, usernameRule } from './registration.ts'
  * Changes what is given, together with the event `user.profile_changed`.
  * @throws Problem invalid_request, username_taken
  */
-export async function changeProfile(pool: pg.Pool, userId: string, change: { username?: string; language?: 'en' | 'ko' }, requestId: string): Promise<UserRow> {
+export async function changeProfile(
+  pool: pg.Pool,
+  userId: string,
+  change: { username?: string; language?: 'en' | 'ko' },
+  requestId: string,
+): Promise<UserRow> {
   const username = change.username === undefined ? undefined : normalUsername(change.username)
   if (change.username !== undefined && !username)
     throw new Problem('invalid_request', `username ${usernameRule}`, { errors: [{ path: 'username', message: usernameRule }] })
@@ -26,8 +31,18 @@ export async function changeProfile(pool: pg.Pool, userId: string, change: { use
       )
       const user = rows[0]
       if (!user) throw new Problem('unauthenticated')
-      await writeAudit(client, { action: 'user.profile_changed', actor: userId, subject: userId, data: { username: user.username, language: user.language }, requestId })
-      await addToOutbox(client, { type: 'user.profile_changed', data: { user_id: userId, username: user.username, language: user.language } }, now)
+      await writeAudit(client, {
+        action: 'user.profile_changed',
+        actor: userId,
+        subject: userId,
+        data: { username: user.username, language: user.language },
+        requestId,
+      })
+      await addToOutbox(
+        client,
+        { type: 'user.profile_changed', data: { user_id: userId, username: user.username, language: user.language } },
+        now,
+      )
       return user
     })
   } catch (error) {

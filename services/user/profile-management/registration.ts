@@ -29,7 +29,8 @@ export async function registerUser(parts: { pool: pg.Pool; passwords: Passwords 
     ...(username ? [] : [{ path: 'username', message: usernameRule }]),
     ...(given.password.isWellFormed() ? [] : [{ path: 'password', message: 'is not well-formed text' }]),
   ]
-  if (!email || !username || errors.length > 0) throw new Problem('invalid_request', errors.map((error) => `${error.path} ${error.message}`).join('; '), { errors })
+  if (!email || !username || errors.length > 0)
+    throw new Problem('invalid_request', errors.map((error) => `${error.path} ${error.message}`).join('; '), { errors })
 
   using turn = parts.passwords.takeTurn()
   // Asked before the costly hash; the unique columns decide in the end.
@@ -49,10 +50,19 @@ export async function registerUser(parts: { pool: pg.Pool; passwords: Passwords 
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
         [userId, email.shown, email.key, username.shown, username.key, hash, given.roles, given.language, now],
       )
-      await writeAudit(client, { action: 'user.registered', actor: null, subject: userId, data: { roles: given.roles }, ...(given.requestId === undefined ? {} : { requestId: given.requestId }) })
+      await writeAudit(client, {
+        action: 'user.registered',
+        actor: null,
+        subject: userId,
+        data: { roles: given.roles },
+        ...(given.requestId === undefined ? {} : { requestId: given.requestId }),
+      })
       await addToOutbox(
         client,
-        { type: 'user.registered', data: { user_id: userId, email: email.shown, username: username.shown, roles: [...given.roles], language: given.language } },
+        {
+          type: 'user.registered',
+          data: { user_id: userId, email: email.shown, username: username.shown, roles: [...given.roles], language: given.language },
+        },
         now,
       )
     })
@@ -63,7 +73,7 @@ export async function registerUser(parts: { pool: pg.Pool; passwords: Passwords 
 }
 
 export const usernameRule =
-  'must be 3 to 32 letters of one script, digits, dots, dashes or underscores, beginning with a letter or digit, and not with "system-"'
+  'must be 2 to 32 letters of one script, digits, dots, dashes or underscores, beginning with a letter or digit, and not with "system-"'
 
 /** The refusal that a clash of unique columns stands for, if it is one. */
 export function takenProblem(error: unknown): Problem | undefined {

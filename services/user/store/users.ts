@@ -17,7 +17,8 @@ export interface UserRow {
 
 export type User = ReplyOf<(typeof userEndpoints)['me']>
 
-export const userColumns = 'u.id, u.email, u.username, u.username_key, u.password_hash, u.roles, u.status, u.language, u.created_at, u.updated_at'
+export const userColumns =
+  'u.id, u.email, u.username, u.username_key, u.password_hash, u.roles, u.status, u.language, u.created_at, u.updated_at'
 
 /** What the world may see of a user: everything but the hash. */
 export function toUser(row: UserRow): User {
@@ -33,7 +34,10 @@ export function toUser(row: UserRow): User {
   }
 }
 
-export async function findByLogin(pool: pg.Pool, login: { column: 'email_key' | 'username_key'; key: string }): Promise<UserRow | undefined> {
+export async function findByLogin(
+  pool: pg.Pool,
+  login: { column: 'email_key' | 'username_key'; key: string },
+): Promise<UserRow | undefined> {
   const { rows } = await pool.query<UserRow>(`select ${userColumns} from users u where u.${login.column} = $1`, [login.key])
   return rows[0]
 }
