@@ -37,7 +37,7 @@ function parseEntry(line: string): { level: number; message: string; cause: stri
   }
 }
 
-/** Lines of a stack trace and of Node's own remarks about it say nothing without the line before. */
+/** Places, stack traces and Node's remarks on deprecations and the like: for the file, not for the terminal. */
 function isNoise(line: string): boolean {
-  return /^\s|^\(?Use `node|^Node\.js v|^[}\])]/.test(line)
+  return /^\s|^\(Use `node|^\(node:\d+\)|^Node\.js v|^[}\])]|^(node:|file:\/\/)\S+:\d+$|^See \.env\.example/.test(line)
 }

@@ -143,6 +143,8 @@ export class Supervisor {
       const why = lastFault === '' ? end.reason : `${end.reason}: ${lastFault}`
       this.#fail(new ServiceStartError(`${name} could not be started (${why}). Its log is ${logFile}`))
     }
+    // One that fails again and again is told of at first, and then about once a minute.
+    if (end.failures > 3 && end.failures % 12 !== 0) return
     const when = end.delayMs === 0 ? 'it is started again' : `it is started again in ${(end.delayMs / 1_000).toFixed(1)} s`
     this.#terminal.note(`${name} ended (${end.reason}); ${when}`)
   }
