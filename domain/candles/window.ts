@@ -25,6 +25,20 @@ export class DayWindow {
     return this.#candles.at(-1)
   }
 
+  /** The candle of the minute that starts at `startMs`, if there is one. */
+  at(startMs: number): Candle | undefined {
+    // Looked for near the end: late figures are late by a minute or two, not by hours.
+    for (let index = this.#candles.length - 1; index >= 0; index--) {
+      const candle = this.#candles[index]!
+      if (candle.startMs <= startMs) return candle.startMs === startMs ? candle : undefined
+    }
+    return undefined
+  }
+
+  has(startMs: number): boolean {
+    return this.at(startMs) !== undefined
+  }
+
   /** Puts a candle in its place: a new newest one, or in place of the one with the same start, or into a gap. */
   put(candle: Candle): void {
     const newest = this.newest

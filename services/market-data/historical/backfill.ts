@@ -1,0 +1,42 @@
+import { bucketStart, intervalsMs, minuteMs } from '@maru/domain/candles'
+import { markets } from '../market/symbols.ts'
+import type { MarketState } from '../real-time/market-state.ts'
+import type { MarketSource } from '../source.ts'
+import { storedStarts, upsertCandles, type Queryable } from '../store/candle-store.ts'
+
+/**
+ * Completes the last 24 hours of stored 1-minute candles from the source. Minutes that are stored stay as they are, but for the time since
+ * the last tick that anyone saw: there a candle may have been cut off by a stop. What the source does not have stays a gap.
+ */
+export async function backfill(database: Queryable, source: MarketSource, state: MarketState, nowMs: number, signal: AbortSignal): Promise<void> {
+  const toMs = bucketStart(nowMs, minuteMs)
+  const fromMs = toMs - intervalsMs['1d']
+  const doubtfulFromMs = state.feed === source.feed ? lastSeen(state) : 0
+  const stored = new Map<string, Set<number>>()
+  let firstMissingMs = toMs
+  for (const { symbol } of markets) {
+    const starts = await storedStarts(database, source.feed, symbol, fromMs, toMs)
+    // Without a tick to go by, the last stored minutes may have been cut off.
+    const cutMs = doubtfulFromMs > 0 ? bucketStart(doubtfulFromMs, minuteMs) : Math.max(0, ...starts)
+    for (const start of starts) {
+      if (start >= cutMs) starts.delete(start)
+    }
+    stored.set(symbol, starts)
+    for (let start = fromMs; start < toMs; start += minuteMs) {
+      if (starts.has(start)) continue
+      firstMissingMs = Math.min(firstMissingMs, start)
+      break
+    }
+  }
+  if (firstMissingMs >= toMs) return
+  for await (const chunk of source.history(firstMissingMs, toMs, signal)) {
+    if (signal.aborted) return
+    await upsertCandles(database, source.feed, chunk.filter(({ symbol, candle }) => !stored.get(symbol)?.has(candle.startMs)))
+  }
+}
+
+function lastSeen(state: MarketState): number {
+  let last = 0
+  for (const { latest } of state.bySymbol.values()) last = Math.max(last, latest?.timeMs ?? 0)
+  return last
+}

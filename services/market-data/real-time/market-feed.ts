@@ -1,0 +1,95 @@
+import { bucketStart, intervalsMs, minuteMs } from '@maru/domain/candles'
+import type { Logger } from '@maru/service-host'
+import { setTimeout as delay } from 'node:timers/promises'
+import { markets } from '../market/symbols.ts'
+import { readBatches, type TickBatch } from '../store/batch-store.ts'
+import { readCandles, type Queryable } from '../store/candle-store.ts'
+import { MarketState, type Changes } from './market-state.ts'
+
+const pollMs = 100
+const batchesAtOnce = 200
+const retryMs = 500
+
+export type ChangeListener = (changes: Changes, state: MarketState) => void
+
+/**
+ * Keeps the state of this instance: applies the stored batches in order. A follower polls them; the leader hands in each batch as it
+ * has stored it, after `catchUp`.
+ */
+export class MarketFeed {
+  readonly state = new MarketState()
+  readonly #pool: Queryable
+  readonly #logger: Logger
+  readonly #listeners = new Set<ChangeListener>()
+  #lastId = 0
+  #leading = false
+
+  constructor(pool: Queryable, logger: Logger) {
+    this.#pool = pool
+    this.#logger = logger
+  }
+
+  onChange(listener: ChangeListener): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Applies everything stored so far. */
+  async catchUp(): Promise<void> {
+    for (;;) {
+      const batches = await readBatches(this.#pool, this.#lastId, batchesAtOnce)
+      for (const batch of batches) await this.accept(batch)
+      if (batches.length < batchesAtOnce) return
+    }
+  }
+
+  /** Applies a stored batch, the next in order; one that was applied before is passed over. */
+  async accept(batch: TickBatch): Promise<void> {
+    if (batch.id <= this.#lastId) return
+    if (batch.feed !== this.state.feed) {
+      // Batches are kept for minutes only, so the first one seen may stand in the middle of a minute.
+      const firstMs = batch.ticks[0]?.timeMs ?? Date.now()
+      const candlesFromMs = bucketStart(firstMs, minuteMs) + minuteMs
+      this.state.begin(batch.feed, candlesFromMs)
+      await this.#restore(batch.feed, batch.reloadUptoMs ?? candlesFromMs)
+    } else if (batch.reloadUptoMs !== undefined) {
+      await this.#restore(batch.feed, batch.reloadUptoMs)
+    }
+    const changes = this.state.apply(batch)
+    this.#lastId = batch.id
+    for (const listener of this.#listeners) listener(changes, this.state)
+  }
+
+  /** While leading, stored batches are handed in and not polled. */
+  lead(leading: boolean): void {
+    this.#leading = leading
+  }
+
+  /** Follows until `signal` aborts; a database that is away is waited for. */
+  async follow(signal: AbortSignal): Promise<void> {
+    let failing = false
+    while (!signal.aborted) {
+      try {
+        if (!this.#leading) {
+          for (const batch of await readBatches(this.#pool, this.#lastId, batchesAtOnce)) {
+            if (this.#leading) break
+            await this.accept(batch)
+          }
+        }
+        failing = false
+      } catch (error) {
+        if (!failing) this.#logger.warn({ err: error }, 'batches cannot be read; trying on')
+        failing = true
+      }
+      await delay(failing ? retryMs : pollMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #restore(feed: string, trustedUptoMs: number): Promise<void> {
+    const nowMs = Date.now()
+    for (const { symbol } of markets) {
+      for await (const page of readCandles(this.#pool, feed, symbol, nowMs - intervalsMs['1d'] - minuteMs, nowMs)) {
+        for (const candle of page) this.state.restore(symbol, candle, trustedUptoMs)
+      }
+    }
+  }
+}
