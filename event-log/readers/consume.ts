@@ -1,0 +1,198 @@
+import type pg from 'pg'
+import { LogClosedError, LogOverloadedError, type EventLog, type LogRecord } from '../port.ts'
+import { backoffMs, isTransientDatabaseError, pause } from '../retry.ts'
+import { ReaderStore } from './store.ts'
+
+export interface ReaderLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface ConsumeOptions<Event> {
+  log: EventLog
+  topic: string
+  /** The saved position is kept by name and topic. Two readers of one name take turns and together see each record once. */
+  name: string
+  pool: pg.Pool
+  /** Schema of `log_positions` and `poison_records`, made where missing. */
+  schema: string
+  /**
+   * Applies the events of one record. It runs inside the transaction that saves the position, which may hold several records: what it
+   * does with `client` happens exactly once; what it does elsewhere may be repeated. It neither commits nor rolls back.
+   */
+  handler: (client: pg.PoolClient, events: Event[], record: LogRecord) => Promise<unknown>
+  signal: AbortSignal
+  logger: ReaderLogger
+  /** Default: a JSON array in UTF-8. */
+  decode?: (body: Uint8Array) => Event[]
+  /** Records in one transaction at most. Default 100. */
+  recordsMax?: number
+  /** A record that fails so often, by no fault of the moment, is set apart in `poison_records`. Default 5. */
+  triesMax?: number
+  /** Beyond so many records set apart by this name the reader fails instead: then the fault is not in the records. Default 1,000. */
+  poisonMax?: number
+  /** Further errors of the handler to be tried again for ever, besides those of the database, of a full log, and of status 429 or 503. */
+  isTransient?: (error: unknown) => boolean
+}
+
+export interface Consumer {
+  /** Offset of the last record whose effects are saved; 0 before the first. */
+  position(): number
+  /** Resolves when the position has reached the offset; rejects with LogClosedError when the reader ends before. */
+  waitUntil(offset: number): Promise<void>
+  /** Resolves after the signal has aborted and the work under way is done; rejects when the reader cannot go on. */
+  readonly done: Promise<void>
+}
+
+const pageBytesMax = 4 * 1_024 * 1_024
+const waitersMax = 10_000
+
+/**
+ * Reads a topic from the saved position for ever and applies each record exactly once: effects and position are one transaction.
+ * Whatever passes (a lost database, a deadlock) is waited out with backoff; a record that keeps failing is set apart and logged.
+ */
+export function consume<Event>(options: ConsumeOptions<Event>): Consumer {
+  const reader = new Reader(options)
+  const done = reader.run()
+  // Whoever awaits `done` sees the error; a reader nobody awaits must not end the process unheard.
+  done.catch((error: unknown) => options.logger.error({ err: error, topic: options.topic, reader: options.name }, 'a reader of the log has failed'))
+  return { position: () => reader.position, waitUntil: (offset) => reader.waitUntil(offset), done }
+}
+
+class Reader<Event> {
+  readonly #options: ConsumeOptions<Event>
+  readonly #store: ReaderStore
+  readonly #waiters = new Set<{ offset: number; resolve: () => void; reject: (error: Error) => void }>()
+  #ended = false
+  position = 0
+
+  constructor(options: ConsumeOptions<Event>) {
+    this.#options = options
+    this.#store = new ReaderStore(options)
+  }
+
+  async run(): Promise<void> {
+    const { log, topic, signal, recordsMax = 100 } = this.#options
+    try {
+      await this.#persist(() => this.#store.install())
+      while (!signal.aborted) {
+        const saved = await this.#persist(() => this.#store.load())
+        if (saved === undefined) return
+        this.#moveTo(saved)
+        await this.#persist(() => this.#warnOfLoss(saved))
+        for await (const page of log.follow(topic, saved, { recordsMax, bytesMax: pageBytesMax, signal })) {
+          if (!(await this.#take(page))) break
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      this.#ended = true
+      for (const waiter of this.#waiters) waiter.reject(new LogClosedError('the reader has ended'))
+      this.#waiters.clear()
+    }
+  }
+
+  waitUntil(offset: number): Promise<void> {
+    if (this.position >= offset) return Promise.resolve()
+    if (this.#ended) return Promise.reject(new LogClosedError('the reader has ended'))
+    if (this.#waiters.size >= waitersMax) return Promise.reject(new LogOverloadedError(`${waitersMax} wait for this reader already`))
+    return new Promise((resolve, reject) => this.#waiters.add({ offset, resolve, reject }))
+  }
+
+  /** False when the saved position is not where this reader stood: another of the same name has gone on, or an answer was lost. */
+  async #take(page: LogRecord[]): Promise<boolean> {
+    try {
+      return await this.#apply(page)
+    } catch (error) {
+      if (this.#options.signal.aborted) return false
+      if (this.#isTransient(error)) this.#warn(error, 'the database did not take a page of the log; it is tried again')
+    }
+    // One by one from here, so that a failing record holds up only itself.
+    for (const record of page) if (!(await this.#takeOne(record))) return false
+    return true
+  }
+
+  async #takeOne(record: LogRecord): Promise<boolean> {
+    const { signal, triesMax = 5 } = this.#options
+    for (let failures = 0, tries = 0; !signal.aborted; ) {
+      try {
+        return await this.#apply([record])
+      } catch (error) {
+        if (signal.aborted) return false
+        failures += 1
+        if (this.#isTransient(error)) this.#warn(error, 'a record of the log could not be applied for now; it is tried again')
+        else if ((tries += 1) >= triesMax) return this.#setApart(record, error)
+        await pause(backoffMs(failures + 1), signal)
+      }
+    }
+    return false
+  }
+
+  async #apply(records: LogRecord[]): Promise<boolean> {
+    const { handler, decode = decodeJson } = this.#options
+    const last = records.at(-1)?.offset ?? this.position
+    const done = await this.#store.advance(this.position, last, async (client) => {
+      for (const record of records) await handler(client, decode(record.body) as Event[], record)
+    })
+    if (done) this.#moveTo(last)
+    return done
+  }
+
+  async #setApart(record: LogRecord, error: unknown): Promise<boolean> {
+    const { logger, name, topic, poisonMax = 1_000 } = this.#options
+    logger.error({ err: error, reader: name, topic, offset: record.offset }, 'a record of the log cannot be applied and is set apart')
+    const outcome = await this.#persist(() => this.#store.setApart(this.position, record, error, poisonMax))
+    if (outcome === 'full') throw new Error(`The reader ${name} of ${topic} has set ${poisonMax} records apart; it stops at ${record.offset}.`, { cause: error })
+    if (outcome === 'done') this.#moveTo(record.offset)
+    return outcome === 'done'
+  }
+
+  /** Repeats what the state of the database prevents; undefined once the signal has aborted. */
+  async #persist<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#options
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isTransientDatabaseError(error)) throw error
+        await pause(backoffMs(failures + 1), signal)
+      }
+    }
+    return undefined
+  }
+
+  async #warnOfLoss(saved: number): Promise<void> {
+    const { log, topic, name, logger } = this.#options
+    if (saved === 0) return
+    const firstKept = await log.firstKept(topic)
+    if (firstKept > saved + 1) logger.error({ reader: name, topic, position: saved, firstKept }, 'records were trimmed before this reader had read them')
+  }
+
+  #moveTo(position: number): void {
+    this.position = position
+    for (const waiter of this.#waiters) {
+      if (waiter.offset > position) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+
+  #isTransient(error: unknown): boolean {
+    if (isTransientDatabaseError(error) || error instanceof LogOverloadedError || error instanceof LogClosedError) return true
+    const { status } = (error ?? {}) as { status?: unknown }
+    return status === 429 || status === 503 || (this.#options.isTransient?.(error) ?? false)
+  }
+
+  #warn(error: unknown, message: string): void {
+    const { logger, name, topic } = this.#options
+    logger.warn({ err: error, reader: name, topic, position: this.position }, message)
+  }
+}
+
+function decodeJson(body: Uint8Array): unknown[] {
+  const events: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
+  if (!Array.isArray(events)) throw new TypeError('the record is not a JSON array of events')
+  return events
+}
