@@ -1,0 +1,176 @@
+import type pg from 'pg'
+import { parseFixed, type FillSums, type Fixed, type PositionAt, type Steps } from '@maru/domain/statistics'
+
+type Client = Pick<pg.ClientBase, 'query'>
+
+/** Values are stated in this asset. */
+export const quoteAsset = 'USDT'
+
+export interface Account {
+  openedAt: number
+  /** Number of the newest event counted in. */
+  sequence: number
+}
+
+export async function findAccount(client: Client, userId: string): Promise<Account | undefined> {
+  const { rows } = await client.query<{ opened_at: Date; sequence: string }>(
+    'select opened_at, sequence from accounts where user_id = $1',
+    [userId],
+  )
+  const row = rows[0]
+  return row && { openedAt: row.opened_at.getTime(), sequence: Number(row.sequence) }
+}
+
+/** Time of the newest event of a topic that is counted in. */
+export async function findProgress(client: Client, topic: string): Promise<number | undefined> {
+  const { rows } = await client.query<{ event_at: Date }>('select event_at from progress where topic = $1', [topic])
+  return rows[0]?.event_at.getTime()
+}
+
+interface StepRow {
+  name: string
+  at: Date
+  value: string
+}
+
+/** Balances of the quote asset and of every asset with a price, as far as they matter at `times`: for each time the change before it. */
+export async function balancesAt(client: Client, userId: string, times: readonly number[]): Promise<Map<string, Steps>> {
+  const { rows } = await client.query<StepRow>(
+    `with assets as (
+       select $3 as asset union select split_part(symbol, '/', 1) from symbols where split_part(symbol, '/', 2) = $3
+     )
+     select distinct assets.asset as name, balance.at, balance.total as value
+     from assets cross join unnest($2::timestamptz[]) as point (time)
+     cross join lateral (
+       select at, total from balances where user_id = $1 and balances.asset = assets.asset and at <= point.time order by at desc limit 1
+     ) as balance
+     where exists (select 1 from balances held where held.user_id = $1 and held.asset = assets.asset)
+     order by 1, 2`,
+    [userId, isoTimes(times), quoteAsset],
+  )
+  return stepsByName(rows)
+}
+
+/** Marks of the given base assets at `times`; an asset whose marks all came later has its first one. */
+export async function marksAt(client: Client, assets: readonly string[], times: readonly number[]): Promise<Map<string, Steps>> {
+  const { rows } = await client.query<StepRow>(
+    `select distinct split_part(symbols.symbol, '/', 1) as name, coalesce(mark.at, '-infinity'::timestamptz) as at, coalesce(mark.price, symbols.first_price) as value
+     from symbols cross join unnest($2::timestamptz[]) as point (time)
+     left join lateral (
+       select at, price from marks where marks.symbol = symbols.symbol and at <= point.time order by at desc limit 1
+     ) as mark on true
+     where symbols.symbol = any($1)
+     order by 1, 2`,
+    [assets.map((asset) => `${asset}/${quoteAsset}`), isoTimes(times)],
+  )
+  return stepsByName(rows)
+}
+
+/** Deposits less withdrawals after `from` until `to`, at the marks of their time, oldest first, joined by moment. */
+export async function flowsBetween(client: Client, userId: string, from: number, to: number): Promise<{ at: number; value: Fixed }[]> {
+  const { rows } = await client.query<{ at: Date; value: string }>(
+    `select flow.at, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value
+     from flows flow where flow.user_id = $1 and flow.at > $2 and flow.at <= $3 group by flow.at order by flow.at`,
+    [userId, ...isoTimes([from, to])],
+  )
+  return rows.map(({ at, value }) => ({ at: at.getTime(), value: parseFixed(value) }))
+}
+
+/** Sums over the fills after `from` until `to`, by symbol. What is kept by the hour counts with every hour that the time touches. */
+export async function fillSumsBetween(client: Client, userId: string, from: number, to: number): Promise<Map<string, FillSums>> {
+  const { rows } = await client.query<{
+    symbol: string
+    trades: string
+    closing: string
+    winning: string
+    volume: string
+    fees: string
+    gross_realized: string
+  }>(
+    `select symbol, sum(trades) as trades, sum(closing) as closing, sum(winning) as winning, sum(volume) as volume, sum(fees) as fees,
+            sum(gross_realized) as gross_realized
+     from (
+       select symbol, 1 as trades, is_closing::int as closing, is_winning::int as winning, notional as volume, fee as fees, gross_realized
+       from fills where user_id = $1 and at > $2 and at <= $3
+       union all
+       select symbol, trades, closing, winning, volume, fees, gross_realized
+       from fill_hours where user_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and hour <= $3
+     ) as fill
+     group by symbol`,
+    [userId, ...isoTimes([from, to])],
+  )
+  return new Map(
+    rows.map((row) => [
+      row.symbol,
+      {
+        trades: Number(row.trades),
+        closing: Number(row.closing),
+        winning: Number(row.winning),
+        volume: parseFixed(row.volume),
+        fees: parseFixed(row.fees),
+        grossRealized: parseFixed(row.gross_realized),
+      },
+    ]),
+  )
+}
+
+/** Every position of the account at `time`, by symbol, with its mark then. Symbols that never had a price are left out. */
+export async function positionsAt(client: Client, userId: string, time: number): Promise<Map<string, PositionAt>> {
+  const { rows } = await client.query<{
+    symbol: string
+    quantity: string
+    average_price: string
+    mark: string
+    moved_quantity: string
+    moved_value: string
+  }>(
+    `select symbols.symbol, coalesce(position.quantity, 0) as quantity, coalesce(position.average_price, 0) as average_price,
+            ${markSql("split_part(symbols.symbol, '/', 1)", '$2')} as mark, coalesce(moved.quantity, 0) as moved_quantity, coalesce(moved.value, 0) as moved_value
+     from symbols
+     left join lateral (
+       select at, quantity, average_price from positions
+       where user_id = $1 and positions.symbol = symbols.symbol and at <= $2 order by at desc limit 1
+     ) as position on true
+     left join lateral (
+       select sum(flow.amount) as quantity, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value from flows flow
+       where flow.user_id = $1 and flow.asset = split_part(symbols.symbol, '/', 1) and flow.at > coalesce(position.at, '-infinity') and flow.at <= $2
+     ) as moved on true
+     where split_part(symbols.symbol, '/', 2) = $3 and (position.at is not null or moved.quantity is not null)`,
+    [userId, ...isoTimes([time]), quoteAsset],
+  )
+  return new Map(
+    rows.map((row) => [
+      row.symbol,
+      {
+        quantity: parseFixed(row.quantity),
+        averagePrice: parseFixed(row.average_price),
+        markPrice: parseFixed(row.mark),
+        movedQuantity: parseFixed(row.moved_quantity),
+        movedValue: parseFixed(row.moved_value),
+      },
+    ]),
+  )
+}
+
+/** SQL of what one unit of an asset was worth at a time: its last mark then, else its first ever, else nothing. */
+function markSql(asset: string, time: string): string {
+  const symbol = `${asset} || '/${quoteAsset}'`
+  return `(case when ${asset} = '${quoteAsset}' then 1 else coalesce(
+    (select price from marks where marks.symbol = ${symbol} and marks.at <= ${time} order by marks.at desc limit 1),
+    (select first_price from symbols first where first.symbol = ${symbol}), 0) end)`
+}
+
+function stepsByName(rows: readonly StepRow[]): Map<string, Steps> {
+  const steps = new Map<string, { at: number; value: Fixed }[]>()
+  for (const { name, at, value } of rows) {
+    const own = steps.get(name) ?? []
+    // The driver gives -infinity as a number.
+    own.push({ at: at instanceof Date ? at.getTime() : Number.NEGATIVE_INFINITY, value: parseFixed(value) })
+    steps.set(name, own)
+  }
+  return steps
+}
+
+function isoTimes(times: readonly number[]): string[] {
+  return times.map((time) => new Date(time).toISOString())
+}
