@@ -1,4 +1,4 @@
-import { readSettings, setting, type Environment } from '@maru/service-host'
+import { readSettings, setting, SettingsError, type Environment } from '@maru/service-host'
 
 const shape = {
   /** `smtp://user:password@host:port` or `smtps://…`. Without it mails are kept as not sent. */
@@ -20,13 +20,14 @@ export interface NotificationConfig {
   retryMs: number
 }
 
-/** Settings of the notification service. Throws SettingsError, or an Error that names the setting at fault. */
+/** Settings of the notification service. Throws SettingsError that names what is at fault. */
 export function readNotificationConfig(environment: Environment): NotificationConfig {
   const values = readSettings(environment, shape)
   const from = /^(?:([^<>\r\n"]*?)\s*<([^<>\s@]+@[^<>\s@]+)>|([^<>\s@]+@[^<>\s@]+))$/.exec(values.MARU_MAIL_FROM.trim())
-  if (!from) throw new Error('MARU_MAIL_FROM must be an address, or a name and an address in angle brackets')
+  if (!from) throw new SettingsError('MARU_MAIL_FROM must be an address, or a name and an address in angle brackets')
   // The URL may hold a password: it is never quoted.
-  if (values.SMTP_URL !== undefined && !/^smtps?:\/\//.test(values.SMTP_URL)) throw new Error('SMTP_URL must begin with smtp:// or smtps://')
+  if (values.SMTP_URL !== undefined && !/^smtps?:\/\//.test(values.SMTP_URL))
+    throw new SettingsError('SMTP_URL must begin with smtp:// or smtps://')
   return {
     smtpUrl: values.SMTP_URL,
     from: { name: from[1] ?? 'Maru', address: from[2] ?? from[3] ?? '' },

@@ -8,7 +8,11 @@ import { changePreferences, readPreferences } from './inbox/preferences.ts'
 /** Every user sees their own items alone: whose they are comes from the token, never from the request. */
 export function serveNotification(http: HttpService, { pool, canMail }: { pool: pg.Pool; canMail: boolean }): void {
   http.serve(notificationEndpoints.notifications, ({ identity, query }) =>
-    readInbox(pool, identity.userId, { unread: query.unread === '' || query.unread === 'true' || query.unread === '1', limit: query.limit ?? 50, cursor: position(query.cursor) }),
+    readInbox(pool, identity.userId, {
+      unread: query.unread === '' || query.unread === 'true' || query.unread === '1',
+      limit: query.limit ?? 50,
+      cursor: position(query.cursor),
+    }),
   )
 
   http.serve(notificationEndpoints.markRead, async ({ identity, params }) => {
@@ -49,6 +53,7 @@ function identifier(text: string): bigint {
 
 function position(cursor: string | undefined): bigint | undefined {
   if (cursor === undefined) return undefined
-  if (!/^[0-9]{1,18}$/.test(cursor)) throw new Problem('invalid_request', undefined, { errors: [{ path: 'cursor', message: 'is not a cursor of this list' }] })
+  if (!/^[0-9]{1,18}$/.test(cursor))
+    throw new Problem('invalid_request', undefined, { errors: [{ path: 'cursor', message: 'is not a cursor of this list' }] })
   return BigInt(cursor)
 }

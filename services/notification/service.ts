@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { topics, type TradingEvent, type UserEvent } from '@maru/contracts'
 import { consume } from '@maru/event-log'
-import { schemaOf, type ServiceDefinition } from '@maru/service-host'
-import { readNotificationConfig } from './config.ts'
+import { schemaOf, type Logger, type ServiceDefinition } from '@maru/service-host'
+import type pg from 'pg'
+import { readNotificationConfig, type NotificationConfig } from './config.ts'
 import { giveUpQueued } from './email/deliveries.ts'
 import { Mailer } from './email/mailer.ts'
 import { openMailServer } from './email/smtp.ts'
@@ -14,36 +15,43 @@ const connectionsMax = 3
 export const notificationService: ServiceDefinition = {
   service: 'notification',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
-  async start({ service, pool, log, logger, http, environment, shutdown }) {
+  async start({ service, pool, log, logger, http, environment, shutdown, fail }) {
     const config = readNotificationConfig(environment)
     const canMail = config.smtpUrl !== undefined
     const options = { canMail, mailDomain: config.from.address.split('@').at(-1) ?? 'localhost' }
-    const reading = [topics.userEvents, topics.tradingEvents].map((topic) =>
-      consume({
+    const mailer = config.smtpUrl === undefined ? undefined : startMailer(config.smtpUrl, config, { pool, logger })
+    if (!mailer) {
+      await giveUpQueued(pool)
+      logger.warn('SMTP_URL is not set: mails are kept as not sent')
+    }
+    const stop = new AbortController()
+    const signal = AbortSignal.any([shutdown, stop.signal])
+    const readers = [topics.userEvents, topics.tradingEvents].map((topic) => {
+      const reader = consume<TradingEvent | UserEvent>({
         log,
         topic,
         name: 'inbox',
         pool,
         schema: schemaOf(service),
-        handler: (client, events) => applyEvents(client, topic, events as (TradingEvent | UserEvent)[], options),
-        signal: shutdown,
+        handler: (client, events) => applyEvents(client, topic, events, options),
+        signal,
         logger,
-      }),
-    )
-    let mailer: Mailer | undefined
-    if (config.smtpUrl === undefined) {
-      await giveUpQueued(pool)
-      logger.warn('SMTP_URL is not set: mails are kept as not sent')
-    } else {
-      const { attemptsMax, retryMs, mailsPerHourMax } = config
-      mailer = new Mailer({ pool, logger, server: openMailServer(config.smtpUrl, config.from, connectionsMax), attemptsMax, retryMs, mailsPerHourMax })
-    }
+      })
+      reader.done.catch((error: unknown) => fail(`the reader of ${topic} cannot go on`, error))
+      return reader
+    })
     serveNotification(http, { pool, canMail })
     return {
       async [Symbol.asyncDispose]() {
+        stop.abort()
+        await Promise.allSettled(readers.map((reader) => reader.done))
         await mailer?.[Symbol.asyncDispose]()
-        void reading
       },
     }
   },
+}
+
+function startMailer(smtpUrl: string, config: NotificationConfig, parts: { pool: pg.Pool; logger: Logger }): Mailer {
+  const { attemptsMax, retryMs, mailsPerHourMax } = config
+  return new Mailer({ ...parts, server: openMailServer(smtpUrl, config.from, connectionsMax), attemptsMax, retryMs, mailsPerHourMax })
 }

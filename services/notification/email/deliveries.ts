@@ -64,7 +64,10 @@ export async function retryDelivery(pool: pg.Pool, id: bigint, canMail: boolean)
     `update deliveries set status = $2, reason = $3, attempts = 0, next_attempt_at = now() where id = $1 and status in ('failed', 'not_sent')`,
     [id, canMail ? 'queued' : 'not_sent', canMail ? null : 'smtp_not_configured'],
   )
-  const { rows } = await pool.query<DeliveryRow>(`select ${columns} from deliveries d join notifications n on n.id = d.notification_id where d.id = $1`, [id])
+  const { rows } = await pool.query<DeliveryRow>(
+    `select ${columns} from deliveries d join notifications n on n.id = d.notification_id where d.id = $1`,
+    [id],
+  )
   if (!rows[0]) return 'not_found'
   return rowCount === 1 ? toDelivery(rows[0]) : 'not_retryable'
 }
@@ -82,7 +85,8 @@ export interface ClaimedDelivery {
   email: string | null
   username: string | null
   language: 'en' | 'ko'
-  sent_last_hour: number
+  /** Mails to the user within the last hour, those before it in this claim counted. */
+  mails_before: number
 }
 
 /** Claims up to `limit` due mails for `claimMs`; other instances pass over them meanwhile. */
@@ -95,7 +99,8 @@ export async function claimDeliveries(pool: pg.Pool, limit: number, claimMs: num
      )
      select c.id, c.user_id, c.attempts, c.message_id, n.kind, n.data, n.created_at, r.email, r.username,
        coalesce(p.language, r.language, 'en') as language,
-       (select count(*)::int from deliveries s where s.user_id = c.user_id and s.status = 'sent' and s.sent_at > now() - interval '1 hour') as sent_last_hour
+       (select count(*)::int from deliveries s where s.user_id = c.user_id and s.status = 'sent' and s.sent_at > now() - interval '1 hour')
+         + (row_number() over (partition by c.user_id order by c.id))::int - 1 as mails_before
      from claimed c join notifications n on n.id = c.notification_id
        left join recipients r on r.user_id = c.user_id left join preferences p on p.user_id = c.user_id
      order by c.id`,
@@ -117,7 +122,14 @@ export async function settleDelivery(pool: pg.Pool, claimed: ClaimedDelivery, ou
     `update deliveries set status = $3, reason = $4, last_error = coalesce($5, last_error),
        next_attempt_at = now() + make_interval(secs => $6 / 1000.0), sent_at = case when $3 = 'sent' then now() end
      where id = $1 and attempts = $2 and status = 'queued'`,
-    [claimed.id, claimed.attempts, outcome.status, 'reason' in outcome ? outcome.reason : null, error, 'retryInMs' in outcome ? outcome.retryInMs : 0],
+    [
+      claimed.id,
+      claimed.attempts,
+      outcome.status,
+      'reason' in outcome ? outcome.reason : null,
+      error,
+      'retryInMs' in outcome ? outcome.retryInMs : 0,
+    ],
   )
 }
 

@@ -75,7 +75,7 @@ export class Mailer implements AsyncDisposable {
         : { status: 'not_sent', reason: 'no_address' }
     }
     if (!isMailAddress(delivery.email)) return { status: 'not_sent', reason: 'no_address' }
-    if (delivery.sent_last_hour >= mailsPerHourMax) return { status: 'not_sent', reason: 'rate_limited' }
+    if (delivery.mails_before >= mailsPerHourMax) return { status: 'not_sent', reason: 'rate_limited' }
     const { title, body } = render(delivery.language, delivery.kind, delivery.data)
     try {
       await server.send({
@@ -92,7 +92,10 @@ export class Mailer implements AsyncDisposable {
       // 5xx is a final answer about this mail (RFC 5321, section 4.2.1), except where it is about our own login.
       const refused = (fault.responseCode ?? 0) >= 500 && fault.code !== 'EAUTH'
       const last = delivery.attempts >= attemptsMax
-      logger.warn({ delivery_id: delivery.id, attempt: delivery.attempts, code: fault.code, response_code: fault.responseCode }, 'a mail was not taken')
+      logger.warn(
+        { delivery_id: delivery.id, attempt: delivery.attempts, code: fault.code, response_code: fault.responseCode },
+        'a mail was not taken',
+      )
       if (refused || last) return { status: 'failed', reason: refused ? 'refused' : 'unreachable', error: said }
       return { status: 'queued', retryInMs: backoffMs(delivery.attempts, retryMs), error: said }
     }

@@ -49,7 +49,10 @@ export function openMailServer(url: string, from: { name: string; address: strin
 
 /** A header is one line: whatever could begin another is taken out before the library sees it. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim().slice(0, 200)
+  return text
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
+    .slice(0, 200)
 }
 
 /** One plain address and nothing else: no list, no group, no display name, no line break. */

@@ -18,7 +18,12 @@ export interface ApplyOptions {
  * Turns events into inbox items and queued mails, within the transaction that saves the reader's position. Seen again, an
  * event changes nothing. Types it does not know are passed over.
  */
-export async function applyEvents(client: pg.PoolClient, topic: Topic, events: readonly (TradingEvent | UserEvent)[], options: ApplyOptions): Promise<void> {
+export async function applyEvents(
+  client: pg.PoolClient,
+  topic: Topic,
+  events: readonly (TradingEvent | UserEvent)[],
+  options: ApplyOptions,
+): Promise<void> {
   for (const event of events) await rememberRecipient(client, event)
   const told = events.flatMap((event) => {
     const found = noteworthy(event)
@@ -28,7 +33,11 @@ export async function applyEvents(client: pg.PoolClient, topic: Topic, events: r
   const userIds = [...new Set(told.map((item) => item.userId))]
   const wants = await loadChoices(client, userIds)
   const wanted = told
-    .map((item) => ({ ...item, inbox: wants(item.userId, item.kind, 'inbox'), email: item.mailable && wants(item.userId, item.kind, 'email') }))
+    .map((item) => ({
+      ...item,
+      inbox: wants(item.userId, item.kind, 'inbox'),
+      email: item.mailable && wants(item.userId, item.kind, 'email'),
+    }))
     .filter((item) => item.inbox || item.email)
   if (wanted.length === 0) return
 
@@ -77,15 +86,17 @@ async function rememberRecipient(client: pg.PoolClient, event: TradingEvent | Us
   if (event.type === 'user.registered') {
     const { user_id, email, username, language } = event.data
     if (user_id.startsWith(systemUserPrefix)) return
-    await client.query('insert into recipients (user_id, email, username, language) values ($1, $2, $3, $4) on conflict (user_id) do nothing', [
+    await client.query(
+      'insert into recipients (user_id, email, username, language) values ($1, $2, $3, $4) on conflict (user_id) do nothing',
+      [user_id, email, username, language === 'ko' ? 'ko' : 'en'],
+    )
+  } else if (event.type === 'user.profile_changed') {
+    const { user_id, username, language } = event.data
+    await client.query('update recipients set username = $2, language = $3 where user_id = $1', [
       user_id,
-      email,
       username,
       language === 'ko' ? 'ko' : 'en',
     ])
-  } else if (event.type === 'user.profile_changed') {
-    const { user_id, username, language } = event.data
-    await client.query('update recipients set username = $2, language = $3 where user_id = $1', [user_id, username, language === 'ko' ? 'ko' : 'en'])
   }
 }
 

@@ -38,7 +38,11 @@ function toItem(row: ItemRow, language: Language): InboxItem {
 }
 
 /** Newest first; `cursor` is the id of the last item seen. */
-export async function readInbox(pool: pg.Pool, userId: string, filter: { unread: boolean; limit: number; cursor: bigint | undefined }): Promise<Inbox> {
+export async function readInbox(
+  pool: pg.Pool,
+  userId: string,
+  filter: { unread: boolean; limit: number; cursor: bigint | undefined },
+): Promise<Inbox> {
   const language = await languageOf(pool, userId)
   const { rows } = await pool.query<ItemRow>(
     `select ${itemColumns} from notifications n ${withMail}
@@ -55,14 +59,22 @@ export async function readInbox(pool: pg.Pool, userId: string, filter: { unread:
 
 /** Marks one as read; a second time changes nothing. Undefined where the user has no such item. */
 export async function markRead(pool: pg.Pool, userId: string, id: bigint): Promise<InboxItem | undefined> {
-  const { rowCount } = await pool.query('update notifications set read_at = coalesce(read_at, now()) where id = $1 and user_id = $2 and in_inbox', [id, userId])
+  const { rowCount } = await pool.query(
+    'update notifications set read_at = coalesce(read_at, now()) where id = $1 and user_id = $2 and in_inbox',
+    [id, userId],
+  )
   if (rowCount !== 1) return undefined
-  const { rows } = await pool.query<ItemRow>(`select ${itemColumns} from notifications n ${withMail} where n.id = $1 and n.user_id = $2`, [id, userId])
+  const { rows } = await pool.query<ItemRow>(`select ${itemColumns} from notifications n ${withMail} where n.id = $1 and n.user_id = $2`, [
+    id,
+    userId,
+  ])
   return rows[0] && toItem(rows[0], await languageOf(pool, userId))
 }
 
 /** Returns how many were unread. */
 export async function markAllRead(pool: pg.Pool, userId: string): Promise<number> {
-  const { rowCount } = await pool.query('update notifications set read_at = now() where user_id = $1 and in_inbox and read_at is null', [userId])
+  const { rowCount } = await pool.query('update notifications set read_at = now() where user_id = $1 and in_inbox and read_at is null', [
+    userId,
+  ])
   return rowCount ?? 0
 }

@@ -32,7 +32,12 @@ function judge(event: TradingEvent | UserEvent): Noteworthy | undefined {
       const { amount, asset, reference, balance, postings } = event.data
       const reason = postings[0]?.reason ?? 'deposit'
       // The grant comes with the welcome; a second mail would tell nothing new.
-      return { userId: event.user_id, kind: 'funds_moved', data: { amount, asset, reference, reason, available: balance.available }, mailable: reason !== 'grant' }
+      return {
+        userId: event.user_id,
+        kind: 'funds_moved',
+        data: { amount, asset, reference, reason, available: balance.available },
+        mailable: reason !== 'grant',
+      }
     }
     default:
       // The rest is of no interest to an inbox: an order taken, each single fill, changes by operators; and types newer than this release.

@@ -30,8 +30,13 @@ interface ChoiceRow {
 }
 
 /** Answers whether a user wants a kind by a channel, for all users given, from one query. */
-export async function loadChoices(client: pg.PoolClient, userIds: readonly string[]): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
-  const { rows } = await client.query<ChoiceRow>('select user_id, kind, channel, enabled from channel_choices where user_id = any($1)', [userIds])
+export async function loadChoices(
+  client: pg.PoolClient,
+  userIds: readonly string[],
+): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
+  const { rows } = await client.query<ChoiceRow>('select user_id, kind, channel, enabled from channel_choices where user_id = any($1)', [
+    userIds,
+  ])
   const chosen = new Map(rows.map((row) => [`${row.user_id} ${row.kind} ${row.channel}`, row.enabled]))
   return (userId, kind, channel) => chosen.get(`${userId} ${kind} ${channel}`) ?? enabledByDefault(kind, channel)
 }
@@ -51,12 +56,18 @@ export async function readPreferences(pool: pg.Pool, userId: string): Promise<Pr
   const { rows } = await pool.query<ChoiceRow>('select user_id, kind, channel, enabled from channel_choices where user_id = $1', [userId])
   const switchOf = (kind: NotificationKind, channel: Channel): boolean =>
     rows.find((row) => row.kind === kind && row.channel === channel)?.enabled ?? enabledByDefault(kind, channel)
-  const events = Object.fromEntries(notificationKinds.map((kind) => [kind, { inbox: switchOf(kind, 'inbox'), email: switchOf(kind, 'email') }]))
+  const events = Object.fromEntries(
+    notificationKinds.map((kind) => [kind, { inbox: switchOf(kind, 'inbox'), email: switchOf(kind, 'email') }]),
+  )
   return { language: await languageOf(pool, userId), events: events as Preferences['events'] }
 }
 
 /** Changes what is named and leaves the rest. */
-export async function changePreferences(pool: pg.Pool, userId: string, change: BodyOf<typeof notificationEndpoints.setPreferences>): Promise<void> {
+export async function changePreferences(
+  pool: pg.Pool,
+  userId: string,
+  change: BodyOf<typeof notificationEndpoints.setPreferences>,
+): Promise<void> {
   const choices: Omit<ChoiceRow, 'user_id'>[] = []
   for (const kind of notificationKinds) {
     const switches = change.events?.[kind]
@@ -65,7 +76,10 @@ export async function changePreferences(pool: pg.Pool, userId: string, change: B
   }
   await inTransaction(pool, async (client) => {
     if (change.language !== undefined)
-      await client.query('insert into preferences (user_id, language) values ($1, $2) on conflict (user_id) do update set language = excluded.language', [userId, change.language])
+      await client.query(
+        'insert into preferences (user_id, language) values ($1, $2) on conflict (user_id) do update set language = excluded.language',
+        [userId, change.language],
+      )
     if (choices.length > 0)
       await client.query(
         `insert into channel_choices (user_id, kind, channel, enabled) select $1, * from unnest($2::text[], $3::text[], $4::boolean[])
