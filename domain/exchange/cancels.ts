@@ -1,0 +1,53 @@
+import type { CancelAll, CancelOrder } from '@maru/contracts/commands'
+import type { Core } from './core.ts'
+import { closeResting } from './open-orders.ts'
+import { none } from './orders.ts'
+import { OrderStatus } from './outcome.ts'
+import { withdrawQuotes } from './quotes.ts'
+import { Refusal } from './refusals.ts'
+import { isQuote } from './traits.ts'
+
+/** Cancels one open order of the account, in whatever state its market is. */
+export function cancelOrder(core: Core, cancel: CancelOrder): void {
+  const { orders, accounts } = core
+  if (!accounts.has(cancel.account)) {
+    core.emitRefused(Refusal.account_not_found)
+    return
+  }
+  const slot = orders.find(cancel.order)
+  if (slot === none) {
+    const wasGiven = Number.isSafeInteger(cancel.order) && cancel.order > 0 && cancel.order <= core.lastOrder
+    core.emitRefused(wasGiven ? Refusal.order_not_open : Refusal.order_not_found)
+    return
+  }
+  // Another's order and a quote, which only a mass quote moves, are as if they were not there.
+  if (orders.account(slot) !== cancel.account || isQuote(orders.traits(slot))) {
+    core.emitRefused(Refusal.order_not_found)
+    return
+  }
+  closeResting(core, core.markets[orders.symbol(slot)]!, slot, OrderStatus.cancelled, 0)
+}
+
+/** Cancels every open order of the account, newest first, and withdraws its quotes; in one market or in all. */
+export function cancelAll(core: Core, cancel: CancelAll): void {
+  const { orders, accounts, positions } = core
+  if (!accounts.has(cancel.account)) {
+    core.emitRefused(Refusal.account_not_found)
+    return
+  }
+  const isEverywhere = cancel.symbol === -1
+  if (!isEverywhere && !core.market(cancel.symbol)) {
+    core.emitRefused(Refusal.symbol_not_found)
+    return
+  }
+  let next = none
+  for (let slot = accounts.firstOrder(cancel.account); slot !== none; slot = next) {
+    next = orders.ownerNext(slot)
+    const symbol = orders.symbol(slot)
+    if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, OrderStatus.cancelled, 0)
+  }
+  for (let position = accounts.firstPosition(cancel.account); position !== none; position = positions.nextOfAccount(position)) {
+    const symbol = positions.symbol(position)
+    if (isEverywhere || symbol === cancel.symbol) withdrawQuotes(core, core.markets[symbol]!, position)
+  }
+}

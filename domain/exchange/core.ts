@@ -1,0 +1,102 @@
+import { AccountStore } from './accounts.ts'
+import { BalanceStore } from './balances.ts'
+import { LevelStore } from './book-side.ts'
+import { BookWalk } from './book-walk.ts'
+import { IdWindow } from './id-window.ts'
+import type { Asset, Market } from './markets.ts'
+import { OrderStore } from './orders.ts'
+import { EventKind } from './outcome.ts'
+import { OutcomeWriter } from './outcome-writer.ts'
+import { PositionStore } from './positions.ts'
+import { isQuote } from './traits.ts'
+import type { MarketView } from './views.ts'
+
+export const msPerDay = 86_400_000
+
+/** The whole state of the exchange, and the outcome of the command being applied. The functions beside this file work on it. */
+export class Core {
+  readonly outcome = new OutcomeWriter()
+  readonly assets: Asset[] = []
+  readonly assetByName = new Map<string, number>()
+  readonly markets: Market[] = []
+  readonly marketViews: MarketView[] = []
+  readonly symbolByName = new Map<string, number>()
+  readonly accounts = new AccountStore()
+  readonly balances = new BalanceStore(this.accounts)
+  readonly positions = new PositionStore(this.accounts, this.balances)
+  readonly orders = new OrderStore()
+  readonly levels = new LevelStore()
+  readonly clientOrders: IdWindow
+  readonly references: IdWindow
+  commandCount = 0
+  timeMs = 0
+  /** Days since 1970 UTC of `timeMs`. */
+  day = 0
+  lastOrder = 0
+  lastTrade = 0
+  /** Daily loss limit of accounts that were given none, in the risk asset; known once there is a market. */
+  dailyLossMax = 0
+  readonly walk = new BookWalk()
+  /** Lowest and highest price that stops have to be compared with after this command; high 0 where there is none. */
+  touchedLow = 0
+  touchedHigh = 0
+
+  constructor(idWindow: number) {
+    this.clientOrders = new IdWindow(idWindow)
+    this.references = new IdWindow(idWindow)
+  }
+
+  market(symbol: number): Market | undefined {
+    return this.markets[symbol]
+  }
+
+  /** A price at which the market traded or was marked: stops may have to wake. */
+  touch(price: number): void {
+    if (this.touchedHigh === 0 || price > this.touchedHigh) this.touchedHigh = price
+    if (this.touchedLow === 0 || price < this.touchedLow) this.touchedLow = price
+  }
+
+  positionOf(account: number, market: Market): number {
+    return this.positions.of(account, market.symbol, market.base, market.quote)
+  }
+
+  // ---- events -------------------------------------------------------------------------------------------------------
+
+  emitRefused(refusal: number): void {
+    const at = this.outcome.begin(EventKind.commandRefused, 1)
+    this.outcome.data[at] = refusal
+  }
+
+  emitRepeated(): void {
+    this.outcome.begin(EventKind.commandRepeated, 0)
+  }
+
+  /** Accepted, rejected or triggered; `extra` is the symbol of the first, the refusal of the second, nothing of the third (-1). */
+  emitOrder(kind: EventKind, slot: number, extra: number): void {
+    const { orders, accounts, outcome } = this
+    const account = orders.account(slot)
+    const at = outcome.begin(kind, extra < 0 ? 3 : 4)
+    const { data } = outcome
+    data[at] = account
+    data[at + 1] = accounts.nextSequence(account)
+    data[at + 2] = orders.id(slot)
+    if (extra >= 0) data[at + 3] = extra
+  }
+
+  /** The figures of an order as they are now. Quotes have no order events. */
+  emitOrderUpdated(slot: number): void {
+    const { orders, accounts, outcome } = this
+    if (isQuote(orders.traits(slot))) return
+    const account = orders.account(slot)
+    const at = outcome.begin(EventKind.orderUpdated, 8)
+    const { data } = outcome
+    data[at] = account
+    data[at + 1] = accounts.nextSequence(account)
+    data[at + 2] = orders.id(slot)
+    data[at + 3] = orders.status(slot)
+    data[at + 4] = orders.filled(slot)
+    data[at + 5] = orders.filledNotional(slot)
+    data[at + 6] = orders.fee(slot)
+    data[at + 7] = orders.refusal(slot)
+  }
+}

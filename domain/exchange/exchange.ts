@@ -1,0 +1,252 @@
+import { CommandKind, type AccountMode, type Command } from '@maru/contracts/commands'
+import { accountPositionMax, setLimits, setMode } from './account-settings.ts'
+import { unset } from './accounts.ts'
+import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
+import { cancelAll, cancelOrder } from './cancels.ts'
+import { Core, msPerDay } from './core.ts'
+import { bookFill, moveFunds, openAccount } from './funds.ts'
+import { none } from './orders.ts'
+import type { Outcome } from './outcome-writer.ts'
+import { placeOrder } from './placement.ts'
+import { massQuote } from './quotes.ts'
+import { Refusal } from './refusals.ts'
+import { dailyLossMaxOf, exposureOf, leverageMaxOf } from './risk.ts'
+import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
+import { runTriggers } from './triggers.ts'
+import { borrowedOf, equityOf } from './valuation.ts'
+import * as views from './views.ts'
+
+/** Client order ids, and references of movements, that are remembered where nothing else is said. */
+const idWindowDefault = 1_048_576
+
+/**
+ * The exchange: accounts, ledger, positions, order books and risk limits as one deterministic state machine. The same commands in the same
+ * order give the same outcomes and the same state on every machine; nothing else goes in. `README.md` has the rules.
+ */
+export class Exchange {
+  readonly #core: Core
+
+  /** @param options.clientOrderIdWindow how many client order ids are remembered; then the oldest goes for each new one */
+  constructor(options: { clientOrderIdWindow?: number } | Core = {}) {
+    this.#core = options instanceof Core ? options : new Core(options.clientOrderIdWindow ?? idWindowDefault)
+  }
+
+  /** The state that a snapshot holds. Throws SnapshotError on bytes that are damaged or of an unknown version. */
+  static restore(bytes: Uint8Array): Exchange {
+    return new Exchange(readSnapshot(bytes))
+  }
+
+  /** What the last command did, in the layout of `outcome.ts`; overwritten by the next. */
+  get outcome(): Outcome {
+    return this.#core.outcome
+  }
+  /** Number of the last command applied, from 1. */
+  get commandCount(): number {
+    return this.#core.commandCount
+  }
+  /** Time of the last command, milliseconds since 1970; it never runs back. */
+  get timeMs(): number {
+    return this.#core.timeMs
+  }
+
+  /**
+   * Applies the next command. Never throws for any command of the right types, whatever its figures: what cannot be done is refused
+   * in the outcome and changes nothing but the number of the command and the time.
+   */
+  apply(command: Command): void {
+    const core = this.#core
+    core.commandCount += 1
+    core.outcome.length = 0
+    core.orders.releaseClosed()
+    core.touchedLow = 0
+    core.touchedHigh = 0
+    if (command.time > core.timeMs) advance(core, command.time)
+    switch (command.kind) {
+      case CommandKind.placeOrder:
+        placeOrder(core, command)
+        break
+      case CommandKind.cancelOrder:
+        cancelOrder(core, command)
+        return
+      case CommandKind.massQuote:
+        massQuote(core, command)
+        break
+      case CommandKind.markPrice:
+        markPrice(core, command)
+        break
+      case CommandKind.cancelAll:
+        cancelAll(core, command)
+        return
+      case CommandKind.openAccount:
+        openAccount(core, command)
+        return
+      case CommandKind.moveFunds:
+        moveFunds(core, command)
+        return
+      case CommandKind.bookFill:
+        bookFill(core, command)
+        return
+      case CommandKind.setLimits:
+        setLimits(core, command)
+        return
+      case CommandKind.setMode:
+        setMode(core, command)
+        return
+      case CommandKind.addAsset:
+        addAsset(core, command)
+        return
+      case CommandKind.addMarket:
+        addMarket(core, command)
+        return
+      case CommandKind.setMarketStatus:
+        setMarketStatus(core, command)
+        break
+      default:
+        refuseUnknown(core, command)
+        return
+    }
+    if (core.touchedHigh !== 0) runTriggers(core, core.markets[command.symbol]!)
+  }
+
+  // ---- accounts -----------------------------------------------------------------------------------------------------
+
+  get accountCount(): number {
+    return this.#core.accounts.count
+  }
+  /** Account of a user, or -1. */
+  accountOf(userId: string): number {
+    return this.#core.accounts.find(userId)
+  }
+  /** User of an account; empty for an unknown one. */
+  userIdOf(account: number): string {
+    return this.#core.accounts.userIds[account] ?? ''
+  }
+  mode(account: number): AccountMode {
+    return this.#core.accounts.mode(account)
+  }
+  /** Number of the last event of an account's stream. */
+  accountSequence(account: number): number {
+    return this.#core.accounts.has(account) ? this.#core.accounts.sequence(account) : 0
+  }
+  limits(account: number): views.LimitsView {
+    const core = this.#core
+    const bySymbol = new Map<number, number>()
+    for (const position of this.#positionsOf(account)) {
+      const limit = core.positions.notionalMax(position)
+      if (limit !== unset) bySymbol.set(core.positions.symbol(position), limit)
+    }
+    return {
+      positionNotionalMax: accountPositionMax(core, account),
+      leverageMaxHundredths: leverageMaxOf(core, account),
+      dailyLossMax: dailyLossMaxOf(core, account),
+      bySymbol,
+    }
+  }
+  risk(account: number): views.RiskView {
+    const core = this.#core
+    const equity = equityOf(core, account)
+    const exposure = exposureOf(core, account)
+    const leverageHundredths = equity > 0 ? Math.ceil((exposure / equity) * 100) : 0
+    return { equity, exposure, leverageHundredths, dailyRealized: core.accounts.dayRealized(account, core.day), borrowed: borrowedOf(core, account) }
+  }
+  /** Minor units; zero for an asset never held. */
+  balance(account: number, asset: number): { total: number; held: number } {
+    const { balances } = this.#core
+    const balance = balances.find(account, asset)
+    return balance === none ? { total: 0, held: 0 } : { total: balances.total(balance), held: balances.held(balance) }
+  }
+  /** The position in a market; undefined where there never was one nor an order for one. */
+  position(account: number, symbol: number): views.PositionView | undefined {
+    const position = this.#core.positions.find(account, symbol)
+    return position === none ? undefined : views.positionView(this.#core, position)
+  }
+  /** Positions that were ever open, by market. */
+  positions(account: number): views.PositionView[] {
+    const core = this.#core
+    return this.#positionsOf(account)
+      .filter((position) => core.positions.openedAtMs(position) !== 0)
+      .map((position) => views.positionView(core, position))
+      .sort((a, b) => a.symbol - b.symbol)
+  }
+
+  // ---- orders -------------------------------------------------------------------------------------------------------
+
+  /** An order that is open or closed during the last command. */
+  order(order: number): views.OrderView | undefined {
+    const slot = this.#core.orders.find(order)
+    return slot === none ? undefined : views.orderView(this.#core, slot)
+  }
+  /** Newest first; quotes of mass quotes left out. */
+  openOrders(account: number, symbol?: number): views.OrderView[] {
+    return this.#core.accounts.has(account) ? views.openOrderViews(this.#core, account, symbol) : []
+  }
+  /** The order that used a client order id, and why it was rejected (0: it was not), as long as the id is remembered. */
+  orderOfClientId(account: number, clientOrderId: string): { order: number; refusal: number } | undefined {
+    const { clientOrders } = this.#core
+    const place = clientOrders.find(account, clientOrderId)
+    return place < 0 ? undefined : { order: clientOrders.figure(place, 0), refusal: clientOrders.figure(place, 1) }
+  }
+
+  // ---- assets and markets -------------------------------------------------------------------------------------------
+
+  get assets(): readonly views.AssetView[] {
+    return this.#core.assets
+  }
+  get markets(): readonly views.MarketView[] {
+    return this.#core.marketViews
+  }
+  assetOf(name: string): number {
+    return this.#core.assetByName.get(name) ?? none
+  }
+  symbolOf(name: string): number {
+    return this.#core.symbolByName.get(name) ?? none
+  }
+  /** Ticks; 0 before the first. */
+  mark(symbol: number): number {
+    return this.#core.market(symbol)?.mark ?? 0
+  }
+  lastPrice(symbol: number): number {
+    return this.#core.market(symbol)?.lastPrice ?? 0
+  }
+  /** Best levels of both sides, at most `depth` each. */
+  book(symbol: number, depth: number): { bids: views.BookLevel[]; asks: views.BookLevel[] } {
+    const core = this.#core
+    const market = core.market(symbol)
+    if (!market) return { bids: [], asks: [] }
+    return { bids: views.bookLevels(core, market.bids, depth), asks: views.bookLevels(core, market.asks, depth) }
+  }
+
+  // ---- the whole ----------------------------------------------------------------------------------------------------
+
+  /** Every asset added up; walks all balances. */
+  reconciliation(): views.Reconciliation[] {
+    return views.reconcile(this.#core)
+  }
+  /** 128 bits in hexadecimal over the whole state: equal for equal states. Not made to withstand a forger. */
+  stateHash(): string {
+    return hashState(this.#core)
+  }
+  /** The whole state in bytes, with version and checksum; the outcome of the last command is not part of it. */
+  snapshot(): Uint8Array {
+    return writeSnapshot(this.#core)
+  }
+
+  #positionsOf(account: number): number[] {
+    const { accounts, positions } = this.#core
+    const found: number[] = []
+    if (!accounts.has(account)) return found
+    for (let position = accounts.firstPosition(account); position !== none; position = positions.nextOfAccount(position)) found.push(position)
+    return found
+  }
+}
+
+function advance(core: Core, timeMs: number): void {
+  if (!Number.isSafeInteger(timeMs)) return
+  core.timeMs = timeMs
+  core.day = Math.floor(timeMs / msPerDay)
+}
+
+/** A kind this release does not know: refused, so that a log written by a newer one cannot stop a replica. */
+function refuseUnknown(core: Core, _command: never): void {
+  core.emitRefused(Refusal.invalid_request)
+}

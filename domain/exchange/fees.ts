@@ -1,0 +1,28 @@
+import { Side } from '@maru/contracts/commands'
+import { amountMax } from '../money/index.ts'
+import type { Market } from './markets.ts'
+
+const million = 1_000_000
+
+/**
+ * Fee of a fill, rounded down: floors of parts never sum to more than the floor of the whole, so a hold for the whole covers them.
+ *
+ * @param notional quote minor units, 0 … 2^53 - 1
+ * @param ppm millionths, 0 … 1,000,000
+ */
+export function feeOf(notional: number, ppm: number): number {
+  const product = notional * ppm
+  if (product <= amountMax) return Math.floor(product / million)
+  const whole = Math.floor(notional / million)
+  return whole * ppm + Math.floor(((notional - whole * million) * ppm) / million)
+}
+
+/**
+ * What an open order holds: a sell its base, a buy its notional with the greater of both fees.
+ * More than 2^53 - 1 where it cannot be counted; callers compare.
+ */
+export function holdFor(market: Market, side: Side, price: number, lots: number): number {
+  if (side === Side.sell) return lots * market.lotFactor
+  const notional = price * lots * market.notionalFactor
+  return notional + feeOf(notional, market.feeMaxPpm)
+}

@@ -1,0 +1,25 @@
+/** Records of a fixed size over one buffer, seen as doubles and as 32-bit integers, so that a record lies on few cache lines. */
+export interface RecordBuffer {
+  readonly doubles: Float64Array
+  readonly ints: Int32Array
+}
+
+/** A buffer for `records` records of `bytes` bytes (a multiple of 8), with what `from` held at its start. */
+export function recordBuffer(records: number, bytes: number, from?: Float64Array): RecordBuffer {
+  const doubles = new Float64Array((records * bytes) / 8)
+  if (from) doubles.set(from)
+  return { doubles, ints: new Int32Array(doubles.buffer) }
+}
+
+/** The same figures in an array of `length`. */
+export function grownInts(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(length)
+  grown.set(from)
+  return grown
+}
+
+export function grownDoubles(from: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const grown = new Float64Array(length)
+  grown.set(from)
+  return grown
+}

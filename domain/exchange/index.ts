@@ -1,0 +1,8 @@
+export { SnapshotError } from './bytes.ts'
+export { Exchange } from './exchange.ts'
+export { openOrdersMax } from './order-checks.ts'
+export { EventKind, OrderStatus } from './outcome.ts'
+export type { Outcome } from './outcome-writer.ts'
+export { quoteLevelsMax } from './quotes.ts'
+export { refusals } from './refusals.ts'
+export type { AssetView, BookLevel, LimitsView, MarketView, OrderView, PositionView, Reconciliation, RiskView } from './views.ts'

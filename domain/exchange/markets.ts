@@ -1,0 +1,120 @@
+import { MarketStatus, type AddMarket } from '@maru/contracts/commands'
+import { amountMax } from '../money/index.ts'
+import { BookSide, type LevelStore } from './book-side.ts'
+import { ExactSum } from './exact-sum.ts'
+import type { OrderStore } from './orders.ts'
+import type { MarketView } from './views.ts'
+
+/** An asset and its side of the books of the venue. Accounts are in `BalanceStore`. */
+export class Asset {
+  readonly name: string
+  readonly scale: number
+  readonly fees = new ExactSum()
+  readonly insurance = new ExactSum()
+  readonly deposits = new ExactSum()
+  readonly withdrawals = new ExactSum()
+  /** First market that has it as base and the risk asset as quote, or -1: there its value is read. */
+  valuationSymbol = -1
+  /** First market that has it as base, or -1: a deposit enters the position there. */
+  positionSymbol = -1
+
+  constructor(name: string, scale: number) {
+    this.name = name
+    this.scale = scale
+  }
+}
+
+/** What was agreed when a market was added. */
+export type MarketTerms = Omit<AddMarket, 'kind' | 'time'>
+
+/** A market: its terms, its prices, its book and its waiting stops. */
+export class Market {
+  readonly symbol: number
+  readonly terms: MarketTerms
+  readonly base: number
+  readonly quote: number
+  /** Quote minor units of one tick times one lot. */
+  readonly notionalFactor: number
+  /** Base minor units of one lot. */
+  readonly lotFactor: number
+  readonly priceMax: number
+  readonly makerFeePpm: number
+  readonly takerFeePpm: number
+  readonly feeMaxPpm: number
+  /** The position limit of accounts that were given none, quote minor units. */
+  readonly positionNotionalMax: number
+  status: MarketStatus = MarketStatus.open
+  /** As it is shown; made once, since it is read for every answer. */
+  readonly view: MarketView & { status: MarketStatus }
+  /** Ticks; 0 before the first. */
+  mark = 0
+  lastPrice = 0
+  /** The newer of mark and last price; 0 before the first. */
+  latestPrice = 0
+  readonly bids: BookSide
+  readonly asks: BookSide
+  /** Waiting stops; the one nearest to its trigger is best. */
+  readonly buyStops: BookSide
+  readonly sellStops: BookSide
+
+  constructor(options: { symbol: number; terms: MarketTerms; base: number; quote: number; factors: Factors; positionNotionalMax: number; orders: OrderStore; levels: LevelStore }) {
+    const { terms, orders, levels } = options
+    this.symbol = options.symbol
+    this.terms = terms
+    this.base = options.base
+    this.quote = options.quote
+    this.notionalFactor = options.factors.notional
+    this.lotFactor = options.factors.lot
+    this.priceMax = terms.priceMaxTicks
+    this.makerFeePpm = terms.makerFeePpm
+    this.takerFeePpm = terms.takerFeePpm
+    this.feeMaxPpm = Math.max(terms.makerFeePpm, terms.takerFeePpm)
+    this.positionNotionalMax = options.positionNotionalMax
+    this.view = { ...terms, symbol: this.symbol, base: this.base, quote: this.quote, notionalFactor: this.notionalFactor, lotFactor: this.lotFactor, status: this.status }
+    this.bids = new BookSide('highest', orders, levels)
+    this.asks = new BookSide('lowest', orders, levels)
+    this.buyStops = new BookSide('lowest', orders, levels)
+    this.sellStops = new BookSide('highest', orders, levels)
+  }
+
+  setStatus(status: MarketStatus): void {
+    this.status = status
+    this.view.status = status
+  }
+
+  /** What exposure is counted at: the mark, or the last price where there is none; 0 where there is neither. */
+  get referencePrice(): number {
+    return this.mark !== 0 ? this.mark : this.lastPrice
+  }
+}
+
+export interface Factors {
+  notional: number
+  lot: number
+}
+
+/**
+ * The whole-number factors of a market: with P = p × tickUnits × 10^-priceScale and Q = q × lotUnits × 10^-quantityScale, the notional is
+ * p × q × tickUnits × lotUnits × 10^(quoteScale - priceScale - quantityScale) minor units. Undefined where a factor is not whole or too large.
+ */
+export function marketFactors(terms: MarketTerms, baseScale: number, quoteScale: number): Factors | undefined {
+  const notional = scaled(terms.tickUnits * terms.lotUnits, quoteScale - terms.priceScale - terms.quantityScale)
+  const lot = scaled(terms.lotUnits, baseScale - terms.quantityScale)
+  if (notional === undefined || lot === undefined) return undefined
+  return { notional, lot }
+}
+
+/** `units × 10^exponent` where that is a whole safe number of at least 1. */
+function scaled(units: number, exponent: number): number | undefined {
+  if (!Number.isSafeInteger(units) || units < 1) return undefined
+  let value = units
+  for (let step = 0; step < exponent; step++) {
+    value *= 10
+    if (value > amountMax) return undefined
+  }
+  for (let step = 0; step > exponent; step--) {
+    if (value % 10 !== 0) return undefined
+    value /= 10
+  }
+  return value
+}

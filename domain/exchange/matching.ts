@@ -1,0 +1,140 @@
+import { Side } from '@maru/contracts/commands'
+import { amountMax } from '../money/index.ts'
+import type { BookSide } from './book-side.ts'
+import type { Core } from './core.ts'
+import { feeOf, holdFor } from './fees.ts'
+import type { Market } from './markets.ts'
+import { closeResting, heldBalance, unlinkOwner } from './open-orders.ts'
+import { EventKind, OrderStatus } from './outcome.ts'
+import { Refusal } from './refusals.ts'
+import { settle } from './settlement.ts'
+import { sideOf } from './traits.ts'
+
+/** The side a taker trades against. */
+export function oppositeOf(market: Market, side: Side): BookSide {
+  return side === Side.buy ? market.asks : market.bids
+}
+
+/** Least key of the opposite side that a limit price still trades with; with no limit (0) any. */
+export function leastKey(side: Side, limitPrice: number): number {
+  if (limitPrice === 0) return Number.NEGATIVE_INFINITY
+  return side === Side.buy ? -limitPrice : limitPrice
+}
+
+/**
+ * Trades an order against the other side, best price first and within a price oldest first, each at the resting price, until it is
+ * filled, prices no longer cross, or it must not go on. The order itself is not in the book.
+ *
+ * @returns 0, or why the rest must expire: `self_trade_prevented`, `amount_too_large`
+ */
+export function match(core: Core, market: Market, taker: number, minKey: number): number {
+  const { orders, levels } = core
+  const takerSide = sideOf(orders.traits(taker))
+  const takerAccount = orders.account(taker)
+  const book = oppositeOf(market, takerSide)
+  let remaining = orders.quantity(taker) - orders.filled(taker)
+  while (remaining > 0 && book.count > 0) {
+    const best = book.count - 1
+    if (book.keys[best]! < minKey) return 0
+    const level = book.levels[best]!
+    const maker = levels.first(level)
+    if (orders.account(maker) === takerAccount) return Refusal.self_trade_prevented
+    const open = orders.quantity(maker) - orders.filled(maker)
+    const lots = remaining < open ? remaining : open
+    const price = levels.price(level)
+    const notional = price * lots * market.notionalFactor
+    if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, orders.position(taker), takerSide, lots, notional)) {
+      return Refusal.amount_too_large
+    }
+    if (!isCountable(core, market, orders.position(maker), (1 - takerSide) as Side, lots, notional)) {
+      closeResting(core, market, maker, OrderStatus.expired, Refusal.amount_too_large)
+      continue
+    }
+    trade(core, market, book, taker, maker, lots, price, notional)
+    remaining -= lots
+  }
+  return 0
+}
+
+/** Whether what a fill brings and takes keeps every figure of its owner within 2^53. Always so, but for fortunes of that size. */
+function isCountable(core: Core, market: Market, position: number, side: Side, lots: number, notional: number): boolean {
+  const { positions, balances } = core
+  const base = balances.total(positions.baseBalance(position))
+  const quote = balances.total(positions.quoteBalance(position))
+  const units = lots * market.lotFactor
+  // Twice the notional is more than it is with its fee.
+  if (side === Side.buy ? base + units > amountMax || quote - 2 * notional < -amountMax : quote + notional > amountMax || base - units < -amountMax) {
+    return false
+  }
+  if (positions.entryCost(position) + notional <= amountMax) return true
+  const quantity = positions.quantity(position)
+  return quantity === 0 || positions.cost(position, Math.abs(quantity)) + notional <= amountMax
+}
+
+/** One fill: both sides settled, the maker's order brought up to date, and told. */
+function trade(core: Core, market: Market, book: BookSide, taker: number, maker: number, lots: number, price: number, notional: number): void {
+  const { orders, accounts, outcome } = core
+  const takerSide = sideOf(orders.traits(taker))
+  const takerFee = feeOf(notional, market.takerFeePpm)
+  const makerFee = feeOf(notional, market.makerFeePpm)
+  const takerRealized = settle(core, market, orders.position(taker), takerSide, lots, price, takerFee)
+  const makerRealized = settle(core, market, orders.position(maker), (1 - takerSide) as Side, lots, price, makerFee)
+  market.lastPrice = price
+  market.latestPrice = price
+  core.touch(price)
+  core.lastTrade += 1
+
+  const takerAccount = orders.account(taker)
+  const makerAccount = orders.account(maker)
+  const at = outcome.begin(EventKind.trade, 16)
+  const { data } = outcome
+  data[at] = core.lastTrade
+  data[at + 1] = market.symbol
+  data[at + 2] = price
+  data[at + 3] = lots
+  data[at + 4] = notional
+  data[at + 5] = takerSide
+  data[at + 6] = orders.id(taker)
+  data[at + 7] = takerAccount
+  data[at + 8] = accounts.nextSequence(takerAccount)
+  data[at + 9] = takerFee
+  data[at + 10] = takerRealized
+  data[at + 11] = orders.id(maker)
+  data[at + 12] = makerAccount
+  data[at + 13] = accounts.nextSequence(makerAccount)
+  data[at + 14] = makerFee
+  data[at + 15] = makerRealized
+
+  addFill(core, taker, lots, notional, takerFee)
+  addFill(core, maker, lots, notional, makerFee)
+  updateMaker(core, market, book, maker, lots, price)
+}
+
+function addFill(core: Core, slot: number, lots: number, notional: number, fee: number): void {
+  const { orders } = core
+  orders.setFilled(slot, orders.filled(slot) + lots)
+  orders.setFilledNotional(slot, orders.filledNotional(slot) + notional)
+  orders.setFee(slot, orders.fee(slot) + fee)
+  orders.setUpdatedAtMs(slot, core.timeMs)
+}
+
+/** The maker's hold, queue and lists after a fill that is already in its figures. */
+function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
+  const { orders, positions, balances } = core
+  const side = sideOf(orders.traits(maker))
+  const position = orders.position(maker)
+  const remaining = orders.quantity(maker) - orders.filled(maker)
+  const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
+  balances.addHeld(heldBalance(core, position, side), hold - orders.hold(maker))
+  orders.setHold(maker, hold)
+  positions.addOpen(position, side, -lots)
+  if (remaining === 0) {
+    book.remove(maker, lots)
+    unlinkOwner(core, maker)
+    orders.close(maker, OrderStatus.filled, 0)
+  } else {
+    book.reduce(maker, lots)
+    orders.setStatus(maker, OrderStatus.partiallyFilled)
+  }
+  core.emitOrderUpdated(maker)
+}

@@ -1,0 +1,96 @@
+import { OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
+import type { Core } from './core.ts'
+import { execute } from './execution.ts'
+import type { Market } from './markets.ts'
+import { rest } from './open-orders.ts'
+import { orderRefusal } from './order-checks.ts'
+import { EventKind, OrderStatus } from './outcome.ts'
+import { Refusal } from './refusals.ts'
+import { packTraits } from './traits.ts'
+
+const clientOrderIdMax = 64
+
+/** Takes an order: a repeat of a known client order id changes nothing; else it is recorded, as accepted or as rejected. */
+export function placeOrder(core: Core, order: PlaceOrder): void {
+  if (!isWellFormed(order)) {
+    core.emitRefused(Refusal.invalid_request)
+    return
+  }
+  if (order.clientOrderId !== '' && repeats(core, order)) return
+  if (!core.accounts.has(order.account)) {
+    core.emitRefused(Refusal.account_not_found)
+    return
+  }
+  const market = core.market(order.symbol)
+  if (!market) {
+    core.emitRefused(Refusal.symbol_not_found)
+    return
+  }
+  const position = core.positionOf(order.account, market)
+  const refusal = orderRefusal(core, market, position, order)
+  const slot = record(core, market, position, order)
+  if (order.clientOrderId !== '') remember(core, order, refusal)
+  if (refusal !== 0) {
+    core.orders.close(slot, OrderStatus.rejected, refusal)
+    core.emitOrder(EventKind.orderRejected, slot, refusal)
+    return
+  }
+  core.emitOrder(EventKind.orderAccepted, slot, market.symbol)
+  if (order.orderType === OrderType.stop) rest(core, market, slot)
+  else execute(core, market, slot)
+}
+
+/** What intake checks too; an order that fails here was not made by our intake. */
+function isWellFormed(order: PlaceOrder): boolean {
+  const { side, orderType, timeInForce, clientOrderId } = order
+  return (
+    (side === Side.buy || side === Side.sell) &&
+    (orderType === OrderType.limit || orderType === OrderType.market || (orderType === OrderType.stop && timeInForce === TimeInForce.gtc)) &&
+    (timeInForce === TimeInForce.gtc || timeInForce === TimeInForce.ioc || timeInForce === TimeInForce.fok) &&
+    typeof clientOrderId === 'string' &&
+    clientOrderId.length <= clientOrderIdMax
+  )
+}
+
+function repeats(core: Core, order: PlaceOrder): boolean {
+  const { clientOrders } = core
+  const known = clientOrders.find(order.account, order.clientOrderId)
+  if (known < 0) return false
+  const isSame = clientOrders.hasTerms(known, kindOf(order), order.quantity, order.price, order.stopPrice)
+  const at = core.outcome.begin(EventKind.orderDuplicate, 4)
+  const { data } = core.outcome
+  data[at] = order.account
+  data[at + 1] = clientOrders.figure(known, 0)
+  data[at + 2] = clientOrders.figure(known, 1)
+  data[at + 3] = isSame ? 0 : 1
+  return true
+}
+
+function remember(core: Core, order: PlaceOrder, refusal: number): void {
+  core.clientOrders.add(order.account, order.clientOrderId, core.lastOrder, refusal, kindOf(order), order.quantity, order.price, order.stopPrice)
+}
+
+/** Market and kind of an order as one number. */
+function kindOf(order: PlaceOrder): number {
+  return order.symbol * 64 + packTraits(order.side, order.orderType, order.timeInForce, false)
+}
+
+function record(core: Core, market: Market, position: number, order: PlaceOrder): number {
+  const { orders } = core
+  const { orderType } = order
+  core.lastOrder += 1
+  const traits = packTraits(order.side, orderType, order.timeInForce, false)
+  const slot = orders.create(core.lastOrder, order.account, position, market.symbol, traits)
+  orders.setQuantity(slot, kept(order.quantity))
+  orders.setPrice(slot, orderType === OrderType.limit ? kept(order.price) : 0)
+  orders.setStopPrice(slot, orderType === OrderType.stop ? kept(order.stopPrice) : 0)
+  orders.setCreatedAtMs(slot, core.timeMs)
+  orders.setUpdatedAtMs(slot, core.timeMs)
+  if (order.clientOrderId !== '') orders.clientOrderIds[slot] = order.clientOrderId
+  return slot
+}
+
+/** A figure fit to be kept: what is no whole number of at least 0 (only rejected orders have it) is kept as 0. */
+function kept(figure: number): number {
+  return Number.isSafeInteger(figure) && figure > 0 ? figure : 0
+}

@@ -1,0 +1,127 @@
+import { AccountMode, CommandKind, MarketStatus, OrderType, Side, TimeInForce, type AddMarket, type Command, type PlaceOrder } from '@maru/contracts/commands'
+import { EventKind, Exchange, refusals, type OrderView } from '../index.ts'
+
+/** 10^8: one whole of an asset of the test venue. */
+export const one = 100_000_000
+export const day = 86_400_000
+
+export const btcTerms: Omit<AddMarket, 'kind' | 'time'> = {
+  name: 'BTC/USDT',
+  priceScale: 2,
+  quantityScale: 5,
+  tickUnits: 1,
+  lotUnits: 1,
+  quantityMinLots: 2,
+  quantityMaxLots: 900_000_000,
+  priceMaxTicks: 1_000_000_000,
+  notionalMin: 10 * one,
+  makerFeePpm: 500,
+  takerFeePpm: 1_000,
+}
+
+/** An event by name with its fields, as tests like to read it. */
+export interface SeenEvent {
+  kind: keyof typeof EventKind
+  fields: number[]
+}
+
+const eventNames = Object.fromEntries(Object.entries(EventKind).map(([name, kind]) => [kind, name])) as Record<number, keyof typeof EventKind>
+
+/** A command without its time; the venue stamps it. */
+export type Unstamped = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
+
+export type OrderRequest = Partial<Omit<PlaceOrder, 'kind' | 'time' | 'side' | 'orderType'>> & { side?: 'BUY' | 'SELL'; type?: 'LIMIT' | 'MARKET' | 'STOP'; tif?: 'GTC' | 'IOC' | 'FOK' }
+
+/** An exchange with USDT, BTC and ETH, a market BTC/USDT (and ETH/USDT on request), driven in plain words. */
+export class Venue {
+  readonly exchange: Exchange
+  timeMs = Date.UTC(2026, 0, 5, 12)
+  readonly commands: Command[] = []
+
+  constructor(options: { terms?: Partial<AddMarket>; secondMarket?: boolean; window?: number } = {}) {
+    this.exchange = new Exchange(options.window === undefined ? {} : { clientOrderIdWindow: options.window })
+    for (const name of ['USDT', 'BTC', 'ETH']) this.send({ kind: CommandKind.addAsset, name, scale: 8 })
+    this.send({ kind: CommandKind.addMarket, ...btcTerms, ...options.terms })
+    if (options.secondMarket) this.send({ kind: CommandKind.addMarket, ...btcTerms, ...options.terms, name: 'ETH/USDT' })
+  }
+
+  send(command: Unstamped): SeenEvent[] {
+    const stamped = { ...command, time: this.timeMs } as Command
+    this.commands.push(stamped)
+    this.exchange.apply(stamped)
+    return this.events()
+  }
+
+  events(): SeenEvent[] {
+    const { data, length } = this.exchange.outcome
+    const events: SeenEvent[] = []
+    for (let at = 0; at < length; at += data[at + 1]!) {
+      events.push({ kind: eventNames[data[at]!]!, fields: Array.from(data.subarray(at + 2, at + data[at + 1]!)) })
+    }
+    return events
+  }
+
+  /** Opens an account with whole amounts of USDT and BTC. */
+  account(userId: string, usdt = 100_000, btc = 0): number {
+    const grants = [
+      { asset: 0, amount: usdt * one },
+      { asset: 1, amount: btc * one },
+    ].filter((grant) => grant.amount > 0)
+    this.send({ kind: CommandKind.openAccount, userId, grants })
+    return this.exchange.accountOf(userId)
+  }
+
+  margin(account: number): void {
+    this.send({ kind: CommandKind.setMode, account, mode: AccountMode.margin, actor: 'operator' })
+  }
+
+  mark(price: number, symbol = 0): SeenEvent[] {
+    return this.send({ kind: CommandKind.markPrice, symbol, price })
+  }
+
+  status(status: MarketStatus, symbol = 0): SeenEvent[] {
+    return this.send({ kind: CommandKind.setMarketStatus, symbol, status, actor: 'operator' })
+  }
+
+  place(account: number, request: OrderRequest): SeenEvent[] {
+    const { side = 'BUY', type = 'LIMIT', tif = type === 'MARKET' ? 'IOC' : 'GTC', ...rest } = request
+    return this.send({
+      kind: CommandKind.placeOrder,
+      account,
+      symbol: 0,
+      quantity: 100_000,
+      price: 0,
+      stopPrice: 0,
+      clientOrderId: '',
+      ...rest,
+      side: side === 'BUY' ? Side.buy : Side.sell,
+      orderType: { MARKET: OrderType.market, LIMIT: OrderType.limit, STOP: OrderType.stop }[type],
+      timeInForce: { GTC: TimeInForce.gtc, IOC: TimeInForce.ioc, FOK: TimeInForce.fok }[tif],
+    })
+  }
+
+  /** Places an order and gives it as it stands afterwards. */
+  order(account: number, request: OrderRequest): OrderView {
+    const events = this.place(account, request)
+    const event = events.find(({ kind }) => kind === 'orderAccepted' || kind === 'orderRejected')
+    const view = event && this.exchange.order(event.fields[2]!)
+    if (!view) throw new Error(`no order came of it: ${JSON.stringify(events)}`)
+    return view
+  }
+
+  /** Code of the first refusal in the outcome of the last command; undefined where nothing was refused. */
+  refusal(): string | undefined {
+    for (const { kind, fields } of this.events()) {
+      const number = kind === 'commandRefused' ? fields[0]! : kind === 'orderRejected' ? fields[3]! : kind === 'orderUpdated' ? fields[7]! : 0
+      if (number !== 0) return refusals[number]
+    }
+    return undefined
+  }
+
+  total(account: number, asset = 0): number {
+    return this.exchange.balance(account, asset).total
+  }
+  held(account: number, asset = 0): number {
+    return this.exchange.balance(account, asset).held
+  }
+}

@@ -1,0 +1,31 @@
+import { MarketStatus } from '@maru/contracts/commands'
+import type { Core } from './core.ts'
+import { executeTriggered } from './execution.ts'
+import type { Market } from './markets.ts'
+import { withdraw } from './open-orders.ts'
+import { none } from './orders.ts'
+import { EventKind } from './outcome.ts'
+
+/**
+ * Wakes every waiting stop whose price was reached by a trade or the mark during this command, the nearest first, then the oldest; of a
+ * buy and a sell the older. What they trade may wake more, until none is left. Each stop wakes once, so this ends.
+ */
+export function runTriggers(core: Core, market: Market): void {
+  if (market.status !== MarketStatus.open) return
+  for (let slot = reached(core, market); slot !== none; slot = reached(core, market)) {
+    withdraw(core, market, slot)
+    core.orders.setUpdatedAtMs(slot, core.timeMs)
+    core.emitOrder(EventKind.orderTriggered, slot, none)
+    executeTriggered(core, market, slot)
+  }
+}
+
+function reached(core: Core, market: Market): number {
+  const { buyStops, sellStops } = market
+  const { levels, orders } = core
+  const buy = buyStops.count > 0 && buyStops.bestPrice <= core.touchedHigh ? levels.first(buyStops.levelAt(0)) : none
+  const sell = sellStops.count > 0 && sellStops.bestPrice >= core.touchedLow ? levels.first(sellStops.levelAt(0)) : none
+  if (buy === none) return sell
+  if (sell === none) return buy
+  return orders.id(buy) < orders.id(sell) ? buy : sell
+}

@@ -1,0 +1,181 @@
+import type { MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
+import type { BookSide } from './book-side.ts'
+import type { Core } from './core.ts'
+import type { MarketTerms } from './markets.ts'
+import { none } from './orders.ts'
+import type { OrderStatus } from './outcome.ts'
+import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
+
+export interface AssetView {
+  readonly name: string
+  /** Decimals: one minor unit is 10^-scale of the asset. */
+  readonly scale: number
+}
+
+export interface MarketView extends MarketTerms {
+  readonly symbol: number
+  /** Asset indices. */
+  readonly base: number
+  readonly quote: number
+  /** Quote minor units of one tick times one lot. */
+  readonly notionalFactor: number
+  /** Base minor units of one lot. */
+  readonly lotFactor: number
+  readonly status: MarketStatus
+}
+
+export interface OrderView {
+  order: number
+  account: number
+  symbol: number
+  side: Side
+  orderType: OrderType
+  timeInForce: TimeInForce
+  /** Lots. */
+  quantity: number
+  filled: number
+  /** Ticks; 0 where the order has none. */
+  price: number
+  stopPrice: number
+  /** Quote minor units, so far. */
+  filledNotional: number
+  fee: number
+  status: OrderStatus
+  /** 0: none. */
+  refusal: number
+  clientOrderId: string
+  createdAtMs: number
+  updatedAtMs: number
+}
+
+export interface PositionView {
+  symbol: number
+  /** Signed lots. */
+  quantity: number
+  /** The average entry, in quote minor units a lot, is entryCost ÷ entryQuantity. */
+  entryCost: number
+  entryQuantity: number
+  /** Quote minor units, before fees. */
+  realized: number
+  fees: number
+  openedAtMs: number
+  updatedAtMs: number
+  /** Lots of open orders. */
+  openBuy: number
+  openSell: number
+}
+
+export interface BookLevel {
+  price: number
+  quantity: number
+  orders: number
+}
+
+/** Sums of one asset in minor units; `difference` is accounts + fees + insurance - (deposits - withdrawals), and is always 0. */
+export interface Reconciliation {
+  asset: number
+  accounts: bigint
+  fees: bigint
+  insurance: bigint
+  deposits: bigint
+  withdrawals: bigint
+  difference: bigint
+}
+
+export function orderView(core: Core, slot: number): OrderView {
+  const { orders } = core
+  const traits = orders.traits(slot)
+  return {
+    order: orders.id(slot),
+    account: orders.account(slot),
+    symbol: orders.symbol(slot),
+    side: sideOf(traits),
+    orderType: orderTypeOf(traits),
+    timeInForce: timeInForceOf(traits),
+    quantity: orders.quantity(slot),
+    filled: orders.filled(slot),
+    price: orders.price(slot),
+    stopPrice: orders.stopPrice(slot),
+    filledNotional: orders.filledNotional(slot),
+    fee: orders.fee(slot),
+    status: orders.status(slot),
+    refusal: orders.refusal(slot),
+    clientOrderId: orders.clientOrderIds[slot]!,
+    createdAtMs: orders.createdAtMs(slot),
+    updatedAtMs: orders.updatedAtMs(slot),
+  }
+}
+
+export function positionView(core: Core, position: number): PositionView {
+  const { positions } = core
+  return {
+    symbol: positions.symbol(position),
+    quantity: positions.quantity(position),
+    entryCost: positions.entryCost(position),
+    entryQuantity: positions.entryQuantity(position),
+    realized: positions.realized(position),
+    fees: positions.fees(position),
+    openedAtMs: positions.openedAtMs(position),
+    updatedAtMs: positions.updatedAtMs(position),
+    openBuy: positions.openBuy(position),
+    openSell: positions.openSell(position),
+  }
+}
+
+export function bookLevels(core: Core, side: BookSide, depth: number): BookLevel[] {
+  const { levels } = core
+  const shown: BookLevel[] = []
+  for (let at = 0; at < depth && at < side.count; at++) {
+    const level = side.levelAt(at)
+    shown.push({ price: levels.price(level), quantity: levels.quantity(level), orders: levels.count(level) })
+  }
+  return shown
+}
+
+export function openOrderViews(core: Core, account: number, symbol: number | undefined): OrderView[] {
+  const { orders } = core
+  const views: OrderView[] = []
+  for (let slot = core.accounts.firstOrder(account); slot !== none; slot = orders.ownerNext(slot)) {
+    if (symbol === undefined || orders.symbol(slot) === symbol) views.push(orderView(core, slot))
+  }
+  return views
+}
+
+/** Adds up every asset over all accounts. Walks all balances. */
+export function reconcile(core: Core): Reconciliation[] {
+  const { balances } = core
+  const sums = core.assets.map(() => 0n)
+  for (let balance = 0; balance < balances.count; balance++) {
+    const asset = balances.asset(balance)
+    sums[asset] = sums[asset]! + BigInt(balances.total(balance))
+  }
+  return core.assets.map((of, asset) => {
+    const accounts = sums[asset]!
+    const fees = of.fees.toBigInt()
+    const insurance = of.insurance.toBigInt()
+    const deposits = of.deposits.toBigInt()
+    const withdrawals = of.withdrawals.toBigInt()
+    return { asset, accounts, fees, insurance, deposits, withdrawals, difference: accounts + fees + insurance - (deposits - withdrawals) }
+  })
+}
+
+/** Limits as they hold; `bySymbol` has those set for one market. Minor units of the quote asset. */
+export interface LimitsView {
+  positionNotionalMax: number
+  leverageMaxHundredths: number
+  dailyLossMax: number
+  bySymbol: Map<number, number>
+}
+
+/** Quote minor units of the risk asset, at marks. */
+export interface RiskView {
+  equity: number
+  /** Worst case with all open orders filled. */
+  exposure: number
+  /** Exposure over equity in hundredths, rounded up; 0 without equity. */
+  leverageHundredths: number
+  /** Realised P&L after fees since 00:00 UTC of the last command. */
+  dailyRealized: number
+  borrowed: number
+}
+
