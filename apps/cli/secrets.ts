@@ -30,11 +30,14 @@ export async function ensureSecrets(homeFolder: string, roles: readonly string[]
   return { rolePasswords: known, tokenKeyFile, operatorFile }
 }
 
-/** Makes the home folder, for its owner alone. */
-export async function ensureHome(homeFolder: string): Promise<void> {
+/** Makes the home folder and its folder of logs, for its owner alone. Gives the latter. */
+export async function ensureHome(homeFolder: string): Promise<string> {
   const created = await mkdir(homeFolder, { recursive: true, mode: 0o700 })
   // A folder that was there before keeps the mode its owner chose.
   if (created !== undefined) await chmod(homeFolder, 0o700)
+  const logsFolder = path.join(homeFolder, 'logs')
+  await mkdir(logsFolder, { recursive: true, mode: 0o700 })
+  return logsFolder
 }
 
 /** Replaces a file whole, mode 600, so that a kill at any moment leaves the old one or the new one. */

@@ -52,13 +52,12 @@ export async function start(environment: Environment, parameters: readonly strin
 
 async function run(settings: CliSettings, environment: Environment, requests: StopRequests, terminal: Terminal): Promise<void> {
   const { homeFolder } = settings
-  await ensureHome(homeFolder)
+  const logsFolder = await ensureHome(homeFolder)
   using lock = takeLock(homeFolder, urlOf(settings.port))
   await endLeftovers(homeFolder, leftoverPatienceMs)
   const port = await claimPort(settings.gatewayHost, settings.port)
   lock.setUrl(urlOf(port))
   const secrets = await ensureSecrets(homeFolder, serviceKeys.map(roleOf))
-  const logsFolder = path.join(homeFolder, 'logs')
 
   await using lifetimes = new AsyncDisposableStack()
   const onForce = (act: () => void): void => requests.force.addEventListener('abort', act, { once: true })

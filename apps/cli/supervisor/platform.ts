@@ -43,7 +43,7 @@ const servicePlans: readonly ServicePlan[] = [
     stopPhase: 2,
     settings: ['SMTP_URL', 'MARU_MAIL_FROM', 'MARU_MAILS_PER_HOUR_MAX', 'MARU_MAIL_ATTEMPTS_MAX', 'MARU_MAIL_RETRY_MS', ...outwardSettings],
   },
-  { name: 'analytics', stopPhase: 2, settings: [] },
+  { name: 'analytics', stopPhase: 2, settings: ['MARU_ANALYTICS_DETAIL_DAYS', 'MARU_ANALYTICS_HISTORY_DAYS'] },
   {
     name: 'gateway',
     stopPhase: 0,

@@ -2,23 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Child } from './child.ts'
 import { getJson } from './http.ts'
 
-const periodMs = 2_000
-const answerTimeoutMs = 5_000
+const usualTiming = { periodMs: 2_000, answerTimeoutMs: 5_000 }
 const missesMax = 3
 
 /**
  * Kills a process that runs but answers nothing (stopped, or caught in a loop): after three health checks in a row without any
  * answer, about 20 s. Any answer at all counts as life. Returns when `signal` aborts.
  */
-export async function watchForHangs(children: readonly Child[], signal: AbortSignal, note: (line: string) => void): Promise<void> {
+export async function watchForHangs(children: readonly Child[], signal: AbortSignal, note: (line: string) => void, timing = usualTiming): Promise<void> {
   const misses = new Map<Child, { pid: number | undefined; count: number }>()
   while (!signal.aborted) {
-    await sleep(periodMs, undefined, { signal }).catch(() => undefined)
+    await sleep(timing.periodMs, undefined, { signal }).catch(() => undefined)
     await Promise.all(
       children.map(async (child) => {
         const { pid, url } = child
         if (url === undefined || signal.aborted) return
-        const answered = await getJson(`${url}/health/live`, answerTimeoutMs).then(
+        const answered = await getJson(`${url}/health/live`, timing.answerTimeoutMs).then(
           () => true,
           () => false,
         )

@@ -38,16 +38,16 @@ describe('settings', () => {
 
 describe('secrets', () => {
   test('are made once, random, for their owner alone', async () => {
-    await using folder = await temporaryFolder()
-    const home = path.join(folder.path, 'home')
+    await using temporary = await temporaryFolder()
+    const home = path.join(temporary.path, 'home')
     await ensureHome(home)
     const first = await ensureSecrets(home, ['maru_a', 'maru_b'])
     const operator = await readFile(first.operatorFile, 'utf8')
     const key = await readFile(first.tokenKeyFile, 'utf8')
     expect(Object.keys(JSON.parse(operator) as object)).toEqual(['email', 'password'])
     expect(key).toMatch(/^-----BEGIN PRIVATE KEY-----/)
-    expect((await stat(home)).mode & 0o777).toBe(0o700)
-    for (const file of await readdir(home)) expect((await stat(path.join(home, file))).mode & 0o777, file).toBe(0o600)
+    for (const folder of [home, path.join(home, 'logs')]) expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    for (const file of (await readdir(home)).filter((name) => name !== 'logs')) expect((await stat(path.join(home, file))).mode & 0o777, file).toBe(0o600)
 
     const second = await ensureSecrets(home, ['maru_a', 'maru_b', 'maru_c'])
     expect(second.rolePasswords).toMatchObject(first.rolePasswords)

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { endLeftovers, ProcessList } from '../supervisor/leftovers.ts'
+import { Child } from '../supervisor/child.ts'
 import { processIdentity } from '../supervisor/process-identity.ts'
 import { ServiceSettingsError, ServiceStartError, Supervisor, type SupervisedService } from '../supervisor/supervisor.ts'
+import { watchForHangs } from '../supervisor/watchdog.ts'
 import { recordingTerminal, temporaryFolder, until } from './support.ts'
 
 const entry = path.join(import.meta.dirname, 'fixtures/service.ts')
@@ -99,4 +101,25 @@ test('what a killed supervisor left running is ended before a new one goes on', 
   // The running supervisor starts it again; only the one that was listed must be gone.
   expect(await endLeftovers(home, 0)).toBe(1)
   expect(processIdentity(pid as number)).toBeUndefined()
+})
+
+test('a service that runs but answers nothing is killed and started again', async () => {
+  const pids: number[] = []
+  let ready = 0
+  const child = new Child(service('stuck'), { line: () => undefined, spawned: (pid) => pids.push(pid), ready: () => (ready += 1), ended: () => undefined })
+  const over = new AbortController()
+  onTestFinished(async () => {
+    over.abort()
+    await child.stop(2_000)
+  })
+  child.start()
+  await until('ready', () => ready === 1)
+  const notes: string[] = []
+  const watching = watchForHangs([child], over.signal, (line) => notes.push(line), { periodMs: 20, answerTimeoutMs: 200 })
+  process.kill(pids[0] as number, 'SIGSTOP')
+  await until('ready again', () => ready === 2)
+  expect(notes).toEqual(['stuck runs but does not answer; it is killed and started again'])
+  expect(processIdentity(pids[0] as number)).toBeUndefined()
+  over.abort()
+  await watching
 })
