@@ -13,8 +13,6 @@ const shape = {
   MARU_LOGIN_WINDOW_SECONDS: setting.integer({ min: 1, max: 86_400, fallback: 300 }),
 }
 
-export type UserConfig = ReturnType<typeof readUserConfig>
-
 /** Settings of the user service. Throws SettingsError that names every fault. */
 export function readUserConfig(environment: Environment) {
   const values = readSettings(environment, shape)

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 import type pg from 'pg'
 import type { ReplyOf } from '@maru/contracts'
@@ -98,7 +98,7 @@ export function serveAuthentication(http: HttpService, parts: AuthenticationPart
 }
 
 /** What a session shows of where it was opened. For the eye alone: nothing is decided by it. */
-function deviceOf(request: FastifyRequest): Device {
+function deviceOf(request: { headers: IncomingHttpHeaders; ip: string }): Device {
   const forwarded = request.headers['x-forwarded-for']
   // The last address is the one that the gateway saw.
   const last = (Array.isArray(forwarded) ? forwarded.at(-1) : forwarded)?.split(',').at(-1)?.trim()

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import type pg from 'pg'
 import { Problem, type Identity } from '@maru/service-host'
 import { sessionOfVerifiedToken } from '../authentication/access-token.ts'
@@ -16,7 +16,7 @@ export interface CurrentUser {
  */
 export async function currentUser(
   pool: pg.Pool,
-  call: { identity: Identity; request: FastifyRequest },
+  call: { identity: Identity; request: { headers: IncomingHttpHeaders } },
   role?: 'operator',
 ): Promise<CurrentUser> {
   const sessionId = sessionOfVerifiedToken(call.request.headers.authorization) ?? ''
