@@ -6,7 +6,7 @@ import { readConfig } from './config.ts'
 import { queryCandles } from './historical/candle-query.ts'
 import { findMarket, markets } from './market/symbols.ts'
 import { formatUnits } from './market/units.ts'
-import { openSource, prepareSource } from './open-source.ts'
+import { chooseSource, openSource, prepareSource, type PreparedSource } from './open-source.ts'
 import { runElection } from './real-time/leader.ts'
 import { MarketFeed } from './real-time/market-feed.ts'
 import { serveSockets } from './real-time/sockets.ts'
@@ -28,6 +28,7 @@ export async function start(context: ServiceContext): Promise<StartedService> {
   await feed.catchUp()
   serveReads(http, feed, pool)
   serveSockets(http, feed)
+  let chosen: Promise<PreparedSource> | undefined
   const tasks = [
     feed.follow(running),
     runElection(
@@ -38,7 +39,10 @@ export async function start(context: ServiceContext): Promise<StartedService> {
         log: context.log,
         logger,
         retentionDays,
-        openSource: (database, signal) => openSource(prepared, { database, logger, signal }),
+        openSource: async (database) => {
+          chosen ??= chooseSource(prepared, logger)
+          return openSource(await chosen, { database, logger })
+        },
       },
       running,
     ),

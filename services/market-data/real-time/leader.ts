@@ -18,7 +18,7 @@ export interface LeaderOptions {
   log: EventLog
   logger: Logger
   /** Opens the source on taking the lead. */
-  openSource(database: Queryable, signal: AbortSignal): Promise<MarketSource>
+  openSource(database: Queryable): Promise<MarketSource>
   /** Days of 1-minute candles that are kept. */
   retentionDays?: number
 }
@@ -70,7 +70,7 @@ async function lead(client: pg.Client, options: LeaderOptions, signal: AbortSign
   await feed.catchUp()
   feed.lead(true)
   const database = oneAtATime(client)
-  await using source = await options.openSource(database, running)
+  await using source = await options.openSource(database)
   const publisher = await PricePublisher.open(log, Date.now())
   logger.info({ feed: source.feed, reason: source.describe(Date.now()).reason }, 'leading the market data')
 
