@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { errorCatalogue, type Endpoint } from '@maru/contracts'
-import { allEndpoints } from '@maru/contracts/http'
+import { allEndpoints } from '@maru/contracts/http/index'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Client } from '../support/client.ts'
 import { startPlatform, type Platform } from '../support/platform.ts'

@@ -87,13 +87,14 @@ export class Intake {
     while (this.#queue.length > 0) {
       const batch = this.#queue.length <= batchMax ? this.#queue : this.#queue.slice(0, batchMax)
       this.#queue = this.#queue.length <= batchMax ? [] : this.#queue.slice(batchMax)
+      const sequence = ++this.#sequence
       try {
         const commands = batch.map((waiting) => waiting.command)
-        const done = batch.map((waiting) => waiting.done)
-        this.#sequence += 1
-        const offset = await this.#log.append(topics.tradingCommands, encodeBatch(commands), { producer: this.#producer, sequence: this.#sequence })
-        await this.#replica.applyOwn(offset, commands, done)
+        this.#replica.announce(sequence, { commands, done: batch.map((waiting) => waiting.done) })
+        const offset = await this.#log.append(topics.tradingCommands, encodeBatch(commands), { producer: this.#producer, sequence })
+        await this.#replica.applyOwn(sequence, offset)
       } catch (error) {
+        this.#replica.withdraw(sequence)
         // The log repeats an append until it knows; an error here means that it was closed or full.
         this.#logger.error({ err: error, commands: batch.length }, 'commands could not be appended')
         for (const waiting of batch) waiting.reject(new Problem('outcome_pending'))

@@ -8,6 +8,11 @@ import { RecentOrders } from './recent-orders.ts'
 /** Told of the outcome of a command of this instance, while the exchange still shows it. */
 export type OnApplied = (exchange: Exchange) => void
 
+interface OwnRecord {
+  commands: readonly Command[]
+  done: readonly OnApplied[]
+}
+
 const readBounds = { recordsMax: 500, bytesMax: 4 * 1_024 * 1_024 }
 /** How soon another instance's commands are looked for: often while there were some lately, seldom while there were not. */
 const pollBusyMs = 20
@@ -24,16 +29,18 @@ export class Replica {
   readonly #log: EventLog
   readonly #logger: Logger
   readonly #onApplied: ((exchange: Exchange, command: Command) => void)[] = []
-  /** Records of this instance that are durable but not yet applied, by offset. */
-  readonly #own = new Map<number, { commands: readonly Command[]; done: readonly (OnApplied | undefined)[] }>()
+  readonly #producer: string
+  /** Records of this instance that are on their way, by their sequence as a producer. */
+  readonly #own = new Map<number, OwnRecord>()
   #offset: number
   #catchingUp: Promise<void> | undefined
 
   readonly #onFatal: (error: unknown) => void
 
   /** `onFatal`: the state may be half changed; the process must end and start from a snapshot. */
-  constructor(options: { exchange: Exchange; offset: number; log: EventLog; logger: Logger; onFatal: (error: unknown) => void }) {
+  constructor(options: { exchange: Exchange; offset: number; log: EventLog; producer: string; logger: Logger; onFatal: (error: unknown) => void }) {
     this.#onFatal = options.onFatal
+    this.#producer = options.producer
     this.exchange = options.exchange
     this.#offset = options.offset
     this.#log = options.log
@@ -50,15 +57,24 @@ export class Replica {
     this.#onApplied.push(listener)
   }
 
-  /** A record of this instance is durable at `offset`; resolves once it is applied. */
-  async applyOwn(offset: number, commands: readonly Command[], done: readonly (OnApplied | undefined)[]): Promise<void> {
-    if (offset <= this.#offset) throw new Error(`record ${offset} was applied before it was announced (at ${this.#offset})`)
-    if (offset === this.#offset + 1 && !this.#catchingUp) {
-      this.#applyRecord(offset, commands, done)
-      return
+  /** A record of this instance is about to be appended: whoever finds it in the log first, the follower or the appender, hands out its outcomes. */
+  announce(sequence: number, record: OwnRecord): void {
+    this.#own.set(sequence, record)
+  }
+
+  /** An announced record is durable at `offset`; resolves once it is applied. */
+  async applyOwn(sequence: number, offset: number): Promise<void> {
+    const own = this.#own.get(sequence)
+    if (own && offset === this.#offset + 1) {
+      this.#own.delete(sequence)
+      this.#applyRecord(offset, own.commands, own.done)
     }
-    this.#own.set(offset, { commands, done })
     while (this.#offset < offset) await this.catchUp()
+  }
+
+  /** An announced record will not be appended. */
+  withdraw(sequence: number): void {
+    this.#own.delete(sequence)
   }
 
   /** Applies what the log holds beyond this replica. */
@@ -98,9 +114,9 @@ export class Replica {
       for (const record of records) {
         // Applied from memory while this read was on its way.
         if (record.offset <= this.#offset) continue
-        const own = this.#own.get(record.offset)
+        const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
         if (own) {
-          this.#own.delete(record.offset)
+          this.#own.delete(record.sequence)
           this.#applyRecord(record.offset, own.commands, own.done)
           continue
         }
@@ -121,7 +137,7 @@ export class Replica {
     throw error
   }
 
-  #applyRecord(offset: number, commands: readonly Command[], done: readonly (OnApplied | undefined)[]): void {
+  #applyRecord(offset: number, commands: readonly Command[], done: readonly OnApplied[]): void {
     const { exchange } = this
     try {
       for (let index = 0; index < commands.length; index++) {
