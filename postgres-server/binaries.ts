@@ -32,7 +32,7 @@ export async function findBinaries(): Promise<PostgresBinaries> {
  * npm packages cannot hold symbolic links, so the libraries' short names come as a list that the package's install script
  * turns into links. npm may not run that script; the list is followed here as well.
  */
-async function linkLibraries(packageFolder: string): Promise<void> {
+export async function linkLibraries(packageFolder: string): Promise<void> {
   let listText: string
   try {
     listText = await readFile(path.join(packageFolder, 'native', 'pg-symlinks.json'), 'utf8')

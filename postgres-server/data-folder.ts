@@ -1,9 +1,10 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { chown, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import type { PostgresBinaries } from './binaries.ts'
 import { PostgresStartError } from './errors.ts'
+import { stopLeftover } from './orphans.ts'
 import type { RunAs } from './run-as.ts'
 
 /** What must outlive a run and is not in the data folder itself. Kept beside it, readable by its owner alone. */
@@ -70,9 +71,10 @@ export async function prepareDataFolder(dataFolder: string, binaries: PostgresBi
 const majorVersion = '18'
 
 async function initialise(dataFolder: string, record: ServerRecord, binaries: PostgresBinaries, runAs: RunAs): Promise<void> {
-  const unfinished = `${dataFolder}.unfinished`
-  const passwordFile = `${dataFolder}.password`
-  await rm(unfinished, { recursive: true, force: true })
+  await removeUnfinished(dataFolder)
+  // A name of its own: the initdb of a killed owner may still be writing to the folder it was given.
+  const unfinished = `${dataFolder}${unfinishedMark}${randomBytes(4).toString('hex')}`
+  const passwordFile = `${unfinished}.password`
   await mkdir(unfinished, { mode: 0o700 })
   try {
     await writePrivate(passwordFile, `${record.password}\n`)
@@ -104,6 +106,18 @@ async function initialise(dataFolder: string, record: ServerRecord, binaries: Po
     })
   } finally {
     await rm(passwordFile, { force: true })
+  }
+}
+
+const unfinishedMark = '.unfinished-'
+
+async function removeUnfinished(dataFolder: string): Promise<void> {
+  const parent = path.dirname(dataFolder)
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(path.basename(dataFolder) + unfinishedMark)) continue
+    await stopLeftover(path.join(parent, name))
+    // What cannot be removed because it is still being written is removed at the next start.
+    await rm(path.join(parent, name), { recursive: true, force: true }).catch(() => undefined)
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { PostgresStartError } from './errors.ts'
@@ -43,8 +43,8 @@ export async function endOrphans(dataFolder: string, info: (message: string) => 
 
 /** Stops what a killed owner left running on the folder, without starting anew. Nothing where there is no such folder. */
 export async function stopLeftover(dataFolder: string): Promise<void> {
-  const exists = await realpath(dataFolder).then(() => true, () => false)
-  if (exists) await endOrphans(dataFolder, () => undefined)
+  const isFolder = await stat(dataFolder).then((found) => found.isDirectory(), () => false)
+  if (isFolder) await endOrphans(dataFolder, () => undefined)
 }
 
 async function endPostmaster(pid: number, folder: string): Promise<void> {
