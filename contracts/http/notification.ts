@@ -34,14 +34,21 @@ export const Notification = Type.Object({
   data: Type.Record(Type.String(), Type.Unknown(), { description: 'The figures the text is made from.' }),
   created_at: Timestamp,
   read_at: Type.Union([Timestamp, Type.Null()]),
-  email: Type.Union([Type.Object({ status: DeliveryStatus, reason: Reason }), Type.Null()], { description: 'Null where no mail was wanted.' }),
+  email: Type.Union([Type.Object({ status: DeliveryStatus, reason: Reason }), Type.Null()], {
+    description: 'Null where no mail was wanted.',
+  }),
 })
 
 const channelSwitches = { inbox: Type.Boolean(), email: Type.Boolean() }
 
 const Preferences = Type.Object({
   language: Language,
-  events: Type.Object(Object.fromEntries(notificationKinds.map((kind) => [kind, Type.Object(channelSwitches)])) as Record<NotificationKind, Type.TObject<typeof channelSwitches>>),
+  events: Type.Object(
+    Object.fromEntries(notificationKinds.map((kind) => [kind, Type.Object(channelSwitches)])) as Record<
+      NotificationKind,
+      Type.TObject<typeof channelSwitches>
+    >,
+  ),
 })
 
 const optionalSwitches = { inbox: Type.Optional(Type.Boolean()), email: Type.Optional(Type.Boolean()) }
@@ -75,12 +82,18 @@ export const notificationEndpoints = {
     access: 'user',
     summary: 'My inbox, newest first',
     query: Strict({
-      unread: Type.Optional(Type.String({ pattern: '^(|true|false|1|0)$', maxLength: 5, description: '`?unread` or `?unread=true`: only what was not read.' })),
+      unread: Type.Optional(
+        Type.String({ pattern: '^(|true|false|1|0)$', maxLength: 5, description: '`?unread` or `?unread=true`: only what was not read.' }),
+      ),
       limit: Limit(50, 200),
       cursor: Cursor,
     }),
     status: 200,
-    reply: Type.Object({ items: Type.Array(Notification), next_cursor: Type.Union([Type.String(), Type.Null()]), unread_count: Type.Integer() }),
+    reply: Type.Object({
+      items: Type.Array(Notification),
+      next_cursor: Type.Union([Type.String(), Type.Null()]),
+      unread_count: Type.Integer(),
+    }),
   }),
   markRead: endpoint({
     service: 'notification',
@@ -118,7 +131,10 @@ export const notificationEndpoints = {
     access: 'user',
     summary: 'Choose what I am told, and how',
     description: 'What is not named stays as it is. Holds for what happens from now on.',
-    body: Strict({ language: Type.Optional(Language), events: Type.Optional(Type.Object(eventChanges, { additionalProperties: false })) }, { minProperties: 1 }),
+    body: Strict(
+      { language: Type.Optional(Language), events: Type.Optional(Type.Object(eventChanges, { additionalProperties: false })) },
+      { minProperties: 1 },
+    ),
     status: 200,
     reply: Preferences,
   }),

@@ -5,12 +5,10 @@ import { schemaOf, type Logger, type ServiceDefinition } from '@maru/service-hos
 import type pg from 'pg'
 import { readNotificationConfig, type NotificationConfig } from './config.ts'
 import { giveUpQueued } from './email/deliveries.ts'
-import { Mailer } from './email/mailer.ts'
+import { Mailer, mailsAtOnceMax } from './email/mailer.ts'
 import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
 import { serveNotification } from './routes.ts'
-
-const connectionsMax = 3
 
 export const notificationService: ServiceDefinition = {
   service: 'notification',
@@ -53,5 +51,5 @@ export const notificationService: ServiceDefinition = {
 
 function startMailer(smtpUrl: string, config: NotificationConfig, parts: { pool: pg.Pool; logger: Logger }): Mailer {
   const { attemptsMax, retryMs, mailsPerHourMax } = config
-  return new Mailer({ ...parts, server: openMailServer(smtpUrl, config.from, connectionsMax), attemptsMax, retryMs, mailsPerHourMax })
+  return new Mailer({ ...parts, server: openMailServer(smtpUrl, config.from, mailsAtOnceMax), attemptsMax, retryMs, mailsPerHourMax })
 }

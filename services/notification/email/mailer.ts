@@ -4,10 +4,13 @@ import { render } from '../templates/index.ts'
 import { claimDeliveries, settleDelivery, type ClaimedDelivery, type Outcome } from './deliveries.ts'
 import { isMailAddress, type MailServer } from './smtp.ts'
 
-const atOnceMax = 5
+/** Mails under way at once, each on a connection of its own. */
+export const mailsAtOnceMax = 5
 const pollMs = 300
-/** Longer than all time-outs of an attempt together, so that a claim lapses only when its process is gone. */
-const claimMs = 120_000
+/** An attempt that takes longer counts as failed. */
+const attemptMaxMs = 15_000
+/** Longer than an attempt, so that a claim lapses only when its process is gone; short, since a mail of a killed process waits for it. */
+const claimMs = 25_000
 const backoffMaxMs = 600_000
 
 export interface MailerParts {
@@ -51,14 +54,14 @@ export class Mailer implements AsyncDisposable {
     while (!this.#stopped) {
       let worked = 0
       try {
-        const claimed = await claimDeliveries(pool, atOnceMax, claimMs)
+        const claimed = await claimDeliveries(pool, mailsAtOnceMax, claimMs)
         worked = claimed.length
         await Promise.all(claimed.map((delivery) => this.#deliver(delivery)))
       } catch (error) {
         if (!this.#stopped) logger.warn({ err: error }, 'mails could not be worked on; trying again')
         worked = 0
       }
-      if (worked < atOnceMax) await this.#pause()
+      if (worked < mailsAtOnceMax) await this.#pause()
     }
   }
 
@@ -78,13 +81,14 @@ export class Mailer implements AsyncDisposable {
     if (delivery.mails_before >= mailsPerHourMax) return { status: 'not_sent', reason: 'rate_limited' }
     const { title, body } = render(delivery.language, delivery.kind, delivery.data)
     try {
-      await server.send({
+      const sending = server.send({
         to: { name: delivery.username ?? '', address: delivery.email },
         subject: title,
         text: `${body}\n`,
         messageId: delivery.message_id,
         date: delivery.created_at,
       })
+      await within(attemptMaxMs, sending)
       return { status: 'sent' }
     } catch (error) {
       const fault = error as { code?: string; responseCode?: number; message?: string }
@@ -107,6 +111,17 @@ export class Mailer implements AsyncDisposable {
     this.#stopPause = resolve
     const timer = setTimeout(resolve, pollMs)
     await promise
+    clearTimeout(timer)
+  }
+}
+
+/** Rejects after `limitMs`. What is under way is left to its own time-outs; should it succeed after all, the repeat has the same Message-ID. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`the mail server took longer than ${limitMs} ms`)), limitMs)
+  try {
+    await Promise.race([work, late])
+  } finally {
     clearTimeout(timer)
   }
 }

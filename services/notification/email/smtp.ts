@@ -25,7 +25,7 @@ export function openMailServer(url: string, from: { name: string; address: strin
       maxMessages: 100,
       connectionTimeout: 5_000,
       greetingTimeout: 5_000,
-      socketTimeout: 15_000,
+      socketTimeout: 10_000,
       dnsTimeout: 5_000,
       disableFileAccess: true,
       disableUrlAccess: true,

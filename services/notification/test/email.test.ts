@@ -209,3 +209,15 @@ describe('header injection', () => {
     expect(receiver.received).toHaveLength(0)
   })
 })
+
+test('given a server that takes the connection and never says a word, then the attempt ends and stopping is quick', async () => {
+  const silentServer = createServer((socket) => socket.on('error', () => undefined))
+  await new Promise<void>((resolve) => silentServer.listen(0, '127.0.0.1', resolve))
+  const { port } = silentServer.address() as { port: number }
+  await store.apply('user-events', [registered('mute')])
+  {
+    await using _mailer = startMailer({ url: `smtp://127.0.0.1:${port}`, attemptsMax: 1 })
+    expect(await settled('mute')).toMatchObject([{ status: 'failed', reason: 'unreachable', attempts: 1 }])
+  }
+  await new Promise((resolve) => silentServer.close(resolve))
+})
