@@ -79,7 +79,7 @@ async function run(settings: CliSettings, environment: Environment, requests: St
   supervisor.start()
   const gateway = `http://127.0.0.1:${port}`
   await supervisor.untilReady(() => answers(`${gateway}/health/ready`), requests.stop)
-  terminal.say(`Maru is ready at ${urlOf(port)}${await marketNotice(gateway)}`)
+  terminal.say(`Maru is ready at ${urlOf(port)}${await marketNotice(gateway, environment['MARU_MARKET_DATA'] ?? '')}`)
 
   while (!requests.stop.aborted) await sleep(2 ** 30, undefined, { signal: requests.stop }).catch(() => undefined)
 }
