@@ -49,6 +49,7 @@ export class Forwarder {
     for (let attempt = 1; ; attempt += 1) {
       const upstream = await this.#find(request, failed, deadlineMs)
       const outcome = await relay(upstream, request)
+      upstream.unreachable = outcome.kind === 'failed' && !outcome.sent
       if (outcome.kind !== 'failed') return
       this.#log(request, upstream, outcome)
       const mayRepeat = !outcome.sent || (safeMethods.has(request.method) && !outcome.timedOut)
@@ -68,7 +69,7 @@ export class Forwarder {
       const upstream = this.#instances.pick(service, failed)
       if (upstream) return upstream
       const remainingMs = deadlineMs - performance.now()
-      const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.recentlyAlive(service) && !response.destroyed
+      const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !response.destroyed
       if (!worthIt) throw new Problem('unavailable', `No instance of ${service} takes requests now; nothing was done.`)
       this.#waiting += 1
       await this.#instances.changed(remainingMs)

@@ -10,6 +10,8 @@ export interface Upstream {
   readonly circuit: Circuit
   /** Requests sent and not yet answered. */
   inFlight: number
+  /** Its last connection was refused: it has most likely died, and its lease has not run out yet. */
+  unreachable: boolean
 }
 
 export interface InstancesOptions {
@@ -47,8 +49,12 @@ export class Instances {
     return (this.#byService.get(service) ?? []).some(({ instance }) => instance.state === 'ready')
   }
 
-  /** Whether the service had an instance a moment ago, so that a new one may be expected. */
-  recentlyAlive(service: string): boolean {
+  /**
+   * Whether a usable instance may be expected in a moment: there was one just now, and those still announced have died. Not where
+   * an instance that can be reached is kept from requests by its circuit.
+   */
+  mayReturn(service: string): boolean {
+    if ((this.#byService.get(service) ?? []).some((upstream) => !upstream.unreachable && upstream.circuit.state === 'open')) return false
     return performance.now() - (this.#lastAliveMs.get(service) ?? -Infinity) < recentlyMs
   }
 
@@ -136,6 +142,6 @@ export class Instances {
       bodyTimeout: this.#options.upstreamTimeoutMs,
       allowH2: false,
     })
-    this.#byId.set(instance.id, { instance, origin, pool, circuit: new Circuit(this.#options.circuit), inFlight: 0 })
+    this.#byId.set(instance.id, { instance, origin, pool, circuit: new Circuit(this.#options.circuit), inFlight: 0, unreachable: false })
   }
 }
