@@ -106,7 +106,7 @@ async function addFillSums(client: Client, fills: readonly Fill[]): Promise<void
   if (fills.length === 0) return
   await client.query(
     `insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, fees, gross_realized)
-     select user_id, symbol, date_trunc('hour', at, 'UTC'), count(*), count(*) filter (where is_closing), count(*) filter (where is_winning),
+     select user_id, symbol, date_trunc('hour', at - interval '1 microsecond', 'UTC'), count(*), count(*) filter (where is_closing), count(*) filter (where is_winning),
             sum(notional), sum(fee), sum(gross_realized)
      from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::boolean[], $9::boolean[])
        as fill (user_id, sequence, at, symbol, notional, fee, gross_realized, is_closing, is_winning)

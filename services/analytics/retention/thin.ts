@@ -67,7 +67,10 @@ export async function thin(pool: pg.Pool, config: AnalyticsConfig, signal: Abort
   return hours
 }
 
-/** Thins the oldest hour that is not yet, before `until`; false when there is none. */
+/**
+ * Thins the oldest hour that is not yet, before `until`; false when there is none. An hour ends with its full hour, so that the state
+ * kept of it is that of the full hour, where the points of a curve lie.
+ */
 async function thinNextHour(client: pg.PoolClient, topic: string, tables: readonly History[], until: number): Promise<boolean> {
   await client.query(`insert into thinning (topic, done_until) values ($1, 'epoch') on conflict do nothing`, [topic])
   const { rows } = await client.query<{ done_until: Date }>('select done_until from thinning where topic = $1 for update', [topic])
@@ -75,7 +78,7 @@ async function thinNextHour(client: pg.PoolClient, topic: string, tables: readon
   if (done >= until) return false
   // Hours without any row are passed over in one step.
   const oldest = await oldestAfter(client, tables, done, until)
-  const from = oldest === undefined ? until : Math.floor(oldest / hourMs) * hourMs
+  const from = oldest === undefined ? until : Math.ceil(oldest / hourMs) * hourMs - hourMs
   const to = Math.min(from + hourMs, until)
   if (oldest !== undefined) for (const history of tables) await thinHour(client, history, new Date(from), new Date(to))
   await client.query('update thinning set done_until = $2 where topic = $1', [topic, new Date(to)])
@@ -85,7 +88,7 @@ async function thinNextHour(client: pg.PoolClient, topic: string, tables: readon
 async function oldestAfter(client: pg.PoolClient, tables: readonly History[], from: number, to: number): Promise<number | undefined> {
   let oldest: number | undefined
   for (const { table } of tables) {
-    const { rows } = await client.query<{ at: Date | null }>(`select min(at) as at from ${table} where at >= $1 and at < $2`, [
+    const { rows } = await client.query<{ at: Date | null }>(`select min(at) as at from ${table} where at > $1 and at <= $2`, [
       new Date(from),
       new Date(to),
     ])
@@ -97,11 +100,11 @@ async function oldestAfter(client: pg.PoolClient, tables: readonly History[], fr
 
 async function thinHour(client: pg.PoolClient, history: History, from: Date, to: Date): Promise<void> {
   if (history.table !== 'fills') {
-    await client.query(`delete from ${history.table} where at >= $1 and at < $2 and ${hasLater(history)}`, [from, to])
+    await client.query(`delete from ${history.table} where at > $1 and at <= $2 and ${hasLater(history)}`, [from, to])
     return
   }
   await client.query(
-    `with old as (delete from fills where at >= $1 and at < $2 returning *)
+    `with old as (delete from fills where at > $1 and at <= $2 returning *)
      insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, fees, gross_realized)
      select user_id, symbol, $1, count(*), count(*) filter (where is_closing), count(*) filter (where is_winning), sum(notional), sum(fee), sum(gross_realized)
      from old group by user_id, symbol
@@ -124,7 +127,7 @@ async function dropBefore(client: pg.PoolClient, tables: readonly History[], tim
 /** SQL: a later row of the same kind stands before `end`. */
 function hasLater({ table, key }: History, end = '$2'): string {
   const same = key.map((column) => `later.${column} = ${table}.${column}`).join(' and ')
-  return `exists (select 1 from ${table} later where ${same} and later.at > ${table}.at and later.at < ${end})`
+  return `exists (select 1 from ${table} later where ${same} and later.at > ${table}.at and later.at <= ${end})`
 }
 
 async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

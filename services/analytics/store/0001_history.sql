@@ -60,7 +60,8 @@ create table fills (
 create index fills_by_user_and_time on fills (user_id, at);
 create index fills_by_time on fills (at);
 
--- Sums of fills that are no longer kept one by one, and of system accounts from the start.
+-- Sums of fills that are no longer kept one by one, and of system accounts from the start. An hour holds what came after its
+-- start until its end.
 create table fill_hours (
   user_id text not null,
   symbol text not null,

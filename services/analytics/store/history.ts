@@ -94,7 +94,7 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
        from fills where user_id = $1 and at > $2 and at <= $3
        union all
        select symbol, trades, closing, winning, volume, fees, gross_realized
-       from fill_hours where user_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and hour <= $3
+       from fill_hours where user_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and hour < $3
      ) as fill
      group by symbol`,
     [userId, ...isoTimes([from, to])],
