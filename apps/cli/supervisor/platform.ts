@@ -3,6 +3,11 @@ import type { ServiceKey } from '@maru/service-host/names'
 import type { Environment } from '@maru/service-host/settings'
 import type { SupervisedService } from './supervisor.ts'
 
+const root = path.resolve(import.meta.dirname, '../../..')
+
+/** Where Node keeps compiled code between starts; where it cannot be written Node does without. */
+const compileCache = path.join(root, 'node_modules/.cache/maru')
+
 interface ServicePlan {
   name: ServiceKey
   stopPhase: number
@@ -88,7 +93,6 @@ export function planServices(options: {
   operatorFile: string
   gatewayPort: number
 }): SupervisedService[] {
-  const root = path.resolve(import.meta.dirname, '../../..')
   const own: Record<string, Record<string, string>> = {
     user: { MARU_TOKEN_KEY_FILE: options.tokenKeyFile, MARU_OPERATOR_FILE: options.operatorFile },
     gateway: { MARU_PORT: String(options.gatewayPort) },
@@ -98,7 +102,12 @@ export function planServices(options: {
       name,
       stopPhase,
       entry: path.join(root, 'services', name, 'main.ts'),
-      environment: { ...pick(options.environment, [...systemSettings, ...commonSettings, ...settings]), ...own[name], DATABASE_URL: options.databaseUrls[name] },
+      environment: {
+        ...pick(options.environment, [...systemSettings, ...commonSettings, ...settings]),
+        ...own[name],
+        DATABASE_URL: options.databaseUrls[name],
+        NODE_COMPILE_CACHE: compileCache,
+      },
     }
   })
 }

@@ -27,7 +27,7 @@ test('secrets reach only the service that needs them', () => {
   const databaseUrls = { trading: 'T', user: 'U', 'market-data': 'M', notification: 'N', analytics: 'A', gateway: 'G' }
   const environment = { PATH: '/bin', SMTP_URL: 'smtp://secret', DATABASE_URL: 'admin', MARU_PORT: '1', MARU_HOME: '/h', OTHER_SECRET: 'x', MARU_CORS_ORIGINS: '' }
   const plans = planServices({ environment, databaseUrls, tokenKeyFile: 'key', operatorFile: 'operator', gatewayPort: 9_000 })
-  const seen = Object.fromEntries(plans.map((plan) => [plan.name, plan.environment]))
+  const seen = Object.fromEntries(plans.map(({ name, environment: { NODE_COMPILE_CACHE: _, ...rest } }) => [name, rest]))
   expect(seen).toEqual({
     user: { PATH: '/bin', DATABASE_URL: 'U', MARU_TOKEN_KEY_FILE: 'key', MARU_OPERATOR_FILE: 'operator' },
     trading: { PATH: '/bin', DATABASE_URL: 'T' },
