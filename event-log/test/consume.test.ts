@@ -175,7 +175,7 @@ test('the server is killed -9 again and again: effects are exactly once', { time
     recordsMax: 3,
     handler: async (client, events) => void (await client.query('insert into seen select unnest($1::int[])', [events.map((event) => event.n)])),
   })
-  const count = 1_500
+  const count = 600
   let last = 0
   const writing = (async () => {
     for (let n = 0; n < count; n++) last = await ownWriter.append(topics.tradingEvents, recordOf(n), { producer: 'p', sequence: n })

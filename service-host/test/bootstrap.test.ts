@@ -94,9 +94,10 @@ test('a wrong password and an unknown role are refused', async () => {
 test('repeated, at once and by an administrator who is no superuser, with changed passwords', async () => {
   await using own = await startTestServer()
   const root = new pg.Client({ connectionString: own.server.adminUrl })
+  root.on('error', () => undefined)
   await root.connect()
   await root.query(`create role administrator login createdb createrole password 'x-y-z'`)
-  await root.query('drop database maru with (force)')
+  for (const name of ['maru', 'maru_template']) await root.query(`drop database if exists ${name} with (force)`)
   for (const service of serviceKeys) await root.query(`drop role ${roleOf(service)}`)
   await root.end()
   const url = new URL(own.server.adminUrl)

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { startPostgres, stopLeftover, type PostgresServer } from '@maru/postgres-server'
 import { bootstrapDatabase, closeDatabase, inDatabase, urlsOf } from '@maru/service-host/bootstrap'
@@ -28,6 +30,8 @@ export interface TestServer extends TestDatabase {
 interface SharedServer {
   adminUrl: string
   passwords: Record<string, string>
+  /** A stopped server with everything in it, to be copied: making one takes twenty times as long. */
+  pristineFolder: string
 }
 
 const sharedServerVariable = 'MARU_TEST_POSTGRES'
@@ -38,9 +42,9 @@ const template = 'maru_template'
  * The shared server does not flush to disk: what a test says about durability takes `startTestServer`.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const text = process.env[sharedServerVariable]
-  if (text === undefined) throw new Error('There is no shared PostgreSQL: run the test by vitest with the configuration at the root.')
-  const { adminUrl, passwords } = JSON.parse(text) as SharedServer
+  const shared = sharedServer()
+  if (!shared) throw new Error('There is no shared PostgreSQL: run the test by vitest with the configuration at the root.')
+  const { adminUrl, passwords } = shared
   const database = `maru_${process.pid}_${randomBytes(4).toString('hex')}`
   await administer(adminUrl, async (admin) => {
     await admin.query(`create database ${database} template ${template}`)
@@ -53,13 +57,15 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   }
 }
 
-/** A whole server of its own with the settings of production, for tests that kill it. */
+/** A whole server of its own with the settings of production, for tests that kill it. Works outside a test run too. */
 export async function startTestServer(): Promise<TestServer> {
   const folder = await makeFolder()
   const dataFolder = path.join(folder, 'postgres')
+  const shared = sharedServer()
+  if (shared) await copyServer(shared.pristineFolder, folder)
   let server = await startPostgres({ dataFolder })
-  const passwords = randomPasswords()
-  const urls = await bootstrapDatabase({ adminUrl: server.adminUrl, passwords })
+  const passwords = shared?.passwords ?? randomPasswords()
+  const urls = shared ? urlsOf(server.adminUrl, passwords, 'maru') : await bootstrapDatabase({ adminUrl: server.adminUrl, passwords })
   return {
     get server() {
       return server
@@ -83,14 +89,31 @@ export async function startTestServer(): Promise<TestServer> {
 export async function startSharedServer(): Promise<() => Promise<void>> {
   await removeLeftovers()
   const folder = await makeFolder()
-  const server = await startPostgres({ dataFolder: path.join(folder, 'postgres'), settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300' } })
+  const pristineFolder = path.join(folder, 'pristine')
+  const dataFolder = path.join(folder, 'postgres')
+  const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' }
   const passwords = randomPasswords()
-  await bootstrapDatabase({ adminUrl: server.adminUrl, passwords, database: template })
-  process.env[sharedServerVariable] = JSON.stringify({ adminUrl: server.adminUrl, passwords } satisfies SharedServer)
+  const first = await startPostgres({ dataFolder, settings })
+  for (const database of [template, 'maru']) await bootstrapDatabase({ adminUrl: first.adminUrl, passwords, database })
+  await first.stop()
+  await mkdir(pristineFolder)
+  await copyServer(folder, pristineFolder)
+  const server = await startPostgres({ dataFolder, settings })
+  process.env[sharedServerVariable] = JSON.stringify({ adminUrl: server.adminUrl, passwords, pristineFolder } satisfies SharedServer)
   return async () => {
     await server.stop()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function sharedServer(): SharedServer | undefined {
+  const text = process.env[sharedServerVariable]
+  return text === undefined ? undefined : (JSON.parse(text) as SharedServer)
+}
+
+/** Owners and modes are kept, as the server insists on them. */
+async function copyServer(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', path.join(from, 'postgres'), path.join(from, 'postgres-server.json'), to])
 }
 
 function randomPasswords(): Record<string, string> {
