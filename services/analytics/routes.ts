@@ -61,8 +61,8 @@ async function look<T>({ pool, log, reader, config, shutdown }: Parts, userId: s
       const account = await findAccount(client, userId)
       if (account === undefined) throw new Problem('account_not_found')
       const readTo = isCaughtUp ? askedAt : ((await findProgress(client, topics.tradingEvents)) ?? account.openedAt)
-      // The clock of another machine may have opened the account a moment ahead of this one.
-      const kept = { from: Math.max(account.openedAt, askedAt - config.historyDays * dayMs), to: Math.max(askedAt, account.openedAt) }
+      // The clock of another machine may be a moment ahead of this one, and so the newest event; it counts all the same.
+      const kept = { from: Math.max(account.openedAt, askedAt - config.historyDays * dayMs), to: Math.max(askedAt, account.lastEventAt) }
       return work({ client, kept, asOf: { time: new Date(readTo).toISOString(), sequence: account.sequence } })
     })
   } catch (error) {

@@ -3,7 +3,7 @@ import { formatFixed, isClosing, multiply, parseFixed } from '@maru/domain/stati
 
 /** What a batch of trading events adds to the tables, ready for one statement a table. Times are ISO 8601. */
 export interface Rows {
-  accounts: Map<string, { openedAt: string; sequence: number }>
+  accounts: Map<string, { openedAt: string; sequence: number; lastEventAt: string }>
   balances: Map<string, { userId: string; asset: string; at: string; total: string }>
   positions: Map<string, { userId: string; symbol: string; at: string; quantity: string; averagePrice: string }>
   flows: { userId: string; sequence: number; at: string; asset: string; amount: string }[]
@@ -34,7 +34,7 @@ export function rowsOf(events: readonly TradingEvent[], known: ReadonlyMap<strin
     const { user_id: userId, sequence, timestamp } = event
     if (sequence <= (rows.accounts.get(userId)?.sequence ?? known.get(userId) ?? 0)) continue
     // The opening stands first; where the log no longer holds it, the first event that is left takes its place.
-    rows.accounts.set(userId, { openedAt: rows.accounts.get(userId)?.openedAt ?? timestamp, sequence })
+    rows.accounts.set(userId, { openedAt: rows.accounts.get(userId)?.openedAt ?? timestamp, sequence, lastEventAt: timestamp })
     addEvent(rows, event)
   }
   return rows

@@ -45,9 +45,10 @@ async function addAccounts(client: Client, { accounts }: Rows): Promise<void> {
   if (accounts.size === 0) return
   const values = [...accounts.values()]
   await client.query(
-    `insert into accounts (user_id, opened_at, sequence) select * from unnest($1::text[], $2::timestamptz[], $3::bigint[])
-     on conflict (user_id) do update set sequence = excluded.sequence`,
-    [[...accounts.keys()], values.map((row) => row.openedAt), values.map((row) => row.sequence)],
+    `insert into accounts (user_id, opened_at, sequence, last_event_at)
+     select * from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[])
+     on conflict (user_id) do update set sequence = excluded.sequence, last_event_at = excluded.last_event_at`,
+    [[...accounts.keys()], values.map((row) => row.openedAt), values.map((row) => row.sequence), values.map((row) => row.lastEventAt)],
   )
 }
 

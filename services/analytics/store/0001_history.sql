@@ -4,7 +4,8 @@ create table accounts (
   user_id text primary key,
   opened_at timestamptz not null,
   -- Number of the newest event of the account that is counted in; a repeat is told by it.
-  sequence bigint not null
+  sequence bigint not null,
+  last_event_at timestamptz not null
 );
 
 -- How far a topic is counted in, as the time of its newest event.

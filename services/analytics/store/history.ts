@@ -10,15 +10,17 @@ export interface Account {
   openedAt: number
   /** Number of the newest event counted in. */
   sequence: number
+  /** Time of that event. */
+  lastEventAt: number
 }
 
 export async function findAccount(client: Client, userId: string): Promise<Account | undefined> {
-  const { rows } = await client.query<{ opened_at: Date; sequence: string }>(
-    'select opened_at, sequence from accounts where user_id = $1',
+  const { rows } = await client.query<{ opened_at: Date; sequence: string; last_event_at: Date }>(
+    'select opened_at, sequence, last_event_at from accounts where user_id = $1',
     [userId],
   )
   const row = rows[0]
-  return row && { openedAt: row.opened_at.getTime(), sequence: Number(row.sequence) }
+  return row && { openedAt: row.opened_at.getTime(), sequence: Number(row.sequence), lastEventAt: row.last_event_at.getTime() }
 }
 
 /** Time of the newest event of a topic that is counted in. */
