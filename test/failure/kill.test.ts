@@ -55,7 +55,7 @@ async function instancesOf(platform: Platform, service: string): Promise<{ pid: 
 }
 
 async function postgresPid(platform: Platform): Promise<number> {
-  return Number((await readFile(path.join(platform.home, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n')[0])
+  return Number((await readFile(path.join(platform.home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
 }
 
 /** Waits until more orders have been acknowledged than before. */
