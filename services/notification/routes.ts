@@ -6,7 +6,7 @@ import { markAllRead, markRead, readInbox } from './inbox/inbox.ts'
 import { changePreferences, readPreferences } from './inbox/preferences.ts'
 
 /** Every user sees their own items alone: whose they are comes from the token, never from the request. */
-export function serveNotification(http: HttpService, { pool, canMail }: { pool: pg.Pool; canMail: boolean }): void {
+export function serveNotification(http: Pick<HttpService, 'serve'>, { pool, canMail }: { pool: pg.Pool; canMail: boolean }): void {
   http.serve(notificationEndpoints.notifications, ({ identity, query }) =>
     readInbox(pool, identity.userId, {
       unread: query.unread === '' || query.unread === 'true' || query.unread === '1',

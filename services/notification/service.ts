@@ -9,6 +9,7 @@ import { Mailer, mailsAtOnceMax } from './email/mailer.ts'
 import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
 import { serveNotification } from './routes.ts'
+import { answeringWithoutDatabase } from './store/unavailable.ts'
 
 export const notificationService: ServiceDefinition = {
   service: 'notification',
@@ -38,7 +39,7 @@ export const notificationService: ServiceDefinition = {
       reader.done.catch((error: unknown) => fail(`the reader of ${topic} cannot go on`, error))
       return reader
     })
-    serveNotification(http, { pool, canMail })
+    serveNotification(answeringWithoutDatabase(http), { pool, canMail })
     return {
       async [Symbol.asyncDispose]() {
         stop.abort()

@@ -10,6 +10,7 @@ import { OutboxRelay } from './outbox/relay.ts'
 import { ensureOperator } from './profile-management/operator-file.ts'
 import { serveProfileManagement } from './profile-management/routes.ts'
 import { startHousekeeping } from './store/housekeeping.ts'
+import { answeringWithoutDatabase } from './store/unavailable.ts'
 
 export const userService: ServiceDefinition = {
   service: 'user',
@@ -21,9 +22,10 @@ export const userService: ServiceDefinition = {
     if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
     const relay = new OutboxRelay({ pool, log, logger })
     const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }
-    serveAuthentication(http, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
-    serveProfileManagement(http, { pool, passwords, relay })
-    serveAuthorization(http, { pool })
+    const answering = answeringWithoutDatabase(http)
+    serveAuthentication(answering, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
+    serveProfileManagement(answering, { pool, passwords, relay })
+    serveAuthorization(answering, { pool })
     startHousekeeping(pool, logger, shutdown)
     return { [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() }
   },

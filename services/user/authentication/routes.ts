@@ -19,7 +19,7 @@ export interface AuthenticationParts extends LoginParts {
   accessTokens: AccessTokens
 }
 
-export function serveAuthentication(http: HttpService, parts: AuthenticationParts): void {
+export function serveAuthentication(http: Pick<HttpService, 'serve'>, parts: AuthenticationParts): void {
   const { pool, key } = parts
 
   const tokensFor = (user: UserRow, session: OpenedSession): ReplyOf<typeof userEndpoints.token> => ({

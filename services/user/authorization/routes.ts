@@ -7,7 +7,7 @@ import { currentUser } from './current-user.ts'
 import { listUsers, setRoles, setStatus } from './operators.ts'
 
 /** What operators may do. The role is looked up anew at each request, so that one who lost it is refused at once. */
-export function serveAuthorization(http: HttpService, { pool }: { pool: pg.Pool }): void {
+export function serveAuthorization(http: Pick<HttpService, 'serve'>, { pool }: { pool: pg.Pool }): void {
   http.serve(userEndpoints.users, async (call) => {
     await currentUser(pool, call, 'operator')
     const { limit = 50, cursor, search, status } = call.query

@@ -8,7 +8,7 @@ import { inTransaction } from '../store/transaction.ts'
 const producer = 'user-outbox'
 const batchMax = 100
 const pollMs = 1_000
-const backoffMaxMs = 5_000
+const backoffMaxMs = 1_000
 
 /**
  * Carries the oldest events that are not on the log yet, one instance at a time. A process killed between append and mark

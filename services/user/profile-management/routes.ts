@@ -17,7 +17,7 @@ export interface ProfileParts {
   relay: OutboxRelay
 }
 
-export function serveProfileManagement(http: HttpService, parts: ProfileParts): void {
+export function serveProfileManagement(http: Pick<HttpService, 'serve'>, parts: ProfileParts): void {
   const { pool, relay } = parts
 
   http.serve(userEndpoints.register, async ({ body, request, requestId }) => {
