@@ -120,7 +120,10 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
 
 function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, handler: Handler<Endpoint>, options: HttpServiceOptions): void {
   const route = `${endpoint.method} ${endpoint.path}`
-  const serialize = endpoint.replyType === undefined ? compileReply(endpoint.reply, { logger: options.logger, strict: options.strictReplies ?? false, route }) : undefined
+  const serialize =
+    endpoint.replyType === undefined
+      ? compileReply(endpoint.reply, { logger: options.logger, strict: options.strictReplies ?? false, route })
+      : undefined
   app.route({
     method: endpoint.method,
     url: endpoint.path,
@@ -172,7 +175,8 @@ async function identify(request: FastifyRequest, endpoint: Endpoint, verifier: T
 
 function expectContentType(request: FastifyRequest, endpoint: Endpoint): void {
   const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') throw new Problem('unsupported_media_type', 'Send the body without a content encoding.')
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new Problem('unsupported_media_type', 'Send the body without a content encoding.')
   const given = request.headers['content-type']
   if (!endpoint.body || given === undefined) return
   const wanted = endpoint.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
@@ -186,23 +190,45 @@ function isEmpty(body: unknown): boolean {
 /** An escaped NUL in JSON: legal there, but no text in PostgreSQL. */
 const escapedNul = /(?:^|[^\\])(?:\\\\)*\\u0000/
 
+function nulProblem(path: string): Problem {
+  return new Problem('invalid_request', `${path}: NUL characters are not accepted.`, {
+    errors: [{ path, message: 'must not hold a NUL character' }],
+  })
+}
+
+/** Levels of a body that are searched for the field to name; no contract nests as deep. */
+const depthMax = 16
+
+/** Path of the first text with a NUL; undefined where only a name, or a level too deep, holds one. */
+function pathOfNul(value: unknown, depth = 0): string | undefined {
+  if (typeof value === 'string') return value.includes('\0') ? '' : undefined
+  if (value === null || typeof value !== 'object' || depth === depthMax) return undefined
+  for (const [name, member] of Object.entries(value)) {
+    const path = pathOfNul(member, depth + 1)
+    if (path !== undefined) return path === '' ? name : `${name}.${path}`
+  }
+  return undefined
+}
+
 function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
     const text = (await readBody(payload, maxBytes)).toString('utf8')
     if (text === '') return undefined
-    if (escapedNul.test(text)) throw new Problem('invalid_request', 'NUL characters are not accepted.')
-    return new Promise((resolve, reject) => {
-      void parseJson(request, text, (error, body) => (error ? reject(new Problem('invalid_json')) : resolve(body)))
+    const body = await new Promise((resolve, reject) => {
+      void parseJson(request, text, (error, parsed) => (error ? reject(new Problem('invalid_json')) : resolve(parsed)))
     })
+    if (escapedNul.test(text)) throw nulProblem(pathOfNul(body) ?? 'body')
+    return body
   })
   app.addContentTypeParser('application/x-www-form-urlencoded', async (_request: FastifyRequest, payload: IncomingMessage) => {
     const fields = new URLSearchParams((await readBody(payload, maxBytes)).toString('utf8'))
     const body: Record<string, string> = Object.create(null) as Record<string, string>
     for (const [name, value] of fields) {
-      if (name in body) throw new Problem('invalid_request', undefined, { errors: [{ path: name.slice(0, 200), message: 'is given twice' }] })
-      if (value.includes('\0') || name.includes('\0')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+      if (name in body)
+        throw new Problem('invalid_request', undefined, { errors: [{ path: name.slice(0, 200), message: 'is given twice' }] })
+      if (value.includes('\0') || name.includes('\0')) throw nulProblem(name.replaceAll('\0', '').slice(0, 200))
       body[name] = value
     }
     return { ...body }
@@ -247,10 +273,12 @@ const fastifyCodes: Record<string, ErrorCode> = {
 function toProblem(error: unknown, request: FastifyRequest, logger: Logger): Problem {
   if (error instanceof Problem) return error
   const fault = error as { code?: string; statusCode?: number; validation?: ErrorObject[]; validationContext?: string; message?: string }
-  if (fault.validation) return shapeProblem(fault.validation, fault.validationContext === 'querystring' ? 'query' : (fault.validationContext ?? 'body'))
+  if (fault.validation)
+    return shapeProblem(fault.validation, fault.validationContext === 'querystring' ? 'query' : (fault.validationContext ?? 'body'))
   const code = fault.code === undefined ? undefined : fastifyCodes[fault.code]
   if (code) return new Problem(code)
-  if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500) return new Problem('invalid_request', fault.message)
+  if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500)
+    return new Problem('invalid_request', fault.message)
   logger.error({ err: error, request_id: request.id, method: request.method, route: request.routeOptions?.url }, 'request failed')
   return new Problem('internal')
 }
