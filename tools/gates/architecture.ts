@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Gate } from '../gate.ts'
+import { projectRoot } from '../run-tool.ts'
 import { sourceFiles } from '../source-files.ts'
 
 interface Cruise {
@@ -10,6 +11,9 @@ interface Cruise {
 }
 
 const run = promisify(execFile)
+
+/** The project has several hundred; far fewer would mean that the list of files is at fault as well. */
+const projectModulesMin = 200
 
 /** The walls between folders, as written in `.dependency-cruiser.ts`. */
 export const architecture: Gate = {
@@ -36,6 +40,8 @@ export const architecture: Gate = {
     })
     const { sources, violations } = JSON.parse(stdout) as Cruise
     const findings = violations.map(({ rule, from, to, cycle }) => `${rule}: ${from} → ${cycle ? cycle.join(' → ') : to}`)
+    if (root === projectRoot && sources.length < projectModulesMin)
+      findings.push(`dependency-cruiser read ${sources.length} modules, at least ${projectModulesMin} are there`)
     return [...unreadFiles(await sourceFiles(root, ['.ts']), sources), ...findings]
   },
 }
