@@ -30,7 +30,13 @@ export async function run(): Promise<BenchRow[]> {
     }
     const baseline = { name: `a transaction a command, ${baselineConnections} connections`, value: median(single) }
     return [
-      benchRow({ name: `log: ${callers} callers`, unit: 'commands/s', value: median(grouped), baseline, target: { of: 'ratio', is: 'at least', bound: 10 } }),
+      benchRow({
+        name: `log: ${callers} callers`,
+        unit: 'commands/s',
+        value: median(grouped),
+        baseline,
+        target: { of: 'ratio', is: 'at least', bound: 10 },
+      }),
       await measureReplay(log),
     ]
   } finally {
@@ -82,17 +88,21 @@ async function measureGrouped(log: EventLog, timeMs: number): Promise<number> {
     }
     isAppending = false
   }
-  return measure(timeMs, () =>
-    new Promise<void>((resolve, reject) => {
-      waiting.push({ resolve, reject })
-      if (!isAppending) void flush()
-    }),
+  return measure(
+    timeMs,
+    () =>
+      new Promise<void>((resolve, reject) => {
+        waiting.push({ resolve, reject })
+        if (!isAppending) void flush()
+      }),
   )
 }
 
 async function measureSingle(pool: pg.Pool, timeMs: number): Promise<number> {
   const command = Buffer.alloc(commandBytes, 7)
-  return measure(timeMs, () => pool.query({ name: 'single', text: 'insert into single_commands (body) values ($1) returning id', values: [command] }))
+  return measure(timeMs, () =>
+    pool.query({ name: 'single', text: 'insert into single_commands (body) values ($1) returning id', values: [command] }),
+  )
 }
 
 async function measureReplay(log: EventLog): Promise<BenchRow> {
@@ -101,7 +111,11 @@ async function measureReplay(log: EventLog): Promise<BenchRow> {
   for (let round = 0; round < rounds; round++) {
     const begin = performance.now()
     let commands = 0
-    for await (const records of log.follow(topics.tradingCommands, 0, { recordsMax: 500, bytesMax: 4 * 1_024 * 1_024, signal: AbortSignal.timeout(60_000) })) {
+    for await (const records of log.follow(topics.tradingCommands, 0, {
+      recordsMax: 500,
+      bytesMax: 4 * 1_024 * 1_024,
+      signal: AbortSignal.timeout(60_000),
+    })) {
       for (const record of records) commands += record.body.byteLength / commandBytes
       if (records.at(-1)?.offset === head) break
     }

@@ -15,7 +15,8 @@ export function boundsOf(bounds: ReadBounds): ReadBounds {
 
 /** Throws RangeError: these are faults of the caller. */
 export function checkRecord(body: Uint8Array, { producer, sequence }: ProducerIdentity): void {
-  if (body.byteLength > bodyBytesMax) throw new RangeError(`a body of ${body.byteLength} bytes is over the ${bodyBytesMax} that a record takes`)
+  if (body.byteLength > bodyBytesMax)
+    throw new RangeError(`a body of ${body.byteLength} bytes is over the ${bodyBytesMax} that a record takes`)
   if (producer === '' || Buffer.byteLength(producer) > 128) throw new RangeError('a producer has 1 to 128 bytes')
   if (!Number.isSafeInteger(sequence) || sequence < 0) throw new RangeError(`not a sequence: ${sequence}`)
 }

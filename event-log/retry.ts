@@ -3,7 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** SQLSTATE classes and codes after which the same statement may succeed unchanged. */
 const transientStates = /^(08|40|53|57|58)|^(55P03|25006|55006)$/
 
-const transientNodeCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ECONNABORTED'])
+const transientNodeCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'ECONNABORTED',
+])
 
 /** The driver gives these no code. */
 const transientMessages =

@@ -49,7 +49,11 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
       const seen = readers.map((reader, index) => take(reader, topic, count, { recordsMax: 1 + index * 40, bytesMax: 10_000 }))
       const acknowledged = await Promise.all(
         writers.map((writer, index) =>
-          Promise.all(Array.from({ length: 100 }, (_, sequence) => writer.append(topic, bytes(`${index}:${sequence}`), { producer: `writer-${index}`, sequence }))),
+          Promise.all(
+            Array.from({ length: 100 }, (_, sequence) =>
+              writer.append(topic, bytes(`${index}:${sequence}`), { producer: `writer-${index}`, sequence }),
+            ),
+          ),
         ),
       )
       const [first, second] = await Promise.all(seen)
@@ -84,8 +88,10 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
       await using log = await store.open()
       const [topic] = store.topics
       const offsets: number[] = []
-      for (let sequence = 0; sequence < 10; sequence++) offsets.push(await log.append(topic, Buffer.alloc(100, sequence), { producer: 'p', sequence }))
-      const read = async (after: number, recordsMax: number, bytesMax: number) => (await log.read(topic, after, { recordsMax, bytesMax })).map((record) => record.offset)
+      for (let sequence = 0; sequence < 10; sequence++)
+        offsets.push(await log.append(topic, Buffer.alloc(100, sequence), { producer: 'p', sequence }))
+      const read = async (after: number, recordsMax: number, bytesMax: number) =>
+        (await log.read(topic, after, { recordsMax, bytesMax })).map((record) => record.offset)
       expect(await read(0, 3, 1_000_000)).toEqual(offsets.slice(0, 3))
       expect(await read(0, 1_000, 1)).toEqual(offsets.slice(0, 1))
       expect(await read(0, 1_000, 100)).toEqual(offsets.slice(0, 1))
@@ -119,7 +125,11 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
       await using other = await store.open()
       const [topic] = store.topics
       for (const [sequence, writer] of [log, other].entries()) {
-        const following = log.follow(topic, await log.head(topic), { ...everything, pollMs: 3_600_000, signal: AbortSignal.timeout(20_000) })
+        const following = log.follow(topic, await log.head(topic), {
+          ...everything,
+          pollMs: 3_600_000,
+          signal: AbortSignal.timeout(20_000),
+        })
         const next = following.next()
         await writer.append(topic, bytes(`${sequence}`), { producer: 'p', sequence })
         expect((await next).value?.map((record) => text(record.body))).toEqual([`${sequence}`])
@@ -191,7 +201,8 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
       await using log = await store.open()
       const [topic] = store.topics
       const offsets: number[] = []
-      for (let sequence = 0; sequence < 10; sequence++) offsets.push(await log.append(topic, bytes(`${sequence}`), { producer: 'p', sequence }))
+      for (let sequence = 0; sequence < 10; sequence++)
+        offsets.push(await log.append(topic, bytes(`${sequence}`), { producer: 'p', sequence }))
       const [, , , fourth = 0] = offsets
       await log.trim(topic, fourth)
       await log.trim(topic, fourth)
@@ -236,7 +247,12 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
 }
 
 /** The first `count` records, as a follower sees them come. */
-export async function take(log: EventLog, topic: string, count: number, bounds: { recordsMax: number; bytesMax: number }): Promise<LogRecord[]> {
+export async function take(
+  log: EventLog,
+  topic: string,
+  count: number,
+  bounds: { recordsMax: number; bytesMax: number },
+): Promise<LogRecord[]> {
   const records: LogRecord[] = []
   for await (const page of log.follow(topic, 0, { ...bounds, signal: AbortSignal.timeout(25_000) })) {
     records.push(...page)

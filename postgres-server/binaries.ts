@@ -41,12 +41,21 @@ export async function linkLibraries(packageFolder: string): Promise<void> {
   }
   for (const { source, target } of JSON.parse(listText) as { source: string; target: string }[]) {
     const link = path.join(packageFolder, target)
-    if (await lstat(link).then(() => true, () => false)) continue
+    if (
+      await lstat(link).then(
+        () => true,
+        () => false,
+      )
+    )
+      continue
     try {
       await symlink(path.relative(path.dirname(target), source), link)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
-      throw new PostgresStartError(`The library link ${link} is missing and could not be made; run npm rebuild as the owner of node_modules.`, { cause: error })
+      throw new PostgresStartError(
+        `The library link ${link} is missing and could not be made; run npm rebuild as the owner of node_modules.`,
+        { cause: error },
+      )
     }
   }
 }

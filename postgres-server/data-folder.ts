@@ -57,8 +57,12 @@ export async function prepareDataFolder(dataFolder: string, binaries: PostgresBi
   })
   const record = await readRecord(dataFolder)
   if (version !== undefined) {
-    if (version.trim() !== majorVersion) throw new PostgresStartError(`The data folder ${dataFolder} is of PostgreSQL ${version.trim()}, the programs are ${majorVersion}.`)
-    if (!record) throw new PostgresStartError(`The data folder ${dataFolder} is there but its password is not (${recordFile(dataFolder)}). Restore that file.`)
+    if (version.trim() !== majorVersion)
+      throw new PostgresStartError(`The data folder ${dataFolder} is of PostgreSQL ${version.trim()}, the programs are ${majorVersion}.`)
+    if (!record)
+      throw new PostgresStartError(
+        `The data folder ${dataFolder} is there but its password is not (${recordFile(dataFolder)}). Restore that file.`,
+      )
     return record
   }
   // Written before the folder gets its name: data whose password nobody knows cannot come to be.
@@ -95,7 +99,8 @@ async function initialise(dataFolder: string, record: ServerRecord, binaries: Po
     ]
     const child = runAs.spawn(binaries.initdb, parameters, { stdio: ['ignore', 'pipe', 'pipe'], cwd: path.dirname(dataFolder) })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output = (output + chunk.toString('utf8')).slice(-8_000)))
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (output = (output + chunk.toString('utf8')).slice(-8_000)))
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject)
       child.on('close', resolve)

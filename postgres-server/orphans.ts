@@ -43,7 +43,10 @@ export async function endOrphans(dataFolder: string, info: (message: string) => 
 
 /** Stops what a killed owner left running on the folder, without starting anew. Nothing where there is no such folder. */
 export async function stopLeftover(dataFolder: string): Promise<void> {
-  const isFolder = await stat(dataFolder).then((found) => found.isDirectory(), () => false)
+  const isFolder = await stat(dataFolder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
   if (isFolder) await endOrphans(dataFolder, () => undefined)
 }
 
@@ -66,7 +69,11 @@ async function isServerOf(pid: number, folder: string): Promise<boolean> {
     return stdout.includes('postgres') && stdout.includes(folder)
   }
   try {
-    const [program, place, status] = await Promise.all([readlink(`/proc/${pid}/exe`), readlink(`/proc/${pid}/cwd`), readFile(`/proc/${pid}/stat`, 'utf8')])
+    const [program, place, status] = await Promise.all([
+      readlink(`/proc/${pid}/exe`),
+      readlink(`/proc/${pid}/cwd`),
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+    ])
     return path.basename(program).startsWith('postgres') && place === folder && !status.includes(') Z ')
   } catch {
     return false // Gone, or not ours to look at.
@@ -100,7 +107,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 /** Whether the condition came true within the time. */
 export async function until(condition: () => Promise<boolean>, waitMs: number): Promise<boolean> {
-  for (const end = Date.now() + waitMs; ; ) {
+  for (const end = Date.now() + waitMs; ;) {
     if (await condition()) return true
     if (Date.now() > end) return false
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -25,18 +25,25 @@ export async function chooseUser(dataFolder: string, program: string, warn: (mes
   const ownUid = process.getuid?.()
   if (ownUid !== 0) {
     if (folder && ownUid !== undefined && folder.uid !== ownUid)
-      throw new PostgresStartError(`The data folder ${dataFolder} belongs to user ${folder.uid}; start as that user, or choose another folder.`)
+      throw new PostgresStartError(
+        `The data folder ${dataFolder} belongs to user ${folder.uid}; start as that user, or choose another folder.`,
+      )
     return { owner: undefined, spawn: (command, parameters, options) => spawn(command, parameters, { ...options, env: environment }) }
   }
   const owner = folder && folder.uid !== 0 ? { uid: folder.uid, gid: folder.gid } : await systemUser()
   await openParent(path.dirname(dataFolder), owner)
-  const plain: RunAs = { owner, spawn: (command, parameters, options) => spawn(command, parameters, { ...options, ...owner, env: environment }) }
+  const plain: RunAs = {
+    owner,
+    spawn: (command, parameters, options) => spawn(command, parameters, { ...options, ...owner, env: environment }),
+  }
   if (await reaches(plain, program, path.dirname(dataFolder))) return plain
   // A clone below /root or a private temporary folder: let the server pass closed folders instead of opening them to everyone.
   for (const capability of ['dac_read_search', 'dac_override']) {
     const passing = withCapability(owner, capability)
     if (!(await reaches(passing, program, path.dirname(dataFolder)))) continue
-    warn(`PostgreSQL runs as user ${owner.uid} with the capability ${capability}: a folder above ${dataFolder} or ${program} is closed to that user.`)
+    warn(
+      `PostgreSQL runs as user ${owner.uid} with the capability ${capability}: a folder above ${dataFolder} or ${program} is closed to that user.`,
+    )
     return passing
   }
   const closed = (await closedFolder(program)) ?? (await closedFolder(dataFolder)) ?? dataFolder
@@ -47,25 +54,50 @@ export async function chooseUser(dataFolder: string, program: string, warn: (mes
 }
 
 function withCapability(owner: { uid: number; gid: number }, capability: string): RunAs {
-  const prefix = [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups', `--inh-caps=+${capability}`, `--ambient-caps=+${capability}`, '--']
-  return { owner, spawn: (command, parameters, options) => spawn('setpriv', [...prefix, command, ...parameters], { ...options, env: environment }) }
+  const prefix = [
+    `--reuid=${owner.uid}`,
+    `--regid=${owner.gid}`,
+    '--clear-groups',
+    `--inh-caps=+${capability}`,
+    `--ambient-caps=+${capability}`,
+    '--',
+  ]
+  return {
+    owner,
+    spawn: (command, parameters, options) => spawn('setpriv', [...prefix, command, ...parameters], { ...options, env: environment }),
+  }
 }
 
 async function systemUser(): Promise<{ uid: number; gid: number }> {
-  const find = async () => ({ uid: Number((await run('id', ['-u', 'postgres'])).stdout), gid: Number((await run('id', ['-g', 'postgres'])).stdout) })
+  const find = async () => ({
+    uid: Number((await run('id', ['-u', 'postgres'])).stdout),
+    gid: Number((await run('id', ['-g', 'postgres'])).stdout),
+  })
   try {
     return await find()
   } catch {
     // It is made below.
   }
   try {
-    await run('useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', 'postgres'])
+    await run('useradd', [
+      '--system',
+      '--user-group',
+      '--no-create-home',
+      '--home-dir',
+      '/nonexistent',
+      '--shell',
+      '/usr/sbin/nologin',
+      'postgres',
+    ])
     return await find()
   } catch (error) {
     // Another process may have made it in the same moment.
     const made = await find().catch(() => undefined)
     if (made) return made
-    throw new PostgresStartError('PostgreSQL does not run as root and the system user postgres could not be made; make it, or start as an ordinary user.', { cause: error })
+    throw new PostgresStartError(
+      'PostgreSQL does not run as root and the system user postgres could not be made; make it, or start as an ordinary user.',
+      { cause: error },
+    )
   }
 }
 

@@ -87,10 +87,23 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await endOrphans(dataFolder, (message) => logger?.info({}, message))
   let port = options.port ?? record.port
   for (let tries = 1; ; tries++) {
-    const started = await launch({ dataFolder, binaries, runAs, port, settings: { ...builtInSettings, ...options.settings }, startTimeoutMs, ...(logger ? { logger } : {}) })
+    const started = await launch({
+      dataFolder,
+      binaries,
+      runAs,
+      port,
+      settings: { ...builtInSettings, ...options.settings },
+      startTimeoutMs,
+      ...(logger ? { logger } : {}),
+    })
     if (!('failure' in started)) {
       if (port !== record.port) await writeRecord(dataFolder, { ...record, port })
-      return serverOf(started, { port, dataFolder, binaries, adminUrl: `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres` })
+      return serverOf(started, {
+        port,
+        dataFolder,
+        binaries,
+        adminUrl: `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres`,
+      })
     }
     const portTaken = /Address already in use|could not create any TCP\/IP sockets/.test(started.failure)
     // Processes of a killed server may take a moment to leave their shared memory.
@@ -124,7 +137,13 @@ interface Running {
 /** One try: until connections are taken, or with the last lines it said before it ended. */
 async function launch(options: Launch): Promise<Running | { failure: string }> {
   const { dataFolder, binaries, runAs, port, settings, startTimeoutMs, logger } = options
-  const parameters = ['-D', dataFolder, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  const parameters = [
+    '-D',
+    dataFolder,
+    '-p',
+    String(port),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
   const child = runAs.spawn(binaries.postgres, parameters, { stdio: ['ignore', 'ignore', 'pipe'], cwd: dataFolder, detached: true })
   const lastLines: string[] = []
   if (child.stderr)
@@ -145,7 +164,7 @@ async function launch(options: Launch): Promise<Running | { failure: string }> {
   }
   let over = false
   void ended.then(() => (over = true))
-  for (const end = Date.now() + startTimeoutMs; !over; ) {
+  for (const end = Date.now() + startTimeoutMs; !over;) {
     if (await isReady()) return { child, pid: child.pid ?? 0, ended }
     if (Date.now() > end) {
       child.kill('SIGKILL')
@@ -167,7 +186,10 @@ function report(line: string, logger: PostgresLogger | undefined): void {
   else logger?.debug({}, line)
 }
 
-function serverOf(running: Running, about: { port: number; dataFolder: string; binaries: PostgresBinaries; adminUrl: string }): PostgresServer {
+function serverOf(
+  running: Running,
+  about: { port: number; dataFolder: string; binaries: PostgresBinaries; adminUrl: string },
+): PostgresServer {
   const { child, pid } = running
   let expected = false
   const exited = running.ended.then((end) => ({ ...end, expected }))
@@ -183,7 +205,8 @@ function serverOf(running: Running, about: { port: number; dataFolder: string; b
     exited,
     async stop() {
       expected = true
-      if (process.platform === 'win32') await promisify(execFile)(about.binaries.pgCtl, ['stop', '-D', about.dataFolder, '-m', 'fast']).catch(() => child.kill())
+      if (process.platform === 'win32')
+        await promisify(execFile)(about.binaries.pgCtl, ['stop', '-D', about.dataFolder, '-m', 'fast']).catch(() => child.kill())
       else child.kill('SIGINT')
       if (!(await endsWithin(15_000))) child.kill('SIGQUIT')
       if (!(await endsWithin(5_000))) child.kill('SIGKILL')

@@ -20,7 +20,11 @@ const topicRights: readonly TopicRights[] = [
   { topic: topics.tradingCommands, appenders: [roleOf('trading')], readers: [] },
   { topic: topics.tradingEvents, appenders: [roleOf('trading')], readers: [roleOf('notification'), roleOf('analytics')] },
   { topic: topics.userEvents, appenders: [roleOf('user')], readers: [roleOf('trading'), roleOf('notification'), roleOf('analytics')] },
-  { topic: topics.marketData, appenders: [roleOf('market-data')], readers: [roleOf('trading'), roleOf('notification'), roleOf('analytics')] },
+  {
+    topic: topics.marketData,
+    appenders: [roleOf('market-data')],
+    readers: [roleOf('trading'), roleOf('notification'), roleOf('analytics')],
+  },
 ]
 
 /**
@@ -95,7 +99,9 @@ async function ensureRole(admin: pg.Client, role: string, schema: string, passwo
 }
 
 async function ensureSchema(admin: pg.Client, schema: string, role: string): Promise<void> {
-  const { rows } = await admin.query<{ owner: string }>('select nspowner::regrole::text as owner from pg_namespace where nspname = $1', [schema])
+  const { rows } = await admin.query<{ owner: string }>('select nspowner::regrole::text as owner from pg_namespace where nspname = $1', [
+    schema,
+  ])
   if (rows[0]?.owner === role) return
   // An administrator who is no superuser may give a schema only to a role it is a member of.
   const { rows: who } = await admin.query<{ member: boolean }>(`select pg_has_role(current_user, $1, 'set') as member`, [role])

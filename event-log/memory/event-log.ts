@@ -43,7 +43,11 @@ export function createMemoryEventLog(): EventLog {
     const { recordsMax, bytesMax } = boundsOf(bounds)
     const page: LogRecord[] = []
     let bytes = 0
-    for (let index = Math.max(0, after - topic.trimmed); index < topic.records.length && page.length < recordsMax && bytes < bytesMax; index++) {
+    for (
+      let index = Math.max(0, after - topic.trimmed);
+      index < topic.records.length && page.length < recordsMax && bytes < bytesMax;
+      index++
+    ) {
       const record = topic.records[index]
       if (!record) break
       page.push(record)

@@ -64,7 +64,7 @@ export class Appender {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; this.#pending.length > 0; ) {
+    for (let failures = 0; this.#pending.length > 0;) {
       const [next] = this.#pending
       if (!next) return
       try {
@@ -104,6 +104,7 @@ function statementOf({ topic, producer, sequence, body, writer }: AppendRequest)
 
 function refusalOf(error: unknown, isClosing: boolean): Error {
   if ((error as { code?: string }).code === 'ML001') return new FencedError((error as Error).message)
-  if (isClosing && !(error instanceof LogClosedError)) return new LogClosedError('the log was closed before the record was known to be durable', { cause: error })
+  if (isClosing && !(error instanceof LogClosedError))
+    return new LogClosedError('the log was closed before the record was known to be durable', { cause: error })
   return error as Error
 }

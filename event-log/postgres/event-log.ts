@@ -31,7 +31,8 @@ export async function openPostgresEventLog(options: ConnectionOptions): Promise<
       tableOf(topic)
       listener.listen(topic)
       const signal = AbortSignal.any([followOptions.signal, closing.signal])
-      const read: Parameters<typeof follow>[0]['read'] = (from, bounds, abort) => reader.read(topic, from, bounds, { forMs: Number.POSITIVE_INFINITY, signal: abort })
+      const read: Parameters<typeof follow>[0]['read'] = (from, bounds, abort) =>
+        reader.read(topic, from, bounds, { forMs: Number.POSITIVE_INFINITY, signal: abort })
       yield* follow({ read, hints, topic }, after, { ...followOptions, signal })
       if (closing.signal.aborted && !followOptions.signal.aborted) throw new LogClosedError('the log was closed')
     },

@@ -22,7 +22,9 @@ export async function installEventLog(admin: pg.ClientBase, topics: readonly Top
   try {
     await admin.query(`select pg_advisory_xact_lock(hashtext('event_log'))`)
     await admin.query('create schema if not exists event_log')
-    await admin.query('create table if not exists event_log.migrations (topic text, name text, applied_at timestamptz not null default now(), primary key (topic, name))')
+    await admin.query(
+      'create table if not exists event_log.migrations (topic text, name text, applied_at timestamptz not null default now(), primary key (topic, name))',
+    )
     for (const { topic } of topics) {
       const { rows } = await admin.query<{ name: string }>('select name from event_log.migrations where topic = $1', [topic])
       const applied = new Set(rows.map((row) => row.name))

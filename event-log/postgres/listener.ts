@@ -43,7 +43,7 @@ export class Listener {
   }
 
   async #keepOpen(): Promise<void> {
-    for (let failures = 0; !this.#closing.signal.aborted; ) {
+    for (let failures = 0; !this.#closing.signal.aborted;) {
       const lost = new Promise<void>((resolve) => (this.#lost = resolve))
       try {
         await this.#connection.open()

@@ -1,6 +1,7 @@
 /** The table of a topic. Throws RangeError for what is no topic name; the result is safe in SQL. */
 export function tableOf(topic: string): string {
-  if (!/^[a-z][a-z0-9]*([.-][a-z0-9]+)*$/.test(topic) || topic.length > 40) throw new RangeError(`not a topic name: ${JSON.stringify(topic.slice(0, 60))}`)
+  if (!/^[a-z][a-z0-9]*([.-][a-z0-9]+)*$/.test(topic) || topic.length > 40)
+    throw new RangeError(`not a topic name: ${JSON.stringify(topic.slice(0, 60))}`)
   return topic.replaceAll(/[.-]/g, '_')
 }
 

@@ -26,7 +26,12 @@ export class Reader {
   }
 
   /** `retryForMs`: how long a lost connection is tried again. Rejects when `signal` aborts. */
-  async read(topic: string, after: number, bounds: ReadBounds, retry: { forMs: number; signal?: AbortSignal } = { forMs: patienceMs }): Promise<LogRecord[]> {
+  async read(
+    topic: string,
+    after: number,
+    bounds: ReadBounds,
+    retry: { forMs: number; signal?: AbortSignal } = { forMs: patienceMs },
+  ): Promise<LogRecord[]> {
     checkOffset(after)
     const table = tableOf(topic)
     const { recordsMax, bytesMax } = boundsOf(bounds)
@@ -47,7 +52,10 @@ export class Reader {
 
   async last(topic: string): Promise<LogRecord | undefined> {
     const table = tableOf(topic)
-    const [row] = await this.#ask<RecordRow>({ name: `last_${table}`, text: `select ${columns} from event_log.${table} order by record_offset desc limit 1` })
+    const [row] = await this.#ask<RecordRow>({
+      name: `last_${table}`,
+      text: `select ${columns} from event_log.${table} order by record_offset desc limit 1`,
+    })
     return row && recordOf(row)
   }
 
@@ -63,14 +71,21 @@ export class Reader {
     checkOffset(before)
     const table = tableOf(topic)
     const stepMax = 500
-    for (let dropped = stepMax; dropped === stepMax; ) {
-      const [row] = await this.#ask<{ dropped: string }>({ name: `trim_${table}`, text: `select event_log.${table}_trim($1, $2) as dropped`, values: [before, stepMax] })
+    for (let dropped = stepMax; dropped === stepMax;) {
+      const [row] = await this.#ask<{ dropped: string }>({
+        name: `trim_${table}`,
+        text: `select event_log.${table}_trim($1, $2) as dropped`,
+        values: [before, stepMax],
+      })
       dropped = Number(row?.dropped)
     }
   }
 
   async openWriter(topic: string, name: string): Promise<number> {
-    const [row] = await this.#ask<{ epoch: string }>({ text: `select event_log.${tableOf(topic)}_open_writer($1) as epoch`, values: [name] })
+    const [row] = await this.#ask<{ epoch: string }>({
+      text: `select event_log.${tableOf(topic)}_open_writer($1) as epoch`,
+      values: [name],
+    })
     return Number(row?.epoch)
   }
 
@@ -79,20 +94,38 @@ export class Reader {
     await this.#connection.close()
   }
 
-  async #ask<Row extends object>(statement: Statement, retry: { forMs: number; signal?: AbortSignal } = { forMs: patienceMs }): Promise<Row[]> {
-    const signal = retry.signal ? AbortSignal.any([retry.signal, this.#closing.signal]) : this.#closing.signal
+  async #ask<Row extends object>(
+    statement: Statement,
+    retry: { forMs: number; signal?: AbortSignal } = { forMs: patienceMs },
+  ): Promise<Row[]> {
     const end = Date.now() + retry.forMs
     for (let failures = 1; ; failures++) {
       if (this.#closing.signal.aborted) throw new LogClosedError('the log is closed')
-      signal.throwIfAborted()
+      retry.signal?.throwIfAborted()
       try {
-        return await this.#connection.run<Row>(statement)
+        return await orAbort(this.#connection.run<Row>(statement), retry.signal)
       } catch (error) {
         if (this.#closing.signal.aborted) throw new LogClosedError('the log was closed', { cause: error })
+        retry.signal?.throwIfAborted()
         if (!isTransientDatabaseError(error) || Date.now() > end) throw error
-        await pause(backoffMs(failures), signal)
+        await pause(backoffMs(failures), retry.signal ? AbortSignal.any([retry.signal, this.#closing.signal]) : this.#closing.signal)
       }
     }
+  }
+}
+
+/** The answer, or a rejection as soon as the signal aborts: who stops must not wait for a database that hangs. */
+async function orAbort<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer
+  let onAbort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([answer, aborted])
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort)
   }
 }
 

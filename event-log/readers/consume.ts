@@ -56,7 +56,9 @@ export function consume<Event>(options: ConsumeOptions<Event>): Consumer {
   const reader = new Reader(options)
   const done = reader.run()
   // Whoever awaits `done` sees the error; a reader nobody awaits must not end the process unheard.
-  done.catch((error: unknown) => options.logger.error({ err: error, topic: options.topic, reader: options.name }, 'a reader of the log has failed'))
+  done.catch((error: unknown) =>
+    options.logger.error({ err: error, topic: options.topic, reader: options.name }, 'a reader of the log has failed'),
+  )
   return { position: () => reader.position, waitUntil: (offset) => reader.waitUntil(offset), done }
 }
 
@@ -116,7 +118,7 @@ class Reader<Event> {
 
   async #takeOne(record: LogRecord): Promise<boolean> {
     const { signal, triesMax = 5 } = this.#options
-    for (let failures = 0, tries = 0; !signal.aborted; ) {
+    for (let failures = 0, tries = 0; !signal.aborted;) {
       try {
         return await this.#apply([record])
       } catch (error) {
@@ -144,7 +146,8 @@ class Reader<Event> {
     const { logger, name, topic, poisonMax = 1_000 } = this.#options
     logger.error({ err: error, reader: name, topic, offset: record.offset }, 'a record of the log cannot be applied and is set apart')
     const outcome = await this.#persist(() => this.#store.setApart(this.position, record, error, poisonMax))
-    if (outcome === 'full') throw new Error(`The reader ${name} of ${topic} has set ${poisonMax} records apart; it stops at ${record.offset}.`, { cause: error })
+    if (outcome === 'full')
+      throw new Error(`The reader ${name} of ${topic} has set ${poisonMax} records apart; it stops at ${record.offset}.`, { cause: error })
     if (outcome === 'done') this.#moveTo(record.offset)
     return outcome === 'done'
   }
@@ -167,7 +170,8 @@ class Reader<Event> {
     const { log, topic, name, logger } = this.#options
     if (saved === 0) return
     const firstKept = await log.firstKept(topic)
-    if (firstKept > saved + 1) logger.error({ reader: name, topic, position: saved, firstKept }, 'records were trimmed before this reader had read them')
+    if (firstKept > saved + 1)
+      logger.error({ reader: name, topic, position: saved, firstKept }, 'records were trimmed before this reader had read them')
   }
 
   #moveTo(position: number): void {

@@ -25,13 +25,19 @@ export class ReaderStore {
         `create table if not exists ${this.#schema}.poison_records (name text, topic text, record_offset bigint, body bytea not null, error text not null,
           failed_at timestamptz not null default now(), primary key (name, topic, record_offset))`,
       )
-      await client.query(`insert into ${this.#schema}.log_positions (name, topic, position) values ($1, $2, 0) on conflict do nothing`, this.#key)
+      await client.query(
+        `insert into ${this.#schema}.log_positions (name, topic, position) values ($1, $2, 0) on conflict do nothing`,
+        this.#key,
+      )
       return true
     })
   }
 
   async load(): Promise<number> {
-    const { rows } = await this.#pool.query<{ position: string }>(`select position from ${this.#schema}.log_positions where name = $1 and topic = $2`, this.#key)
+    const { rows } = await this.#pool.query<{ position: string }>(
+      `select position from ${this.#schema}.log_positions where name = $1 and topic = $2`,
+      this.#key,
+    )
     return Number(rows[0]?.position ?? 0)
   }
 
@@ -50,7 +56,10 @@ export class ReaderStore {
   }
 
   async setApart(from: number, record: LogRecord, error: unknown, poisonMax: number): Promise<'done' | 'moved' | 'full'> {
-    const { rows } = await this.#pool.query<{ count: string }>(`select count(*) from ${this.#schema}.poison_records where name = $1 and topic = $2`, this.#key)
+    const { rows } = await this.#pool.query<{ count: string }>(
+      `select count(*) from ${this.#schema}.poison_records where name = $1 and topic = $2`,
+      this.#key,
+    )
     if (Number(rows[0]?.count) >= poisonMax) return 'full'
     const text = (error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll('\0', '').slice(0, 4_000)
     const done = await this.advance(from, record.offset, async (client) => {

@@ -102,10 +102,17 @@ test('records that cannot be applied are set apart with the error, and nothing o
     },
   })
   await append(recordOf(2_000))
-  const bad = [await append(recordOf(2_005, 2_001)), await append(recordOf(2_002)), await append(Buffer.from('no json')), await append(Buffer.from('{"an":"object"}'))]
+  const bad = [
+    await append(recordOf(2_005, 2_001)),
+    await append(recordOf(2_002)),
+    await append(Buffer.from('no json')),
+    await append(Buffer.from('{"an":"object"}')),
+  ]
   await reader.consumer.waitUntil(await append(recordOf(2_003)))
   expect((await reader.numbers()).filter((n) => n >= 2_000)).toEqual([2_000, 2_003])
-  const { rows } = await pool.query<{ record_offset: string; error: string }>(`select record_offset, error from poison_records where name = 'poisoned' order by record_offset`)
+  const { rows } = await pool.query<{ record_offset: string; error: string }>(
+    `select record_offset, error from poison_records where name = 'poisoned' order by record_offset`,
+  )
   expect(rows.map((row) => Number(row.record_offset))).toEqual(bad)
   expect(rows.map((row) => row.error.split('\n')[0])).toEqual([
     'Error: not this one',
@@ -124,7 +131,8 @@ test('refusals of the moment are tried again for ever and set nothing apart', as
     triesMax: 2,
     handler: async (client, events) => {
       await client.query('insert into patient values ($1, 0)', [events[0]?.n])
-      if (events[0]?.n === 3_000 && (refusals += 1) < 6) throw Object.assign(new Error('later'), refusals % 2 ? { status: 503 } : { code: '40001' })
+      if (events[0]?.n === 3_000 && (refusals += 1) < 6)
+        throw Object.assign(new Error('later'), refusals % 2 ? { status: 503 } : { code: '40001' })
     },
   })
   const offset = await append(recordOf(3_000))
@@ -173,7 +181,8 @@ test('the server is killed -9 again and again: effects are exactly once', { time
     signal: stop.signal,
     logger,
     recordsMax: 3,
-    handler: async (client, events) => void (await client.query('insert into seen select unnest($1::int[])', [events.map((event) => event.n)])),
+    handler: async (client, events) =>
+      void (await client.query('insert into seen select unnest($1::int[])', [events.map((event) => event.n)])),
   })
   const count = 600
   let last = 0

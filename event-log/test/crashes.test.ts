@@ -27,44 +27,53 @@ function expectWhole(records: LogRecord[], acknowledged: Map<string, number>): v
   for (const record of records) expect(Buffer.from(record.body).toString()).toBe(`${record.producer}:${record.sequence}`)
 }
 
-test('the server is killed -9 under load, again and again: no acknowledged append is lost, none doubled, readers go on', { timeout: 60_000 }, async () => {
-  await using server = await startTestServer()
-  const acknowledged = new Map<string, number>()
-  const seen: LogRecord[] = []
-  const stop = new AbortController()
-  const stopReading = new AbortController()
-  const logs = await Promise.all([0, 1, 2, 3].map((index) => openPostgresEventLog({ connectionString: server.urls.trading, applicationName: `writer-${index}` })))
-  const writing = logs.flatMap((log, index) =>
-    // Several appends of each handle are under way at once.
-    [0, 1].map(async (lane) => {
-      const producer = `writer-${index}-${lane}`
-      for (let sequence = 0; !stop.signal.aborted; sequence++) {
-        acknowledged.set(`${producer}:${sequence}`, await log.append(topic, Buffer.from(`${producer}:${sequence}`), { producer, sequence }))
-      }
-    }),
-  )
-  const reader = await openPostgresEventLog({ connectionString: server.urls.trading, applicationName: 'reader' })
-  const reading = (async () => {
-    for await (const records of reader.follow(topic, 0, { ...page, signal: stopReading.signal })) seen.push(...records)
-  })()
-  for (let round = 0; round < 4; round++) {
+test(
+  'the server is killed -9 under load, again and again: no acknowledged append is lost, none doubled, readers go on',
+  { timeout: 60_000 },
+  async () => {
+    await using server = await startTestServer()
+    const acknowledged = new Map<string, number>()
+    const seen: LogRecord[] = []
+    const stop = new AbortController()
+    const stopReading = new AbortController()
+    const logs = await Promise.all(
+      [0, 1, 2, 3].map((index) => openPostgresEventLog({ connectionString: server.urls.trading, applicationName: `writer-${index}` })),
+    )
+    const writing = logs.flatMap((log, index) =>
+      // Several appends of each handle are under way at once.
+      [0, 1].map(async (lane) => {
+        const producer = `writer-${index}-${lane}`
+        for (let sequence = 0; !stop.signal.aborted; sequence++) {
+          acknowledged.set(
+            `${producer}:${sequence}`,
+            await log.append(topic, Buffer.from(`${producer}:${sequence}`), { producer, sequence }),
+          )
+        }
+      }),
+    )
+    const reader = await openPostgresEventLog({ connectionString: server.urls.trading, applicationName: 'reader' })
+    const reading = (async () => {
+      for await (const records of reader.follow(topic, 0, { ...page, signal: stopReading.signal })) seen.push(...records)
+    })()
+    for (let round = 0; round < 4; round++) {
+      const before = acknowledged.size
+      await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(before + 300)
+      await server.kill()
+      await server.start()
+    }
     const before = acknowledged.size
     await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(before + 300)
-    await server.kill()
-    await server.start()
-  }
-  const before = acknowledged.size
-  await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(before + 300)
-  stop.abort()
-  await Promise.all(writing)
-  const records = await readAll(reader)
-  expectWhole(records, acknowledged)
-  await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(records.length)
-  expect(seen.map((record) => record.offset)).toEqual(records.map((record) => record.offset))
-  stopReading.abort()
-  await reading
-  await Promise.all([...logs, reader].map((log) => log[Symbol.asyncDispose]()))
-})
+    stop.abort()
+    await Promise.all(writing)
+    const records = await readAll(reader)
+    expectWhole(records, acknowledged)
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(records.length)
+    expect(seen.map((record) => record.offset)).toEqual(records.map((record) => record.offset))
+    stopReading.abort()
+    await reading
+    await Promise.all([...logs, reader].map((log) => log[Symbol.asyncDispose]()))
+  },
+)
 
 test('the appending process is killed -9: everything it reported is there', async () => {
   await using database = await createTestDatabase()
@@ -116,7 +125,9 @@ test('while the server is away appends wait up to a bound, beyond it they are re
   await using server = await startTestServer()
   await using log = await openPostgresEventLog({ connectionString: server.urls.trading, applicationName: 'test' })
   await server.kill()
-  const waiting = Array.from({ length: pendingRecordsMax }, (_, sequence) => log.append(topic, Buffer.from(`p:${sequence}`), { producer: 'p', sequence }))
+  const waiting = Array.from({ length: pendingRecordsMax }, (_, sequence) =>
+    log.append(topic, Buffer.from(`p:${sequence}`), { producer: 'p', sequence }),
+  )
   await expect(log.append(topic, Buffer.from('over'), { producer: 'p', sequence: pendingRecordsMax })).rejects.toThrow(LogOverloadedError)
   await server.start()
   const offsets = await Promise.all(waiting)

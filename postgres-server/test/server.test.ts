@@ -100,7 +100,11 @@ test('killed, it says so at once; started again on the same port, committed data
 test('killed with sessions at work: what they leave behind does not stop the next start', async () => {
   const first = await start()
   const busy = Promise.allSettled(Array.from({ length: 5 }, () => query(first.adminUrl, 'select count(*) from generate_series(1, 1e12)')))
-  await expect.poll(async () => (await query(first.adminUrl, `select from pg_stat_activity where state = 'active' and query like '%1e12%'`)).length, { timeout: 20_000 }).toBeGreaterThan(5)
+  await expect
+    .poll(async () => (await query(first.adminUrl, `select from pg_stat_activity where state = 'active' and query like '%1e12%'`)).length, {
+      timeout: 20_000,
+    })
+    .toBeGreaterThan(5)
   await first.kill()
   const second = await start()
   expect(second.port).toBe(first.port)
@@ -108,7 +112,9 @@ test('killed with sessions at work: what they leave behind does not stop the nex
 })
 
 test('the owner is killed -9: the server it left is stopped and another takes its place', async () => {
-  const owner = spawn(process.execPath, [path.join(import.meta.dirname, 'owner-process.ts'), dataFolder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const owner = spawn(process.execPath, [path.join(import.meta.dirname, 'owner-process.ts'), dataFolder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string]
   const [pid = 0, port] = line.split(' ').map(Number)
   owner.kill('SIGKILL')
@@ -121,8 +127,11 @@ test('the owner is killed -9: the server it left is stopped and another takes it
 })
 
 test('the owner is killed -9 while it makes the data folder: the next start makes it anew', async () => {
-  const owner = spawn(process.execPath, [path.join(import.meta.dirname, 'owner-process.ts'), dataFolder], { stdio: ['ignore', 'ignore', 'inherit'] })
-  const isBegun = async () => (await readdir(path.join(folder, 'home'), { recursive: true }).catch(() => [])).some((name) => name.endsWith('/base'))
+  const owner = spawn(process.execPath, [path.join(import.meta.dirname, 'owner-process.ts'), dataFolder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const isBegun = async () =>
+    (await readdir(path.join(folder, 'home'), { recursive: true }).catch(() => [])).some((name) => name.endsWith('/base'))
   await expect.poll(isBegun, { timeout: 20_000, interval: 2 }).toBe(true)
   owner.kill('SIGKILL')
   await once(owner, 'exit')

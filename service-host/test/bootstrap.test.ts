@@ -50,7 +50,12 @@ describe('each service', () => {
 })
 
 describe('the event log', () => {
-  const writers: Record<string, ServiceKey> = { trading_commands: 'trading', trading_events: 'trading', user_events: 'user', market_data: 'market-data' }
+  const writers: Record<string, ServiceKey> = {
+    trading_commands: 'trading',
+    trading_events: 'trading',
+    user_events: 'user',
+    market_data: 'market-data',
+  }
   const readers: Record<string, readonly ServiceKey[]> = {
     trading_commands: ['trading'],
     trading_events: ['trading', 'notification', 'analytics'],

@@ -53,7 +53,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return {
     adminUrl: inDatabase(adminUrl, database),
     urls: urlsOf(adminUrl, passwords, database),
-    [Symbol.asyncDispose]: () => administer(adminUrl, async (admin) => void (await admin.query(`drop database if exists ${database} with (force)`))),
+    [Symbol.asyncDispose]: () =>
+      administer(adminUrl, async (admin) => void (await admin.query(`drop database if exists ${database} with (force)`))),
   }
 }
 
