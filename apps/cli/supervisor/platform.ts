@@ -24,7 +24,7 @@ const systemSettings = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'TZ', 'LANG', '
 const commonSettings = ['MARU_LOG', 'MARU_LOG_LEVEL']
 
 /** The gateway goes first, so that nothing new comes in; then who takes orders and makes prices; then who only reads the log. */
-const servicePlans: readonly ServicePlan[] = [
+export const servicePlans: readonly ServicePlan[] = [
   {
     name: 'user',
     stopPhase: 1,
