@@ -14,8 +14,11 @@ const houseUserId = `${systemUserPrefix}house`
 const staleAfterMs = 15_000
 const checkEveryMs = 1_000
 
-/** What the house starts with, in whole units: play money like everyone's, deposited once. */
-const stock: Readonly<Record<string, string>> = { USDT: '50000000', BTC: '1000', ETH: '20000', ADA: '40000000', DOT: '5000000' }
+/**
+ * What the house starts with, in whole units: play money like everyone's, deposited once. Worth some millions each, a long way under
+ * the 90 million USDT that one amount can count, whatever a coin comes to cost.
+ */
+const stock: Readonly<Record<string, string>> = { USDT: '20000000', BTC: '100', ETH: '2000', ADA: '10000000', DOT: '1000000' }
 const unlimited = Number.MAX_SAFE_INTEGER
 
 interface HouseOptions {
