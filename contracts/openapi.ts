@@ -10,7 +10,13 @@ type Json = Record<string, unknown>
 /** What any endpoint may answer, by the nature of the platform. */
 const errorsOfAll: readonly ErrorCode[] = ['rate_limited', 'overloaded', 'unavailable', 'bad_gateway', 'gateway_timeout', 'internal']
 const errorsOfInput: readonly ErrorCode[] = ['invalid_request']
-const errorsOfBody: readonly ErrorCode[] = ['invalid_request', 'invalid_json', 'payload_too_large', 'unsupported_media_type', 'request_timeout']
+const errorsOfBody: readonly ErrorCode[] = [
+  'invalid_request',
+  'invalid_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+]
 const errorsOfUser: readonly ErrorCode[] = ['unauthenticated', 'token_expired']
 
 /** Path of an endpoint at the gateway, in the notation of OpenAPI: `/api/trading/orders/{id}`. */
@@ -67,7 +73,9 @@ function operation(endpoint: DocumentedEndpoint): Json {
 /** `getTradingOrdersById`: unique because method and path are. */
 function operationId(endpoint: DocumentedEndpoint): string {
   const words = `${endpoint.service}${endpoint.path}`.split(/[^A-Za-z0-9:]+/).filter((word) => word !== '')
-  return endpoint.method.toLowerCase() + words.map((word) => (word.startsWith(':') ? `By${capital(word.slice(1))}` : capital(word))).join('')
+  return (
+    endpoint.method.toLowerCase() + words.map((word) => (word.startsWith(':') ? `By${capital(word.slice(1))}` : capital(word))).join('')
+  )
 }
 
 function capital(word: string): string {

@@ -102,7 +102,13 @@ export class TokenVerifier {
       const pem = createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString()
       this.#verifiers.set(
         key.kid,
-        createVerifier({ key: pem, algorithms: ['EdDSA'], allowedIss: tokenIssuer, allowedAud: tokenAudience, requiredClaims: ['iss', 'aud', 'sub', 'exp'] }) as (token: string) => Claims,
+        createVerifier({
+          key: pem,
+          algorithms: ['EdDSA'],
+          allowedIss: tokenIssuer,
+          allowedAud: tokenAudience,
+          requiredClaims: ['iss', 'aud', 'sub', 'exp'],
+        }) as (token: string) => Claims,
       )
     }
   }

@@ -7,7 +7,13 @@ import { Problem } from './problem.ts'
 /** A whole HTTP answer, for connections that have no response object: broken requests and refused upgrades. */
 export function rawProblem(problem: Problem, requestId: string, headers: Record<string, string> = {}): string {
   const body = JSON.stringify(problem.body(requestId))
-  const all = { ...problem.headers(), ...headers, 'x-request-id': requestId, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
+  const all = {
+    ...problem.headers(),
+    ...headers,
+    'x-request-id': requestId,
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
   return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body}`
 }

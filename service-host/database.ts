@@ -3,7 +3,10 @@ import path from 'node:path'
 import pg from 'pg'
 
 /** A pool with the role of one service. Bounded; waits at most `connectionTimeoutMillis` for a connection. */
-export function createPool(connectionString: string, options: { applicationName: string; max?: number; onError: (error: Error) => void }): pg.Pool {
+export function createPool(
+  connectionString: string,
+  options: { applicationName: string; max?: number; onError: (error: Error) => void },
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max: options.max ?? 6,
@@ -26,7 +29,9 @@ export async function migrate(pool: pg.Pool, schema: string, folder: string): Pr
   const client = await pool.connect()
   try {
     await client.query('select pg_advisory_lock(hashtext($1))', [`migrate:${schema}`])
-    await client.query(`create table if not exists ${schema}.migrations (name text primary key, applied_at timestamptz not null default now())`)
+    await client.query(
+      `create table if not exists ${schema}.migrations (name text primary key, applied_at timestamptz not null default now())`,
+    )
     const { rows } = await client.query<{ name: string }>(`select name from ${schema}.migrations`)
     const applied = new Set(rows.map((row) => row.name))
     for (const file of files) {

@@ -209,7 +209,8 @@ class PostgresDiscovery implements Discovery {
     const client = this.#client
     if (!client) throw new Error('not connected')
     const own = [...this.#announced.values()]
-    if (own.length > 0) await client.query(renewal, [JSON.stringify(own.map((instance) => ({ ...instance, started_at: instance.startedAt })))])
+    if (own.length > 0)
+      await client.query(renewal, [JSON.stringify(own.map((instance) => ({ ...instance, started_at: instance.startedAt })))])
     const { rows } = await client.query<Row>(
       `select id, service, url, pid, version, state, started_at from discovery.instances
        where renewed_at > clock_timestamp() - make_interval(secs => $1) order by service, id`,

@@ -45,16 +45,21 @@ export interface ServiceDefinition {
 /** Requests in flight have this long to finish when a service stops; streams are cut off then. */
 const inFlightMaxMs = 5_000
 
-
 /** Runs a service as this process until it is asked to stop; never returns. */
 export function runService(definition: ServiceDefinition): Promise<void> {
   return runProcess(definition.service, commonSettings, (context) => startService(definition, context))
 }
 
-async function startService(definition: ServiceDefinition, context: ProcessContext<Values<typeof commonSettings>>): Promise<RunningProcess> {
+async function startService(
+  definition: ServiceDefinition,
+  context: ProcessContext<Values<typeof commonSettings>>,
+): Promise<RunningProcess> {
   const { service, instanceId, logger, discovery, settings, shutdown } = context
   await using resources = new AsyncDisposableStack()
-  const pool = createPool(settings.DATABASE_URL, { applicationName: instanceId, onError: (error) => logger.warn({ err: error }, 'idle database connection lost') })
+  const pool = createPool(settings.DATABASE_URL, {
+    applicationName: instanceId,
+    onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
+  })
   resources.defer(() => pool.end())
   await waitForDatabase(pool, 30_000)
   if (definition.migrations) await migrate(pool, schemaOf(service), definition.migrations)
@@ -63,7 +68,21 @@ async function startService(definition: ServiceDefinition, context: ProcessConte
   const http = createHttpService({ logger, verifier, strictReplies: settings.MARU_STRICT_REPLIES === 'yes' })
   const { environment, version, fail } = context
   const started = resources.use(
-    await definition.start({ service, instanceId, version, logger, pool, databaseUrl: settings.DATABASE_URL, log, discovery, http, verifier, environment, shutdown, fail }),
+    await definition.start({
+      service,
+      instanceId,
+      version,
+      logger,
+      pool,
+      databaseUrl: settings.DATABASE_URL,
+      log,
+      discovery,
+      http,
+      verifier,
+      environment,
+      shutdown,
+      fail,
+    }),
   )
   const notReady = () => (shutdown.aborted ? 'stopping' : started.notReady?.())
   http.app.get('/health/live', () => ({ status: 'live' }))

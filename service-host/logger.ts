@@ -9,7 +9,20 @@ export function createLogger(options: { service: string; instanceId: string; lev
     base: { service: options.service, instance: options.instanceId },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: {
-      paths: ['password', '*.password', 'authorization', '*.authorization', 'headers.authorization', 'req.headers.authorization', 'token', '*.token', 'access_token', 'refresh_token', 'secret', '*.secret'],
+      paths: [
+        'password',
+        '*.password',
+        'authorization',
+        '*.authorization',
+        'headers.authorization',
+        'req.headers.authorization',
+        'token',
+        '*.token',
+        'access_token',
+        'refresh_token',
+        'secret',
+        '*.secret',
+      ],
       censor: '[redacted]',
     },
   })

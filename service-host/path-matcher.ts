@@ -23,7 +23,10 @@ export class PathMatcher<T> {
     const segments = trimmed.split('/')
     const entries = [...(this.#byLength.get(segments.length) ?? []), { segments, value }]
     const parameters = (entry: Entry<T>) => entry.segments.filter((segment) => segment.startsWith(':')).length
-    this.#byLength.set(segments.length, entries.sort((a, b) => parameters(a) - parameters(b)))
+    this.#byLength.set(
+      segments.length,
+      entries.sort((a, b) => parameters(a) - parameters(b)),
+    )
   }
 
   /** `path` as it came, without the query; parameters are percent-decoded. Empty where nothing matches or the path is no valid text. */

@@ -134,7 +134,14 @@ async function openDiscovery(connectionString: string, logger: Logger, signal: A
   }
 }
 
-async function serveUntilStopped(service: string, id: string, running: RunningProcess, discovery: Discovery, logger: Logger, signal: AbortSignal): Promise<void> {
+async function serveUntilStopped(
+  service: string,
+  id: string,
+  running: RunningProcess,
+  discovery: Discovery,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const startedAt = new Date().toISOString()
   const instance = { id, service, url: running.url, pid: process.pid, version, state: 'starting' as const, startedAt }
   const announced = discovery.announce(instance).then(async (announcement) => {
@@ -156,7 +163,12 @@ async function serveUntilStopped(service: string, id: string, running: RunningPr
 }
 
 /** Tells the supervisor and discovery when the process becomes ready, and discovery when that changes; until `signal` aborts. */
-async function keepState(setState: (state: 'starting' | 'ready') => Promise<void>, running: RunningProcess, logger: Logger, signal: AbortSignal): Promise<void> {
+async function keepState(
+  setState: (state: 'starting' | 'ready') => Promise<void>,
+  running: RunningProcess,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   let shown: 'starting' | 'ready' = 'starting'
   let told = false
   while (!signal.aborted) {

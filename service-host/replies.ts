@@ -31,14 +31,16 @@ export function compileReply(schema: unknown, options: { logger: Logger; strict:
 function closeObjects(schema: Schema, open = false): Schema {
   const copy: Schema = {}
   for (const [key, value] of Object.entries(schema)) copy[key] = closeValue(key, value)
-  if (!open && schema['properties'] !== undefined && schema['additionalProperties'] === undefined && schema['allOf'] === undefined) copy['additionalProperties'] = false
+  if (!open && schema['properties'] !== undefined && schema['additionalProperties'] === undefined && schema['allOf'] === undefined)
+    copy['additionalProperties'] = false
   return copy
 }
 
 function closeValue(key: string, value: unknown): unknown {
   if (key === 'properties' || key === 'patternProperties' || key === '$defs')
     return Object.fromEntries(Object.entries(value as Record<string, Schema>).map(([name, schema]) => [name, closeObjects(schema)]))
-  if ((key === 'anyOf' || key === 'oneOf' || key === 'allOf') && Array.isArray(value)) return value.map((schema) => closeObjects(schema as Schema, key === 'allOf'))
+  if ((key === 'anyOf' || key === 'oneOf' || key === 'allOf') && Array.isArray(value))
+    return value.map((schema) => closeObjects(schema as Schema, key === 'allOf'))
   if ((key === 'items' || key === 'additionalProperties') && isSchema(value)) return closeObjects(value)
   return value
 }

@@ -40,7 +40,13 @@ export const setting = {
     },
   }),
   list: (fallback: readonly string[] = []): Parser<readonly string[]> => ({
-    parse: (text) => (text === undefined || text === '' ? fallback : text.split(',').map((part) => part.trim()).filter((part) => part !== '')),
+    parse: (text) =>
+      text === undefined || text === ''
+        ? fallback
+        : text
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== ''),
   }),
 }
 
@@ -57,7 +63,8 @@ export function readSettings<Shape extends Record<string, Parser<unknown>>>(envi
       faults.push(`${name} ${(error as Error).message}`)
     }
   }
-  if (faults.length > 0) throw new SettingsError(`Settings at fault:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`)
+  if (faults.length > 0)
+    throw new SettingsError(`Settings at fault:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`)
   return values as Values<Shape>
 }
 

@@ -46,7 +46,12 @@ export class SocketRoutes {
   readonly #requestIdOf: (request: IncomingMessage) => string
   #closing = false
 
-  constructor(options: { verifier: TokenVerifier; logger: Logger; bounds: SocketBounds; requestIdOf: (request: IncomingMessage) => string }) {
+  constructor(options: {
+    verifier: TokenVerifier
+    logger: Logger
+    bounds: SocketBounds
+    requestIdOf: (request: IncomingMessage) => string
+  }) {
     this.#verifier = options.verifier
     this.#logger = options.logger
     this.#bounds = options.bounds

@@ -18,7 +18,10 @@ export function shapeProblem(faults: readonly ErrorObject[], part: string): Prob
   // Of a union only the union itself is reported, not what each of its branches would have liked.
   const unions = faults.filter((fault) => fault.keyword === 'anyOf' || fault.keyword === 'oneOf')
   const inUnion = (fault: ErrorObject) =>
-    unions.some((union) => fault !== union && fault.schemaPath.startsWith(`${union.schemaPath}/`) && fault.instancePath.startsWith(union.instancePath))
+    unions.some(
+      (union) =>
+        fault !== union && fault.schemaPath.startsWith(`${union.schemaPath}/`) && fault.instancePath.startsWith(union.instancePath),
+    )
   const errors: { path: string; message: string }[] = []
   for (const fault of faults) {
     if (inUnion(fault)) continue
@@ -33,7 +36,10 @@ export function shapeProblem(faults: readonly ErrorObject[], part: string): Prob
 
 function pathOf(fault: ErrorObject, part: string): string {
   const extra: unknown = fault.params['additionalProperty'] ?? fault.params['missingProperty']
-  const segments = fault.instancePath.split('/').slice(1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const segments = fault.instancePath
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
   if (typeof extra === 'string') segments.push(extra)
   const path = segments.join('.')
   return path === '' ? part : path.slice(0, 200)
@@ -59,7 +65,8 @@ function messageOf(fault: ErrorObject): string {
 
 function unionMessage(fault: ErrorObject): string {
   const branches = Array.isArray(fault.schema) ? (fault.schema as { const?: unknown }[]) : []
-  if (branches.length > 0 && branches.every((branch) => branch.const !== undefined)) return `must be one of ${branches.map((branch) => String(branch.const)).join(', ')}`
+  if (branches.length > 0 && branches.every((branch) => branch.const !== undefined))
+    return `must be one of ${branches.map((branch) => String(branch.const)).join(', ')}`
   const description = (fault.parentSchema as { description?: string } | undefined)?.description
   return description === undefined ? 'has none of the accepted shapes' : `must be: ${description.replace(/\.$/, '')}`
 }

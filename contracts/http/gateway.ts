@@ -25,14 +25,23 @@ const Status = Type.Object({ status: Type.String() })
 export type GatewayEndpoint = Omit<Endpoint, 'service'> & { readonly service: 'gateway' }
 
 export const gatewayEndpoints = {
-  live: { service: 'gateway', method: 'GET', path: '/health/live', access: 'public', summary: 'Whether the gateway runs', status: 200, reply: Status },
+  live: {
+    service: 'gateway',
+    method: 'GET',
+    path: '/health/live',
+    access: 'public',
+    summary: 'Whether the gateway runs',
+    status: 200,
+    reply: Status,
+  },
   ready: {
     service: 'gateway',
     method: 'GET',
     path: '/health/ready',
     access: 'public',
     summary: 'Whether every service takes requests',
-    description: '200 once each service has a ready instance; until then 503 `unavailable`, whose `waiting_for` names the services that are missing.',
+    description:
+      '200 once each service has a ready instance; until then 503 `unavailable`, whose `waiting_for` names the services that are missing.',
     status: 200,
     reply: Status,
     errors: ['unavailable'],

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../endpoint.ts'
+import { analyticsEndpoints } from './analytics.ts'
 import { gatewayEndpoints, type GatewayEndpoint } from './gateway.ts'
 import { marketDataEndpoints } from './market-data.ts'
 import { notificationEndpoints } from './notification.ts'
@@ -6,9 +7,13 @@ import { tradingEndpoints } from './trading.ts'
 import { userEndpoints } from './user.ts'
 
 /** Every endpoint of every service: what the gateway routes and checks, and what the OpenAPI document shows. */
-export const serviceEndpoints: readonly Endpoint[] = [tradingEndpoints, userEndpoints, marketDataEndpoints, notificationEndpoints].flatMap(
-  (endpoints): Endpoint[] => Object.values(endpoints),
-)
+export const serviceEndpoints: readonly Endpoint[] = [
+  tradingEndpoints,
+  userEndpoints,
+  marketDataEndpoints,
+  notificationEndpoints,
+  analyticsEndpoints,
+].flatMap((endpoints): Endpoint[] => Object.values(endpoints))
 
 /** Those, and the gateway's own. */
 export const allEndpoints: readonly (Endpoint | GatewayEndpoint)[] = [...serviceEndpoints, ...Object.values(gatewayEndpoints)]

@@ -54,7 +54,9 @@ describe('discovery on PostgreSQL', () => {
     await using gateway = await openPostgresDiscovery({ connectionString: database.urls.gateway, logger })
     const client = new pg.Client({ connectionString: database.urls.user })
     await client.connect()
-    await client.query(`insert into discovery.instances values ('dead', 'user', 'http://127.0.0.1:1', 1, '0', 'ready', now(), clock_timestamp())`)
+    await client.query(
+      `insert into discovery.instances values ('dead', 'user', 'http://127.0.0.1:1', 1, '0', 'ready', now(), clock_timestamp())`,
+    )
     await client.end()
     expect(await ids(gateway)).toEqual(['dead'])
     await expect.poll(() => ids(gateway), { timeout: 10_000 }).toEqual([])
@@ -92,7 +94,9 @@ describe('discovery on PostgreSQL', () => {
     await server.start()
     const client = new pg.Client({ connectionString: server.urls.gateway })
     await client.connect()
-    await expect.poll(async () => (await client.query('select id from discovery.instances')).rows, { timeout: 10_000 }).toEqual([{ id: 'u1' }])
+    await expect
+      .poll(async () => (await client.query('select id from discovery.instances')).rows, { timeout: 10_000 })
+      .toEqual([{ id: 'u1' }])
     await client.end()
     // Announcing works again, through the same object, and the watcher never saw an empty list.
     await user.announce(instance('u2', 'user'))

@@ -17,12 +17,66 @@ const Order = Strict({
 })
 const Reply = Type.Object({ id: Type.String(), price: Type.Union([Type.String(), Type.Null()]) })
 const contracts = {
-  place: endpoint({ service: 'trading', method: 'POST', path: '/orders', access: 'user', summary: '', body: Order, status: 201, reply: Type.Object({ quantity: Type.Unknown(), user: Type.String() }) }),
-  get: endpoint({ service: 'trading', method: 'GET', path: '/orders/:id', access: 'public', summary: '', params: Type.Object({ id: Type.String() }), status: 200, reply: Type.Object({ id: Type.String(), user: Type.Optional(Type.String()) }) }),
-  cancel: endpoint({ service: 'trading', method: 'DELETE', path: '/orders/:id', access: 'user', summary: '', params: Type.Object({ id: Type.String() }), status: 200, reply: Type.Object({}) }),
-  list: endpoint({ service: 'trading', method: 'GET', path: '/orders', access: 'public', summary: '', query: Strict({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5, default: 3 })) }), status: 200, reply: Type.Object({ limit: Type.Integer() }) }),
-  halt: endpoint({ service: 'trading', method: 'POST', path: '/halt', access: 'operator', summary: '', status: 200, reply: Type.Object({}) }),
-  login: endpoint({ service: 'user', method: 'POST', path: '/token', access: 'public', summary: '', body: Type.Object({ username: Type.String() }), bodyType: 'form', status: 200, reply: Type.Object({ name: Type.String() }) }),
+  place: endpoint({
+    service: 'trading',
+    method: 'POST',
+    path: '/orders',
+    access: 'user',
+    summary: '',
+    body: Order,
+    status: 201,
+    reply: Type.Object({ quantity: Type.Unknown(), user: Type.String() }),
+  }),
+  get: endpoint({
+    service: 'trading',
+    method: 'GET',
+    path: '/orders/:id',
+    access: 'public',
+    summary: '',
+    params: Type.Object({ id: Type.String() }),
+    status: 200,
+    reply: Type.Object({ id: Type.String(), user: Type.Optional(Type.String()) }),
+  }),
+  cancel: endpoint({
+    service: 'trading',
+    method: 'DELETE',
+    path: '/orders/:id',
+    access: 'user',
+    summary: '',
+    params: Type.Object({ id: Type.String() }),
+    status: 200,
+    reply: Type.Object({}),
+  }),
+  list: endpoint({
+    service: 'trading',
+    method: 'GET',
+    path: '/orders',
+    access: 'public',
+    summary: '',
+    query: Strict({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5, default: 3 })) }),
+    status: 200,
+    reply: Type.Object({ limit: Type.Integer() }),
+  }),
+  halt: endpoint({
+    service: 'trading',
+    method: 'POST',
+    path: '/halt',
+    access: 'operator',
+    summary: '',
+    status: 200,
+    reply: Type.Object({}),
+  }),
+  login: endpoint({
+    service: 'user',
+    method: 'POST',
+    path: '/token',
+    access: 'public',
+    summary: '',
+    body: Type.Object({ username: Type.String() }),
+    bodyType: 'form',
+    status: 200,
+    reply: Type.Object({ name: Type.String() }),
+  }),
   leaky: endpoint({ service: 'trading', method: 'GET', path: '/leaky', access: 'public', summary: '', status: 200, reply: ListOf(Reply) }),
   bug: endpoint({ service: 'trading', method: 'GET', path: '/bug', access: 'public', summary: '', status: 200, reply: Type.Object({}) }),
   busy: endpoint({ service: 'trading', method: 'GET', path: '/busy', access: 'public', summary: '', status: 200, reply: Type.Object({}) }),
@@ -34,7 +88,12 @@ let url: string
 let handled = 0
 
 beforeAll(async () => {
-  http = createHttpService({ logger: pino({ level: 'silent' }), verifier: issuer.verifier, headersTimeoutMs: 1_000, requestTimeoutMs: 1_500 })
+  http = createHttpService({
+    logger: pino({ level: 'silent' }),
+    verifier: issuer.verifier,
+    headersTimeoutMs: 1_000,
+    requestTimeoutMs: 1_500,
+  })
   http.serve(contracts.place, ({ body, identity }) => {
     handled += 1
     return { quantity: body.quantity, user: identity.userId }
@@ -60,13 +119,27 @@ const bearer = (token = issuer.sign()) => ({ authorization: `Bearer ${token}` })
 const good = { symbol: 'BTC/USDT', side: 'BUY', quantity: '0.5' }
 
 async function send(method: string, path: string, options: { headers?: Record<string, string>; body?: string | Buffer } = {}) {
-  const answer = await fetch(url + path, { method, headers: options.headers ?? {}, ...(options.body === undefined ? {} : { body: options.body as never }) })
+  const answer = await fetch(url + path, {
+    method,
+    headers: options.headers ?? {},
+    ...(options.body === undefined ? {} : { body: options.body as never }),
+  })
   const text = await answer.text()
-  return { status: answer.status, headers: answer.headers, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> & { errors?: { path: string; message: string }[] } }
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> & { errors?: { path: string; message: string }[] },
+  }
 }
 
 async function expectProblem(answer: Awaited<ReturnType<typeof send>>, code: keyof typeof errorCatalogue, field?: string) {
-  expect(answer.body).toMatchObject({ code, status: errorCatalogue[code].status, request_id: expect.any(String), type: `/docs/errors#${code}`, detail: expect.any(String) })
+  expect(answer.body).toMatchObject({
+    code,
+    status: errorCatalogue[code].status,
+    request_id: expect.any(String),
+    type: `/docs/errors#${code}`,
+    detail: expect.any(String),
+  })
   expect(answer.status).toBe(errorCatalogue[code].status)
   expect(answer.headers.get('content-type')).toBe('application/problem+json')
   expect(answer.headers.get('x-request-id')).toBe(answer.body['request_id'])
@@ -104,6 +177,8 @@ describe('bad shapes of a body', () => {
     ['__proto__', '{"symbol":"A","side":"BUY","quantity":"1","__proto__":{"x":1}}', 'invalid_json'],
     ['constructor.prototype', '{"symbol":"A","side":"BUY","quantity":"1","constructor":{"prototype":{}}}', 'invalid_json'],
     ['NUL', '{"symbol":"A\\u0000","side":"BUY","quantity":"1"}', 'invalid_request'],
+    ['NUL in a field', '{"symbol":"A\\u0000","side":"BUY","quantity":"1"}', 'invalid_request', 'symbol'],
+    ['NUL nested too deep to walk to', `${'['.repeat(20_000)}"\\u0000"${']'.repeat(20_000)}`, 'invalid_request', 'body'],
     ['a raw control character', '{"symbol":"A\u0001","side":"BUY","quantity":"1"}', 'invalid_json'],
   ]
   test.each(cases)('%s', async (_name, body, code, field) => {
@@ -113,7 +188,10 @@ describe('bad shapes of a body', () => {
   })
 
   test('every fault is named, twenty at most', async () => {
-    const { body } = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: JSON.stringify({ symbol: 1, side: 2, quantity: 'x', zz: 1 }) })
+    const { body } = await send('POST', '/orders', {
+      headers: { ...json, ...bearer() },
+      body: JSON.stringify({ symbol: 1, side: 2, quantity: 'x', zz: 1 }),
+    })
     expect(body.errors).toEqual([
       { path: 'zz', message: 'is not a known field' },
       { path: 'symbol', message: 'must be string' },
@@ -126,29 +204,54 @@ describe('bad shapes of a body', () => {
   })
 
   test('of a field given twice the last counts; good bodies of both number forms pass', async () => {
-    const twice = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: '{"symbol":"A","side":"BUY","quantity":"1","quantity":"2"}' })
+    const twice = await send('POST', '/orders', {
+      headers: { ...json, ...bearer() },
+      body: '{"symbol":"A","side":"BUY","quantity":"1","quantity":"2"}',
+    })
     expect(twice).toMatchObject({ status: 201, body: { quantity: '2', user: 'u1' } })
     const asNumber = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: JSON.stringify({ ...good, quantity: 0.5 }) })
     expect(asNumber).toMatchObject({ status: 201, body: { quantity: 0.5 } })
-    const backslash = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: JSON.stringify({ ...good, symbol: '\\u0000' }) })
+    const backslash = await send('POST', '/orders', {
+      headers: { ...json, ...bearer() },
+      body: JSON.stringify({ ...good, symbol: '\\u0000' }),
+    })
     expect(backslash.status).toBe(201)
   })
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', 'nonsense'])('content type %s', async (type) => {
-    await expectProblem(await send('POST', '/orders', { headers: { 'content-type': type, ...bearer() }, body: 'a=1' }), 'unsupported_media_type')
-  })
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', 'nonsense'])(
+    'content type %s',
+    async (type) => {
+      await expectProblem(
+        await send('POST', '/orders', { headers: { 'content-type': type, ...bearer() }, body: 'a=1' }),
+        'unsupported_media_type',
+      )
+    },
+  )
   test('a body without a content type, a compressed body', async () => {
-    const raw = await sendRaw(url, `POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issuer.sign()}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`)
+    const raw = await sendRaw(
+      url,
+      `POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issuer.sign()}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
+    )
     expect(raw).toMatchObject({ status: 415, body: expect.stringContaining('unsupported_media_type') })
-    await expectProblem(await send('POST', '/orders', { headers: { ...json, ...bearer(), 'content-encoding': 'gzip' }, body: 'x' }), 'unsupported_media_type')
+    await expectProblem(
+      await send('POST', '/orders', { headers: { ...json, ...bearer(), 'content-encoding': 'gzip' }, body: 'x' }),
+      'unsupported_media_type',
+    )
   })
   test('a chunked body over the limit', async () => {
     const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`
-    const raw = await sendRaw(url, `POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issuer.sign()}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`)
+    const raw = await sendRaw(
+      url,
+      `POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issuer.sign()}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+    )
     expect(raw).toMatchObject({ status: 413, body: expect.stringContaining('payload_too_large') })
   })
   test('an endpoint without a body refuses one, but not an empty one', async () => {
-    await expectProblem(await send('DELETE', '/orders/1', { headers: { ...json, ...bearer() }, body: '{"a":1}' }), 'invalid_request', 'body')
+    await expectProblem(
+      await send('DELETE', '/orders/1', { headers: { ...json, ...bearer() }, body: '{"a":1}' }),
+      'invalid_request',
+      'body',
+    )
     expect((await send('DELETE', '/orders/1', { headers: { ...json, ...bearer() }, body: '{}' })).status).toBe(200)
     expect((await send('DELETE', '/orders/1', { headers: { ...json, ...bearer() } })).status).toBe(200)
   })
@@ -193,11 +296,17 @@ describe('paths, queries and methods', () => {
     await expectProblem(await send('PROPFIND', '/orders'), 'method_not_allowed')
   })
   test('headers too large, and what is no HTTP, are answered as problems', async () => {
-    expect(await sendRaw(url, `GET /orders HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatchObject({ status: 431, body: expect.stringContaining('headers_too_large') })
+    expect(await sendRaw(url, `GET /orders HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatchObject({
+      status: 431,
+      body: expect.stringContaining('headers_too_large'),
+    })
     expect(await sendRaw(url, 'NONSENSE\r\n\r\n')).toMatchObject({ status: 400, body: expect.stringContaining('invalid_request') })
   })
   test('a slow head and a slow body end with 408', async () => {
-    expect(await sendRaw(url, 'GET /orders HTTP/1.1\r\nHost: x\r\n')).toMatchObject({ status: 408, body: expect.stringContaining('request_timeout') })
+    expect(await sendRaw(url, 'GET /orders HTTP/1.1\r\nHost: x\r\n')).toMatchObject({
+      status: 408,
+      body: expect.stringContaining('request_timeout'),
+    })
     const slow = `POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issuer.sign()}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{`
     expect((await sendRaw(url, slow)).status).toBe(408)
   })
@@ -217,24 +326,37 @@ describe('who asks', () => {
     ['an unknown key id', () => `Bearer ${createIssuer('k2').sign()}`],
     ['algorithm none', () => `Bearer ${part({ alg: 'none', kid: 'k1', typ: 'JWT' })}.${part({ ...claims, exp })}.`],
     ['algorithm none with a signature', () => `Bearer ${part({ alg: 'none', kid: 'k1' })}.${part({ ...claims, exp })}.AAAA`],
-    ['HMAC with the public key', () => `Bearer ${createSigner({ key: JSON.stringify(issuer.published), algorithm: 'HS256', kid: 'k1' })({ ...claims, exp })}`],
+    [
+      'HMAC with the public key',
+      () => `Bearer ${createSigner({ key: JSON.stringify(issuer.published), algorithm: 'HS256', kid: 'k1' })({ ...claims, exp })}`,
+    ],
     ['a changed payload', () => `Bearer ${issuer.sign().replace(/\.[^.]+\./, `.${part({ ...claims, sub: 'u2', exp })}.`)}`],
     ['another audience', () => `Bearer ${issuer.sign({ aud: 'other' })}`],
     ['another issuer', () => `Bearer ${issuer.sign({ iss: 'other' })}`],
     ['no audience', () => `Bearer ${issuer.sign({ aud: undefined })}`],
     ['no issuer', () => `Bearer ${issuer.sign({ iss: undefined })}`],
     ['no expiry', () => `Bearer ${createSigner({ key: issuer.privatePem, algorithm: 'EdDSA', kid: 'k1' })(claims)}`],
-    ['no subject', () => `Bearer ${createSigner({ key: issuer.privatePem, algorithm: 'EdDSA', kid: 'k1', iss: 'maru', aud: 'maru-api', expiresIn: 1_000 })({})}`],
+    [
+      'no subject',
+      () =>
+        `Bearer ${createSigner({ key: issuer.privatePem, algorithm: 'EdDSA', kid: 'k1', iss: 'maru', aud: 'maru-api', expiresIn: 1_000 })({})}`,
+    ],
     ['a token of 5,000 characters', () => `Bearer ${issuer.sign({ padding: 'x'.repeat(5_000) })}`],
   ])('%s', async (_name, authorization) => {
     const value = authorization()
-    const answer = await send('POST', '/orders', { headers: { ...json, ...(value === undefined ? {} : { authorization: value }) }, body: JSON.stringify(good) })
+    const answer = await send('POST', '/orders', {
+      headers: { ...json, ...(value === undefined ? {} : { authorization: value }) },
+      body: JSON.stringify(good),
+    })
     await expectProblem(answer, 'unauthenticated')
     expect(answer.headers.get('www-authenticate')).toBe('Bearer')
   })
   test('an expired token', async () => {
     const token = createSigner({ key: issuer.privatePem, algorithm: 'EdDSA', kid: 'k1' })({ ...claims, exp: exp - 120 })
-    await expectProblem(await send('POST', '/orders', { headers: { ...json, ...bearer(token) }, body: JSON.stringify(good) }), 'token_expired')
+    await expectProblem(
+      await send('POST', '/orders', { headers: { ...json, ...bearer(token) }, body: JSON.stringify(good) }),
+      'token_expired',
+    )
   })
   test('operators only', async () => {
     await expectProblem(await send('POST', '/halt'), 'unauthenticated')

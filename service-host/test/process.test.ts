@@ -25,7 +25,10 @@ afterAll(async () => {
 })
 
 function start(env: Record<string, string> = {}): ChildProcess {
-  const child = fork(echo, [], { env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error', ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = fork(echo, [], {
+    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
   children.push(child)
   return child
 }
@@ -59,7 +62,10 @@ describe('the life of a service', () => {
   test('a request that never ends does not hold up a stop for ever', async () => {
     const child = start()
     const url = await readyUrl(child)
-    const hanging = fetch(`${url}/slow?ms=60000`).then(() => 'answered', () => 'cut off')
+    const hanging = fetch(`${url}/slow?ms=60000`).then(
+      () => 'answered',
+      () => 'cut off',
+    )
     await fetch(`${url}/slow?ms=0`)
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
@@ -84,7 +90,10 @@ describe('the life of a service', () => {
     const code = `
       const child = require('node:child_process').fork(${JSON.stringify(echo)}, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
       child.on('message', () => process.stdout.write(child.pid + '\\n'))`
-    const supervisor = spawn(process.execPath, ['-e', code], { env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const supervisor = spawn(process.execPath, ['-e', code], {
+      env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     children.push(supervisor)
     const [line] = (await once(supervisor.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
     const pid = Number(line.toString())
@@ -107,7 +116,10 @@ describe('the life of a service', () => {
     await expect.poll(announced, { timeout: 10_000 }).toEqual([`${child.pid} starting`])
     const [instance] = await discovery.instances('notification')
     const notYet = await fetch(`${instance?.url}/health/ready`)
-    expect({ status: notYet.status, body: await notYet.json() }).toEqual({ status: 503, body: { status: 'not_ready', reason: 'told not to be' } })
+    expect({ status: notYet.status, body: await notYet.json() }).toEqual({
+      status: 503,
+      body: { status: 'not_ready', reason: 'told not to be' },
+    })
     await fetch(`${instance?.url}/toggle`, { method: 'POST' })
     expect(await ready).toBe(instance?.url)
     await expect.poll(announced).toEqual([`${child.pid} ready`])

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -16,7 +17,9 @@ beforeEach(async () => {
     socket.send(JSON.stringify({ symbol: params['symbol'], depth: query.get('depth'), user: identity?.userId ?? null }))
     socket.on('message', (message: Buffer) => socket.send(message.toString()))
   })
-  http.socket('/ws', { access: 'user' }, (socket, { identity, requestId }) => socket.send(JSON.stringify({ user: identity?.userId, requestId })))
+  http.socket('/ws', { access: 'user' }, (socket, { identity, requestId }) =>
+    socket.send(JSON.stringify({ user: identity?.userId, requestId })),
+  )
   http.socket('/ws/admin', { access: 'operator' }, (socket) => socket.send('{}'))
   url = await http.app.listen({ host: '127.0.0.1', port: 0 })
 })
@@ -30,7 +33,7 @@ async function first(path: string, options: { headers?: Record<string, string>; 
 
 async function refusal(path: string, headers: Record<string, string> = {}) {
   const socket = new WebSocket(url.replace('http', 'ws') + path, { headers })
-  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, import('node:http').IncomingMessage]
+  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
   let text = ''
   for await (const chunk of answer) text += String(chunk)
   return { status: answer.statusCode, type: answer.headers['content-type'], code: (JSON.parse(text) as { code: string }).code }
@@ -47,7 +50,10 @@ describe('sockets of a service', () => {
 
   test('a token by header, by query, by subprotocol', async () => {
     const token = issuer.sign()
-    expect((await first('/ws', { headers: { authorization: `Bearer ${token}`, 'x-request-id': 'r1' } })).message).toEqual({ user: 'u1', requestId: 'r1' })
+    expect((await first('/ws', { headers: { authorization: `Bearer ${token}`, 'x-request-id': 'r1' } })).message).toEqual({
+      user: 'u1',
+      requestId: 'r1',
+    })
     expect((await first(`/ws?access_token=${token}`)).message).toMatchObject({ user: 'u1' })
     const { socket, message } = await first('/ws', { protocols: ['bearer', token] })
     expect(message).toMatchObject({ user: 'u1' })
@@ -61,8 +67,13 @@ describe('sockets of a service', () => {
     expect(await refusal('/ws?token=a.b.c')).toEqual({ ...problem, status: 401, code: 'unauthenticated' })
     expect(await refusal('/ws/admin', { authorization: `Bearer ${issuer.sign()}` })).toEqual({ ...problem, status: 403, code: 'forbidden' })
     const plain = await fetch(`${url}/ws`)
-    expect({ status: plain.status, code: ((await plain.json()) as { code: string }).code }).toEqual({ status: 426, code: 'upgrade_required' })
-    expect((await sendRaw(url, 'GET /ws/prices/A HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).status).toBe(400)
+    expect({ status: plain.status, code: ((await plain.json()) as { code: string }).code }).toEqual({
+      status: 426,
+      code: 'upgrade_required',
+    })
+    expect((await sendRaw(url, 'GET /ws/prices/A HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).status).toBe(
+      400,
+    )
   })
 
   test('no more sockets than the bound; a place freed can be taken', async () => {
@@ -82,7 +93,10 @@ describe('sockets of a service', () => {
   test('when the service stops every socket is told 1001, and who does not answer is cut off', async () => {
     const { socket } = await first('/ws/prices/A')
     // This one never answers the closing handshake.
-    const silent = sendRaw(url, 'GET /ws/prices/B HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n')
+    const silent = sendRaw(
+      url,
+      'GET /ws/prices/B HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    )
     await first('/ws/prices/C')
     const closed = once(socket, 'close')
     await http.stop(500)

@@ -7,7 +7,8 @@ const origins: Parser<readonly string[]> = {
     const list = setting.list().parse(text)
     for (const origin of list) {
       // `*` is refused on purpose: an allow-list names who is allowed.
-      if (!URL.canParse(origin) || new URL(origin).origin !== origin) throw new Error(`has "${origin}", which is no origin such as https://example.com`)
+      if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+        throw new Error(`has "${origin}", which is no origin such as https://example.com`)
     }
     return list
   },

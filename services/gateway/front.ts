@@ -76,12 +76,16 @@ export class Front {
       if (Number(request.headers['content-length'] ?? 0) <= bounds.bodyMaxBytes) response.writeContinue()
       this.#take(request, response)
     })
-    this.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => this.#refuse(request, response, new Problem('expectation_failed')))
+    this.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+      this.#refuse(request, response, new Problem('expectation_failed')),
+    )
     this.server.on('clientError', (error: Error & { code?: string }, socket) => {
       const address = 'remoteAddress' in socket ? String(socket.remoteAddress) : ''
       answerClientError(error, socket, toRecord(parts.limiter.take(address).headers))
     })
-    this.server.on('connect', (request: IncomingMessage, socket: Duplex) => socket.end(rawProblem(new Problem('method_not_allowed'), requestIdOf(request))))
+    this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
+      socket.end(rawProblem(new Problem('method_not_allowed'), requestIdOf(request))),
+    )
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#takeUpgrade(request, socket, head))
   }
 
@@ -104,7 +108,10 @@ export class Front {
     const call = this.#open(request)
     if (this.#inFlight >= bounds.inFlightMax) {
       const verdict = limiter.take(call.address)
-      answerProblem(response, new Problem('overloaded', 'As many requests are being served as may be; nothing was done.'), call.requestId, [...call.base, ...verdict.headers])
+      answerProblem(response, new Problem('overloaded', 'As many requests are being served as may be; nothing was done.'), call.requestId, [
+        ...call.base,
+        ...verdict.headers,
+      ])
       return
     }
     this.#inFlight += 1
@@ -201,7 +208,11 @@ export class Front {
     }
     const path = `${destination.path}${target.query}`
     try {
-      const passed = await passUpgrade(upstream, { incoming: request, socket, head, path, headers, baseHeaders: call.base, timeoutMs: bounds.upstreamTimeoutMs, logger }, release)
+      const passed = await passUpgrade(
+        upstream,
+        { incoming: request, socket, head, path, headers, baseHeaders: call.base, timeoutMs: bounds.upstreamTimeoutMs, logger },
+        release,
+      )
       if (passed === 'refused') release()
     } catch (error) {
       release()

@@ -15,7 +15,11 @@ export function sendRaw(url: string, bytes: string | Buffer, until?: string): Pr
     const finish = () => {
       socket.destroy()
       const end = text.indexOf('\r\n\r\n')
-      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), head: end === -1 ? text : text.slice(0, end), body: end === -1 ? '' : text.slice(end + 4) })
+      resolve({
+        status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0),
+        head: end === -1 ? text : text.slice(0, end),
+        body: end === -1 ? '' : text.slice(end + 4),
+      })
     }
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')

@@ -8,7 +8,12 @@ export function createIssuer(kid = 'k1') {
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   const published: PublishedKey = { ...publicKey.export({ format: 'jwk' }), kid }
   const sign = (claims: Record<string, unknown> = {}, options: { expiresInMs?: number; kid?: string } = {}): string =>
-    createSigner({ key, algorithm: 'EdDSA', kid: options.kid ?? kid, ...(claims['exp'] === undefined ? { expiresIn: options.expiresInMs ?? 60_000 } : {}) })({ sub: 'u1', roles: [], iss: tokenIssuer, aud: tokenAudience, ...claims })
+    createSigner({
+      key,
+      algorithm: 'EdDSA',
+      kid: options.kid ?? kid,
+      ...(claims['exp'] === undefined ? { expiresIn: options.expiresInMs ?? 60_000 } : {}),
+    })({ sub: 'u1', roles: [], iss: tokenIssuer, aud: tokenAudience, ...claims })
   return { published, sign, privatePem: key, verifier: new TokenVerifier(() => Promise.resolve([published])) }
 }
 

@@ -21,7 +21,8 @@ export class AccessRules {
    */
   async identify(service: string, method: string, path: string, authorization: string | undefined): Promise<Identity | undefined> {
     const endpoint = this.#find(service, method, path)
-    if (endpoint === undefined || endpoint.access === 'public') return authorization === undefined ? undefined : this.#tolerant(authorization)
+    if (endpoint === undefined || endpoint.access === 'public')
+      return authorization === undefined ? undefined : this.#tolerant(authorization)
     const identity = await this.#verifier.verify(authorization)
     if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
     return identity
@@ -38,6 +39,9 @@ export class AccessRules {
 
   #find(service: string, method: string, path: string): Endpoint | undefined {
     const wanted = method === 'HEAD' ? 'GET' : method
-    return this.#byService.get(service)?.matchAll(path).find(({ value }) => value.method === wanted)?.value
+    return this.#byService
+      .get(service)
+      ?.matchAll(path)
+      .find(({ value }) => value.method === wanted)?.value
   }
 }

@@ -25,7 +25,8 @@ export function parseTrusted(parts: readonly string[]): BlockList | undefined {
     const [address = '', prefix] = part.split('/')
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
     const bits = Number(prefix ?? (family === 'ipv6' ? 128 : 32))
-    if (isIP(address) === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 'ipv6' ? 128 : 32)) throw new Error(`has "${part}", which is no address or subnet`)
+    if (isIP(address) === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 'ipv6' ? 128 : 32))
+      throw new Error(`has "${part}", which is no address or subnet`)
     list.addSubnet(address, bits, family)
   }
   return list

@@ -47,7 +47,14 @@ export class RateLimiter {
     const resetSeconds = Math.ceil((burst - bucket.tokens) / requestsPerSecond)
     return {
       allowed,
-      headers: ['ratelimit-limit', this.#limitText, 'ratelimit-remaining', String(Math.floor(bucket.tokens)), 'ratelimit-reset', String(resetSeconds)],
+      headers: [
+        'ratelimit-limit',
+        this.#limitText,
+        'ratelimit-remaining',
+        String(Math.floor(bucket.tokens)),
+        'ratelimit-reset',
+        String(resetSeconds),
+      ],
       retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((1 - bucket.tokens) / requestsPerSecond)),
     }
   }

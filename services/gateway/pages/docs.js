@@ -44,7 +44,15 @@ function fieldsOf(schema, depth = 0) {
   const rows = []
   for (const [name, field] of Object.entries(schema?.properties ?? {})) {
     const note = [field.description, (schema.required ?? []).includes(name) ? '' : 'optional'].filter(Boolean).join(' · ')
-    rows.push(element('tr', {}, element('td', {}, element('code', { textContent: '\u00a0\u00a0'.repeat(depth) + name })), element('td', { className: 'weak', textContent: typeOf(field) }), element('td', { textContent: note })))
+    rows.push(
+      element(
+        'tr',
+        {},
+        element('td', {}, element('code', { textContent: '\u00a0\u00a0'.repeat(depth) + name })),
+        element('td', { className: 'weak', textContent: typeOf(field) }),
+        element('td', { textContent: note }),
+      ),
+    )
     const inner = field.type === 'array' ? field.items : field
     if (inner?.properties && depth < 4) rows.push(...fieldsOf(inner, depth + 1))
   }
@@ -55,12 +63,20 @@ function tableOf(title, schema) {
   const shape = schema?.type === 'array' ? schema.items : schema
   const rows = fieldsOf(shape)
   if (rows.length === 0) return schema ? [element('p', {}, `${title}: `, element('code', { textContent: typeOf(schema) || 'any' }))] : []
-  return [element('h4', { textContent: schema.type === 'array' ? `${title} (list)` : title }), element('table', {}, element('tbody', {}, ...rows))]
+  return [
+    element('h4', { textContent: schema.type === 'array' ? `${title} (list)` : title }),
+    element('table', {}, element('tbody', {}, ...rows)),
+  ]
 }
 
 function responsesOf(operation) {
   const rows = Object.entries(operation.responses).map(([status, response]) =>
-    element('tr', {}, element('td', { textContent: status }), element('td', {}, ...response.description.split('\n\n').map((line) => element('div', { textContent: line.replaceAll('`', '') })))),
+    element(
+      'tr',
+      {},
+      element('td', { textContent: status }),
+      element('td', {}, ...response.description.split('\n\n').map((line) => element('div', { textContent: line.replaceAll('`', '') }))),
+    ),
   )
   return [element('h4', { textContent: 'Answers' }), element('table', {}, element('tbody', {}, ...rows))]
 }
@@ -101,13 +117,22 @@ function tryOf(path, method, operation) {
   const [bodyType, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? []
   const isForm = bodyType === 'application/x-www-form-urlencoded'
   const start = content && exampleOf(content.schema, '')
-  const body = content && element('textarea', { value: isForm ? new URLSearchParams(start).toString() : JSON.stringify(start, null, 2), spellcheck: false })
+  const body =
+    content &&
+    element('textarea', { value: isForm ? new URLSearchParams(start).toString() : JSON.stringify(start, null, 2), spellcheck: false })
   const output = element('pre', { textContent: '' })
   const button = element('button', { type: 'button', textContent: 'Send' })
   button.addEventListener('click', () => send(path, method, operation, inputs, body, bodyType, output))
   return [
     element('h4', { textContent: 'Try it' }),
-    ...inputs.map(([parameter, input]) => element('label', {}, `${parameter.name} (${parameter.in}${parameter.required ? '' : ', optional'}, ${typeOf(parameter.schema)})`, input)),
+    ...inputs.map(([parameter, input]) =>
+      element(
+        'label',
+        {},
+        `${parameter.name} (${parameter.in}${parameter.required ? '' : ', optional'}, ${typeOf(parameter.schema)})`,
+        input,
+      ),
+    ),
     ...(body ? [element('label', {}, bodyType, body)] : []),
     button,
     output,
@@ -119,7 +144,14 @@ function operationOf(path, method, operation) {
   const details = element(
     'details',
     { id: operation.operationId },
-    element('summary', {}, element('span', { className: 'method', textContent: method.toUpperCase() }), element('code', { textContent: path }), ` ${operation.summary} `, element('span', { className: 'weak', textContent: access })),
+    element(
+      'summary',
+      {},
+      element('span', { className: 'method', textContent: method.toUpperCase() }),
+      element('code', { textContent: path }),
+      ` ${operation.summary} `,
+      element('span', { className: 'weak', textContent: access }),
+    ),
   )
   // Drawn when opened: the whole document at once would be thousands of rows.
   details.addEventListener('toggle', () => {
@@ -127,7 +159,12 @@ function operationOf(path, method, operation) {
     const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1]
     const inside = element('div')
     if (operation.description) inside.append(element('p', { textContent: operation.description }))
-    inside.append(...tableOf('Body', Object.values(operation.requestBody?.content ?? {})[0]?.schema), ...tableOf('Reply', Object.values(success?.content ?? {})[0]?.schema), ...responsesOf(operation), ...tryOf(path, method.toUpperCase(), operation))
+    inside.append(
+      ...tableOf('Body', Object.values(operation.requestBody?.content ?? {})[0]?.schema),
+      ...tableOf('Reply', Object.values(success?.content ?? {})[0]?.schema),
+      ...responsesOf(operation),
+      ...tryOf(path, method.toUpperCase(), operation),
+    )
     details.append(inside)
   })
   return details
@@ -140,11 +177,13 @@ container.replaceChildren()
 for (const { name } of openapi.tags) {
   const section = element('section', {}, element('h2', { textContent: name }))
   for (const [path, methods] of Object.entries(openapi.paths))
-    for (const [method, operation] of Object.entries(methods)) if (operation.tags.includes(name)) section.append(operationOf(path, method, operation))
+    for (const [method, operation] of Object.entries(methods))
+      if (operation.tags.includes(name)) section.append(operationOf(path, method, operation))
   container.append(section)
 }
 
 document.querySelector('#find').addEventListener('input', (event) => {
   const wanted = event.target.value.toLowerCase()
-  for (const details of container.querySelectorAll('details')) details.hidden = !details.firstElementChild.textContent.toLowerCase().includes(wanted)
+  for (const details of container.querySelectorAll('details'))
+    details.hidden = !details.firstElementChild.textContent.toLowerCase().includes(wanted)
 })

@@ -69,7 +69,8 @@ export class Forwarder {
       const upstream = this.#instances.pick(service, failed)
       if (upstream) return upstream
       const remainingMs = deadlineMs - performance.now()
-      const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !response.destroyed
+      const worthIt =
+        remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !response.destroyed
       if (!worthIt) throw new Problem('unavailable', `No instance of ${service} takes requests now; nothing was done.`)
       this.#waiting += 1
       await this.#instances.changed(remainingMs)
@@ -79,7 +80,15 @@ export class Forwarder {
 
   #log(request: ForwardRequest, upstream: Upstream, outcome: RelayOutcome & { kind: 'failed' }): void {
     this.#logger.warn(
-      { err: outcome.error, request_id: request.requestId, service: request.service, upstream: upstream.instance.id, method: request.method, sent: outcome.sent, circuit: upstream.circuit.state },
+      {
+        err: outcome.error,
+        request_id: request.requestId,
+        service: request.service,
+        upstream: upstream.instance.id,
+        method: request.method,
+        sent: outcome.sent,
+        circuit: upstream.circuit.state,
+      },
       'an instance did not answer',
     )
   }

@@ -2,7 +2,19 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Problem } from '@maru/service-host'
 
 /** Headers of one hop (RFC 9110, 7.6.1), which are never passed on; bodies are framed anew. */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'content-length', 'expect'])
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'expect',
+])
 
 /** What only the platform may say of a request: from outside it is dropped. */
 const fromPlatform = new Set(['host', 'forwarded', 'x-real-ip', 'x-request-id', 'x-user-id', 'x-user', 'x-roles', 'x-user-roles'])
@@ -22,11 +34,21 @@ export function requestHeaders(request: IncomingMessage, forwarded: Forwarded): 
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
     if (name === 'host') hosts += 1
-    if (hopByHop.has(name) || fromPlatform.has(name) || named?.has(name) || platformPrefixes.some((prefix) => name.startsWith(prefix))) continue
+    if (hopByHop.has(name) || fromPlatform.has(name) || named?.has(name) || platformPrefixes.some((prefix) => name.startsWith(prefix)))
+      continue
     headers.push(name, rawHeaders[index + 1] as string)
   }
   if (hosts !== 1) throw new Problem('invalid_request', 'Send exactly one Host header.')
-  headers.push('x-forwarded-for', forwarded.address, 'x-forwarded-proto', 'http', 'x-forwarded-host', request.headers.host ?? '', 'x-request-id', forwarded.requestId)
+  headers.push(
+    'x-forwarded-for',
+    forwarded.address,
+    'x-forwarded-proto',
+    'http',
+    'x-forwarded-host',
+    request.headers.host ?? '',
+    'x-request-id',
+    forwarded.requestId,
+  )
   return headers
 }
 

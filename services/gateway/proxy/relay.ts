@@ -34,7 +34,13 @@ export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayO
     upstream.circuit.begin()
     upstream.inFlight += 1
     upstream.pool.dispatch(
-      { method: request.method as Dispatcher.HttpMethod, path: request.path, headers: request.headers, body: request.body, ...(request.isStream ? { bodyTimeout: 0 } : {}) },
+      {
+        method: request.method as Dispatcher.HttpMethod,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+        ...(request.isStream ? { bodyTimeout: 0 } : {}),
+      },
       handler,
     )
   })

@@ -67,7 +67,9 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       if (status < 500 || (status === 503 && answer.headers['retry-after'] !== undefined)) upstream.circuit.succeeded()
       else upstream.circuit.failed()
       // A refusal, with its body; the connection ends with it, so that nothing more can be sent down this way.
-      socket.write(headOf(status, answer.statusMessage ?? '', [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'close']))
+      socket.write(
+        headOf(status, answer.statusMessage ?? '', [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'close']),
+      )
       answer.pipe(socket)
       answer.on('error', () => socket.destroy())
       incoming.resume()

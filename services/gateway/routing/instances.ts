@@ -65,7 +65,8 @@ export class Instances {
   pick(service: string, exclude?: Upstream): Upstream | undefined {
     const all = this.#byService.get(service)
     if (!all) return undefined
-    const usable = (state: Instance['state']) => all.filter((upstream) => upstream.instance.state === state && upstream !== exclude && upstream.circuit.allows())
+    const usable = (state: Instance['state']) =>
+      all.filter((upstream) => upstream.instance.state === state && upstream !== exclude && upstream.circuit.allows())
     const ready = usable('ready')
     const candidates = ready.length > 0 ? ready : usable('starting')
     if (candidates.length < 2) return candidates[0]

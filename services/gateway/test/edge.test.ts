@@ -34,7 +34,11 @@ afterAll(async () => {
   if (!dirty) await rig[Symbol.asyncDispose]()
 })
 
-const problemOf = async (answer: Response) => ({ status: answer.status, type: answer.headers.get('content-type'), code: ((await answer.json()) as { code: string }).code })
+const problemOf = async (answer: Response) => ({
+  status: answer.status,
+  type: answer.headers.get('content-type'),
+  code: ((await answer.json()) as { code: string }).code,
+})
 const problem = (status: number, code: string) => ({ status, type: 'application/problem+json', code })
 
 describe('requests that a proxy must not guess about', () => {
@@ -82,14 +86,20 @@ describe('requests that a proxy must not guess about', () => {
   })
 
   test('what follows a body is a request of its own, at the gateway', async () => {
-    const { body } = await sendRaw(rig.url, `${post('Content-Length: 5', 'hello')}GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    const { body } = await sendRaw(
+      rig.url,
+      `${post('Content-Length: 5', 'hello')}GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    )
     expect(body).toContain('"body":"hello"')
     expect(body).toContain('not_found')
     expect(seen).toEqual(['POST /x'])
   })
 
   test('a chunked body is framed anew: extensions and trailers stay behind', async () => {
-    const { body } = await sendRaw(rig.url, post('Transfer-Encoding: chunked\r\nConnection: close\r\nTrailer: X-User-Id', '5;ext=1\r\nhello\r\n0\r\nX-User-Id: someone\r\n\r\n'))
+    const { body } = await sendRaw(
+      rig.url,
+      post('Transfer-Encoding: chunked\r\nConnection: close\r\nTrailer: X-User-Id', '5;ext=1\r\nhello\r\n0\r\nX-User-Id: someone\r\n\r\n'),
+    )
     const text = body.slice(body.indexOf('{'), body.lastIndexOf('}') + 1)
     const echoed = JSON.parse(text) as Echoed
     expect(echoed).toMatchObject({ body: 'hello', headers: { 'content-length': '5' } })
@@ -102,19 +112,30 @@ describe('bounds', () => {
     const large = JSON.stringify({ symbol: 'x'.repeat(1_024 * 1_024) })
     const answer = await fetch(`${rig.url}/api/trading/x`, { method: 'POST', body: large })
     expect(await problemOf(answer)).toEqual(problem(413, 'payload_too_large'))
-    const chunked = await fetch(`${rig.url}/api/trading/x`, { method: 'POST', body: new Blob([large]).stream(), duplex: 'half' } as RequestInit)
+    const chunked = await fetch(`${rig.url}/api/trading/x`, {
+      method: 'POST',
+      body: new Blob([large]).stream(),
+      duplex: 'half',
+    } as RequestInit)
     expect(await problemOf(chunked)).toEqual(problem(413, 'payload_too_large'))
     expect((await fetch(`${rig.url}/api/trading/x`, { method: 'POST', body: 'x'.repeat(65_536) })).status).toBe(200)
     expect(seen).toEqual(['POST /x'])
   })
 
   test('a body that is announced too large is not asked for', async () => {
-    const { status } = await sendRaw(rig.url, 'POST /api/trading/x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n', 'HTTP/1.1 100 Continue')
+    const { status } = await sendRaw(
+      rig.url,
+      'POST /api/trading/x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+      'HTTP/1.1 100 Continue',
+    )
     expect(status).toBe(100)
   })
 
   test('headers of 20 KB, a thousand headers, a target of 9,000 characters', async () => {
-    expect(await sendRaw(rig.url, `GET /api/trading/x HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatchObject({ status: 431, body: expect.stringContaining('headers_too_large') })
+    expect(await sendRaw(rig.url, `GET /api/trading/x HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatchObject({
+      status: 431,
+      body: expect.stringContaining('headers_too_large'),
+    })
     const many = Array.from({ length: 3_000 }, (_, index) => `X-${index}: 1`).join('\r\n')
     expect((await sendRaw(rig.url, `GET /api/trading/x HTTP/1.1\r\nHost: x\r\n${many}\r\n\r\n`)).status).toBe(431)
     expect(await problemOf(await fetch(`${rig.url}/api/trading/${'x'.repeat(9_000)}`))).toEqual(problem(414, 'uri_too_long'))
@@ -155,17 +176,23 @@ describe('bounds', () => {
     await reopen({ MARU_RATE_LIMIT_PER_SECOND: '1', MARU_RATE_LIMIT_BURST: '3' })
     const remaining: (string | null)[] = []
     const mine = { authorization: `Bearer ${rig.issuer.sign({ sub: 'a' })}` }
-    for (let count = 0; count < 3; count += 1) remaining.push((await fetch(`${rig.url}/api/trading/x`, { headers: mine })).headers.get('ratelimit-remaining'))
+    for (let count = 0; count < 3; count += 1)
+      remaining.push((await fetch(`${rig.url}/api/trading/x`, { headers: mine })).headers.get('ratelimit-remaining'))
     expect(remaining).toEqual(['2', '1', '0'])
     const refused = await fetch(`${rig.url}/api/trading/x`, { headers: mine })
     expect([refused.headers.get('retry-after'), refused.headers.get('ratelimit-limit')]).toEqual(['1', '3'])
     expect(await problemOf(refused)).toEqual(problem(429, 'rate_limited'))
-    expect((await fetch(`${rig.url}/api/trading/x`, { headers: { authorization: `Bearer ${rig.issuer.sign({ sub: 'b' })}` } })).status).toBe(200)
+    expect(
+      (await fetch(`${rig.url}/api/trading/x`, { headers: { authorization: `Bearer ${rig.issuer.sign({ sub: 'b' })}` } })).status,
+    ).toBe(200)
   })
 })
 
 describe('who may enter', () => {
-  const paths = serviceEndpoints.map((endpoint) => ({ endpoint, path: `/api/${endpoint.service}${endpoint.path.replaceAll(/:[a-z_]+/g, 'u1')}` }))
+  const paths = serviceEndpoints.map((endpoint) => ({
+    endpoint,
+    path: `/api/${endpoint.service}${endpoint.path.replaceAll(/:[a-z_]+/g, 'u1')}`,
+  }))
 
   test('every endpoint that is not public is refused without a token, with a forged and with an expired one', async () => {
     const guarded = paths.filter(({ endpoint }) => endpoint.access !== 'public')
@@ -173,7 +200,8 @@ describe('who may enter', () => {
     const forged = `Bearer ${createIssuer().sign()}`
     const expired = `Bearer ${rig.issuer.sign({ exp: 1_000_000_000 })}`
     for (const { endpoint, path } of guarded) {
-      const ask = (authorization?: string) => fetch(rig.url + path, { method: endpoint.method, headers: authorization === undefined ? {} : { authorization } }).then(problemOf)
+      const ask = (authorization?: string) =>
+        fetch(rig.url + path, { method: endpoint.method, headers: authorization === undefined ? {} : { authorization } }).then(problemOf)
       expect({ path, ...(await ask()) }).toEqual({ path, ...problem(401, 'unauthenticated') })
       expect({ path, ...(await ask(forged)) }).toEqual({ path, ...problem(401, 'unauthenticated') })
       expect({ path, ...(await ask(expired)) }).toEqual({ path, ...problem(401, 'token_expired') })
@@ -182,8 +210,11 @@ describe('who may enter', () => {
   })
 
   test('what is for operators is refused to others', async () => {
-    const { endpoint, path } = paths.find((entry) => entry.endpoint.access === 'operator' && entry.endpoint.service === 'trading') as (typeof paths)[number]
-    const ask = (roles: string[]) => fetch(rig.url + path, { method: endpoint.method, headers: { authorization: `Bearer ${rig.issuer.sign({ roles })}` } })
+    const { endpoint, path } = paths.find(
+      (entry) => entry.endpoint.access === 'operator' && entry.endpoint.service === 'trading',
+    ) as (typeof paths)[number]
+    const ask = (roles: string[]) =>
+      fetch(rig.url + path, { method: endpoint.method, headers: { authorization: `Bearer ${rig.issuer.sign({ roles })}` } })
     expect(await problemOf(await ask([]))).toEqual(problem(403, 'forbidden'))
     expect((await ask(['operator'])).status).toBe(200)
   })
@@ -201,12 +232,17 @@ describe('who may enter', () => {
   })
 
   test('unknown services and paths', async () => {
-    for (const path of ['/api/nothing/x', '/api', '/api/', '/x', '/api/gateway/x', '/api/tradingx/y']) expect(await problemOf(await fetch(rig.url + path))).toEqual(problem(404, 'not_found'))
+    for (const path of ['/api/nothing/x', '/api', '/api/', '/x', '/api/gateway/x', '/api/tradingx/y'])
+      expect(await problemOf(await fetch(rig.url + path))).toEqual(problem(404, 'not_found'))
   })
 })
 
 describe('CORS', () => {
-  const preflight = (origin: string) => fetch(`${rig.url}/api/trading/orders`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } })
+  const preflight = (origin: string) =>
+    fetch(`${rig.url}/api/trading/orders`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+    })
 
   test('without a list no origin is allowed', async () => {
     expect(await problemOf(await preflight('https://app.example'))).toEqual(problem(403, 'origin_not_allowed'))
@@ -249,7 +285,16 @@ describe('its own pages', () => {
     for (const service of ['user', 'market-data', 'notification', 'analytics'] as const) await rig.serve(service, echoListener)
     const ready = await fetch(`${rig.url}/health/ready`)
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
-    expect(await rig.health()).toContainEqual({ service: 'user', id: expect.any(String), pid: process.pid, url: expect.any(String), version: '0.1.0', state: 'ready', started_at: expect.any(String), circuit: 'closed' })
+    expect(await rig.health()).toContainEqual({
+      service: 'user',
+      id: expect.any(String),
+      pid: process.pid,
+      url: expect.any(String),
+      version: '0.1.0',
+      state: 'ready',
+      started_at: expect.any(String),
+      circuit: 'closed',
+    })
   })
 
   test('the API document, its reader, the error catalogue, the keys', async () => {
@@ -273,9 +318,18 @@ describe('its own pages', () => {
   })
 
   test('every answer has RateLimit headers and a request id', async () => {
-    for (const [method, path] of [['GET', '/'], ['GET', '/health/live'], ['GET', '/nothing'], ['GET', '/api/trading/orders'], ['GET', '/api/user/x'], ['OPTIONS', '/x'], ['GET', '/api/trading/..%2f']] as const) {
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['GET', '/health/live'],
+      ['GET', '/nothing'],
+      ['GET', '/api/trading/orders'],
+      ['GET', '/api/user/x'],
+      ['OPTIONS', '/x'],
+      ['GET', '/api/trading/..%2f'],
+    ] as const) {
       const answer = await fetch(rig.url + path, { method })
-      for (const name of ['x-request-id', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'x-content-type-options']) expect([path, name, answer.headers.has(name)]).toEqual([path, name, true])
+      for (const name of ['x-request-id', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'x-content-type-options'])
+        expect([path, name, answer.headers.has(name)]).toEqual([path, name, true])
     }
     expect((await sendRaw(rig.url, 'NONSENSE\r\n\r\n')).head).toContain('ratelimit-limit')
   })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { get, type IncomingMessage } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { sendRaw } from '../../../service-host/test/support/raw.ts'
@@ -20,11 +20,23 @@ async function echoed(path: string, init: RequestInit = {}): Promise<Echoed> {
 describe('what goes through', () => {
   test('method, path, query, body and headers; an encoded slash stays encoded', async () => {
     await rig.serve('trading', echoListener)
-    expect(await echoed('/api/trading/x/BTC%2FUSDT?a=1&b=%20', { method: 'PUT', body: '{"a":1}', headers: { 'content-type': 'application/json', 'x-mine': 'yes', traceparent: '00-1-2-01' } })).toMatchObject({
+    expect(
+      await echoed('/api/trading/x/BTC%2FUSDT?a=1&b=%20', {
+        method: 'PUT',
+        body: '{"a":1}',
+        headers: { 'content-type': 'application/json', 'x-mine': 'yes', traceparent: '00-1-2-01' },
+      }),
+    ).toMatchObject({
       method: 'PUT',
       url: '/x/BTC%2FUSDT?a=1&b=%20',
       body: '{"a":1}',
-      headers: { 'content-type': 'application/json', 'content-length': '7', 'x-mine': 'yes', traceparent: '00-1-2-01', 'x-forwarded-for': '127.0.0.1' },
+      headers: {
+        'content-type': 'application/json',
+        'content-length': '7',
+        'x-mine': 'yes',
+        traceparent: '00-1-2-01',
+        'x-forwarded-for': '127.0.0.1',
+      },
     })
     expect((await echoed('/api/trading')).url).toBe('/')
     expect((await echoed('/api/trading/x', { method: 'DELETE' })).method).toBe('DELETE')
@@ -32,16 +44,31 @@ describe('what goes through', () => {
 
   test('headers of one hop and identities from outside do not', async () => {
     await rig.serve('trading', echoListener)
-    const head = ['GET /api/trading/x HTTP/1.1', 'Host: maru', 'Connection: close, X-Secret', 'X-Secret: 1', 'TE: trailers', 'Proxy-Authorization: x', 'X-User-Id: someone', 'X-Maru-Role: operator', 'X-Forwarded-For: 1.2.3.4', 'Forwarded: for=1.2.3.4', 'X-Real-Ip: 1.2.3.4']
+    const head = [
+      'GET /api/trading/x HTTP/1.1',
+      'Host: maru',
+      'Connection: close, X-Secret',
+      'X-Secret: 1',
+      'TE: trailers',
+      'Proxy-Authorization: x',
+      'X-User-Id: someone',
+      'X-Maru-Role: operator',
+      'X-Forwarded-For: 1.2.3.4',
+      'Forwarded: for=1.2.3.4',
+      'X-Real-Ip: 1.2.3.4',
+    ]
     const { body } = await sendRaw(rig.url, `${head.join('\r\n')}\r\n\r\n`)
     const { headers } = JSON.parse(body) as Echoed
-    for (const name of ['x-secret', 'te', 'proxy-authorization', 'x-user-id', 'x-maru-role', 'forwarded', 'x-real-ip']) expect(headers).not.toHaveProperty(name)
+    for (const name of ['x-secret', 'te', 'proxy-authorization', 'x-user-id', 'x-maru-role', 'forwarded', 'x-real-ip'])
+      expect(headers).not.toHaveProperty(name)
     expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'maru' })
   })
 
   test('status, headers and cookies of the answer, without those of the hop', async () => {
     await rig.serve('trading', (_request, response) => {
-      response.writeHead(418, { 'set-cookie': ['a=1', 'b=2'], 'x-own': 'v', 'proxy-authenticate': 'x', connection: 'close, x-hop', 'x-hop': '1' }).end('teapot')
+      response
+        .writeHead(418, { 'set-cookie': ['a=1', 'b=2'], 'x-own': 'v', 'proxy-authenticate': 'x', connection: 'close, x-hop', 'x-hop': '1' })
+        .end('teapot')
     })
     const answer = await fetch(`${rig.url}/api/trading/x`, { headers: { 'x-request-id': 'r-1' } })
     expect(answer.status).toBe(418)
@@ -50,7 +77,8 @@ describe('what goes through', () => {
     expect(answer.headers.get('x-own')).toBe('v')
     expect(answer.headers.get('x-request-id')).toBe('r-1')
     for (const name of ['proxy-authenticate', 'x-hop']) expect(answer.headers.has(name)).toBe(false)
-    for (const name of ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'x-content-type-options']) expect(answer.headers.has(name)).toBe(true)
+    for (const name of ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'x-content-type-options'])
+      expect(answer.headers.has(name)).toBe(true)
   })
 
   test('HEAD, 204, 304, and a large answer', async () => {
@@ -99,7 +127,7 @@ describe('what goes through', () => {
       fill()
     })
     const request = get(`${rig.url}/api/trading/x`)
-    const [answer] = (await once(request, 'response')) as [import('node:http').IncomingMessage]
+    const [answer] = (await once(request, 'response')) as [IncomingMessage]
     answer.pause()
     let before = -1
     // It fills the buffers of the sockets on the way, and then stands still.
@@ -139,10 +167,15 @@ describe('sockets', () => {
 
   test('pass both ways, with path, query, token and subprotocol', async () => {
     await serveSockets()
-    const socket = new WebSocket(`${rig.url.replace('http', 'ws')}/api/market-data/ws/prices/BTC%2FUSDT?token=t`, ['bearer', 'abc'], { headers: { 'x-user-id': 'someone' } })
+    const socket = new WebSocket(`${rig.url.replace('http', 'ws')}/api/market-data/ws/prices/BTC%2FUSDT?token=t`, ['bearer', 'abc'], {
+      headers: { 'x-user-id': 'someone' },
+    })
     const [first] = (await once(socket, 'message')) as [Buffer]
     const seen = JSON.parse(first.toString()) as Echoed
-    expect(seen).toMatchObject({ url: '/ws/prices/BTC%2FUSDT?token=t', headers: { 'sec-websocket-protocol': 'bearer,abc', 'x-forwarded-for': '127.0.0.1' } })
+    expect(seen).toMatchObject({
+      url: '/ws/prices/BTC%2FUSDT?token=t',
+      headers: { 'sec-websocket-protocol': 'bearer,abc', 'x-forwarded-for': '127.0.0.1' },
+    })
     expect(seen.headers).not.toHaveProperty('x-user-id')
     const large = Buffer.alloc(3_000_000, 1)
     socket.send(large)
@@ -153,8 +186,12 @@ describe('sockets', () => {
 
   test('a refusal of the service reaches the client, and nothing after it goes through', async () => {
     await serveSockets()
-    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
-    const { status, body } = await sendRaw(rig.url, `GET /api/market-data/refused HTTP/1.1\r\nHost: x\r\n${upgrade}GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const upgrade =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+    const { status, body } = await sendRaw(
+      rig.url,
+      `GET /api/market-data/refused HTTP/1.1\r\nHost: x\r\n${upgrade}GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n`,
+    )
     expect({ status, body }).toEqual({ status: 401, body: '{}' })
   })
 
@@ -162,7 +199,7 @@ describe('sockets', () => {
     await serveSockets()
     const target = `${rig.url.replace('http', 'ws')}/api/market-data/ws`
     const foreign = new WebSocket(target, { origin: 'https://evil.example' })
-    const [, answer] = (await once(foreign, 'unexpected-response')) as [unknown, import('node:http').IncomingMessage]
+    const [, answer] = (await once(foreign, 'unexpected-response')) as [unknown, IncomingMessage]
     expect(answer.statusCode).toBe(403)
     const own = new WebSocket(target, { origin: rig.url })
     await once(own, 'message')
@@ -172,7 +209,7 @@ describe('sockets', () => {
   test('no service, no path, and other protocols', async () => {
     const refused = async (path: string) => {
       const socket = new WebSocket(rig.url.replace('http', 'ws') + path)
-      const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, import('node:http').IncomingMessage]
+      const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
       return answer.statusCode
     }
     expect(await refused('/api/market-data/ws')).toBe(503)
@@ -180,7 +217,11 @@ describe('sockets', () => {
     expect(await refused('/api/market-data/health')).toBe(404)
     await rig.serve('trading', echoListener)
     // A client that offers HTTP/2 in the clear is served as if it had not.
-    const { status } = await sendRaw(rig.url, 'GET /api/trading/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n', '}')
+    const { status } = await sendRaw(
+      rig.url,
+      'GET /api/trading/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
+      '}',
+    )
     expect(status).toBe(200)
   })
 

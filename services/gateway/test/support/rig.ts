@@ -47,10 +47,13 @@ export async function openRig(environment: Record<string, string> = {}): Promise
   const servers = new Set<() => Promise<void>>()
   let count = 0
 
-  const health: Rig['health'] = async () => ((await (await fetch(`${gateway.url}/health/services`)).json()) as { items: Awaited<ReturnType<Rig['health']>> }).items
+  const health: Rig['health'] = async () =>
+    ((await (await fetch(`${gateway.url}/health/services`)).json()) as { items: Awaited<ReturnType<Rig['health']>> }).items
   const announce: Rig['announce'] = async (service, url, state = 'ready') => {
     const id = `${service}-${++count}`
-    const announcement = await (await discoveryOf(service)).announce({ id, service, url, pid: process.pid, version: '0.1.0', state, startedAt: new Date().toISOString() })
+    const announcement = await (
+      await discoveryOf(service)
+    ).announce({ id, service, url, pid: process.pid, version: '0.1.0', state, startedAt: new Date().toISOString() })
     await until(async () => (await health()).some((instance) => instance.id === id))
     return announcement
   }

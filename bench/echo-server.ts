@@ -1,0 +1,38 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { openPostgresDiscovery } from '@maru/service-host'
+
+/**
+ * The baseline, as a process: a bare `node:http` server that parses a JSON body and sends it back. With DATABASE_URL (the role of
+ * trading) it is announced as that service, so that a gateway routes to it.
+ */
+const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const body = JSON.stringify(JSON.parse(Buffer.concat(chunks).toString('utf8')))
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
+  })
+})
+
+server.listen(0, '127.0.0.1', () => void announce())
+process.on('disconnect', () => process.exit(0))
+
+async function announce(): Promise<void> {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const connectionString = process.env['DATABASE_URL']
+  if (connectionString !== undefined) {
+    const discovery = await openPostgresDiscovery({ connectionString, logger: pino({ level: 'warn' }) })
+    await discovery.announce({
+      id: `echo-${process.pid}`,
+      service: 'trading',
+      url,
+      pid: process.pid,
+      version: '0',
+      state: 'ready',
+      startedAt: new Date().toISOString(),
+    })
+  }
+  process.send?.({ type: 'ready', url })
+}
