@@ -9,6 +9,7 @@ import { getJson } from '../supervisor/http.ts'
 import { endLeftovers, ProcessList } from '../supervisor/leftovers.ts'
 import { takeLock } from '../supervisor/lock.ts'
 import { marketNotice } from '../supervisor/market-notice.ts'
+import { untilMarketsOpen } from '../supervisor/market-open.ts'
 import { planServices, unknownSettings } from '../supervisor/platform.ts'
 import { claimPort } from '../supervisor/port.ts'
 import { listenForStop, StoppedError, type StopRequests } from '../supervisor/signals.ts'
@@ -16,7 +17,7 @@ import { ServiceSettingsError, Supervisor } from '../supervisor/supervisor.ts'
 import { openTerminal, type Terminal } from '../terminal.ts'
 
 /** Time each group of services has to end by itself when all is stopped. */
-const phaseDeadlineMs = 3_000
+const phaseDeadlineMs = 4_000
 
 /** How long services of a killed supervisor may take to end by themselves before they are ended. */
 const leftoverPatienceMs = 5_000
@@ -79,6 +80,8 @@ async function run(settings: CliSettings, environment: Environment, requests: St
   supervisor.start()
   const gateway = `http://127.0.0.1:${port}`
   await supervisor.untilReady(() => answers(`${gateway}/health/ready`), requests.stop)
+  await untilMarketsOpen(gateway, environment['MARU_HOUSE_LIQUIDITY'] !== 'off', requests.stop)
+  requests.stop.throwIfAborted()
   terminal.say(`Maru is ready at ${urlOf(port)}${await marketNotice(gateway, environment['MARU_MARKET_DATA'] ?? '')}`)
 
   while (!requests.stop.aborted) await sleep(2 ** 30, undefined, { signal: requests.stop }).catch(() => undefined)

@@ -89,16 +89,24 @@ export class Child {
     })
   }
 
-  /** Asks the process to end, and kills it after `deadlineMs`. Resolves when it has ended; it is not started again. */
-  async stop(deadlineMs: number): Promise<void> {
+  /**
+   * Asks the process to end, and kills it after `deadlineMs`. Resolves when it has ended; it is not started again. False when it had to
+   * be killed.
+   */
+  async stop(deadlineMs: number): Promise<boolean> {
     this.#stopping = true
     clearTimeout(this.#restart)
     const child = this.#process
-    if (!child) return
+    if (!child) return true
+    let inTime = true
     child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs)
+    const timer = setTimeout(() => {
+      inTime = false
+      child.kill('SIGKILL')
+    }, deadlineMs)
     await this.#ended
     clearTimeout(timer)
+    return inTime
   }
 
   /** Kills the process; it is started again unless `stop` was called. */

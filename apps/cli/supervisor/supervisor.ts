@@ -91,7 +91,13 @@ export class Supervisor {
     this.#stopping.abort()
     const phases = [...new Set(this.#phases.values())].sort((a, b) => a - b)
     for (const phase of phases) {
-      await Promise.all(this.#children.filter((child) => this.#phases.get(child) === phase).map((child) => child.stop(phaseDeadlineMs)))
+      await Promise.all(
+        this.#children
+          .filter((child) => this.#phases.get(child) === phase)
+          .map(async (child) => {
+            if (!(await child.stop(phaseDeadlineMs))) this.#terminal.note(`${child.name} did not end within ${phaseDeadlineMs / 1_000} s and was killed`)
+          }),
+      )
     }
     await this.#watching
     for (const log of this.#logs) log[Symbol.dispose]()

@@ -77,10 +77,11 @@ test('settings that services refuse are reported together', async () => {
 })
 
 test('a service that does not end when asked is killed at the deadline', async () => {
-  const { supervisor, pids } = await given([service('deaf', { FIXTURE_DEAF: '1' })])
+  const { supervisor, terminal, pids } = await given([service('deaf', { FIXTURE_DEAF: '1' })])
   await supervisor.untilReady(always, never)
   const [pid] = pids()
   await supervisor.stop(100)
+  expect(terminal.notes).toEqual(['deaf did not end within 0.1 s and was killed'])
   expect(processIdentity(pid as number)).toBeUndefined()
 })
 
