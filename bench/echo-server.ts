@@ -1,11 +1,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { pino } from 'pino'
-import { openPostgresDiscovery } from '@maru/service-host'
+import { createLogger, openPostgresDiscovery } from '@maru/service-host'
 
 /**
- * The baseline, as a process: a bare `node:http` server that parses a JSON body and sends it back. With DATABASE_URL (the role of
- * trading) it is announced as that service, so that a gateway routes to it.
+ * The baseline, as a process: a bare `node:http` server that parses a JSON body and sends it back. With DATABASE_URL (the role of the
+ * service named by MARU_ECHO_AS, trading by default) it is announced as that service, so that a gateway routes to it.
  */
 const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
   const chunks: Buffer[] = []
@@ -23,10 +22,13 @@ async function announce(): Promise<void> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const connectionString = process.env['DATABASE_URL']
   if (connectionString !== undefined) {
-    const discovery = await openPostgresDiscovery({ connectionString, logger: pino({ level: 'warn' }) })
+    const discovery = await openPostgresDiscovery({
+      connectionString,
+      logger: createLogger({ service: 'echo', instanceId: 'echo', level: 'warn' }),
+    })
     await discovery.announce({
       id: `echo-${process.pid}`,
-      service: 'trading',
+      service: process.env['MARU_ECHO_AS'] ?? 'trading',
       url,
       pid: process.pid,
       version: '0',

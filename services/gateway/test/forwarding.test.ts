@@ -95,6 +95,16 @@ describe('what goes through', () => {
     expect((await (await fetch(`${rig.url}/api/trading/big`)).text()).length).toBe(5_000_000)
   })
 
+  test('every byte of a binary answer and of text beyond ASCII', async () => {
+    const bytes = Buffer.concat([Buffer.from('마루 €'), Buffer.from(Array.from({ length: 256 }, (_, index) => index))])
+    await rig.serve('trading', (_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length, 'x-name': 'caf\u00e9' }).end(bytes)
+    })
+    const answer = await fetch(`${rig.url}/api/trading/x`)
+    expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true)
+    expect(answer.headers.get('x-name')).toBe('caf\u00e9')
+  })
+
   test('an event stream arrives event by event, and the service hears when the client leaves', async () => {
     let send: (text: string) => void = () => undefined
     let left = false
