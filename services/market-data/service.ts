@@ -58,7 +58,7 @@ export async function start(context: ServiceContext): Promise<StartedService> {
   }
 }
 
-/** Resolves when every market of the source has a price, or in time without. */
+/** Resolves when every market of the source has a price, and its last 24 hours where they can be made; or in time without. */
 async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, firstPricesMs)
@@ -69,10 +69,11 @@ async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void>
     signal.addEventListener('abort', done, { once: true })
     const look = () => {
       const priced = (feed.state.sources?.sources ?? []).flatMap((source) => source.symbols)
-      if (priced.length > 0 && priced.every((symbol) => viewPrice(feed.state, symbol, Date.now())?.stale === false)) done()
+      const complete = feed.state.historyComplete || feed.state.sources?.mode === 'live'
+      if (complete && priced.length > 0 && priced.every((symbol) => viewPrice(feed.state, symbol, Date.now())?.stale === false)) done()
     }
+    // Not before the first batch after the start: what was stored earlier may be of another source.
     feed.onChange(look)
-    look()
   })
 }
 

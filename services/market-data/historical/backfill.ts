@@ -1,23 +1,30 @@
 import { bucketStart, intervalsMs, minuteMs } from '@maru/domain/candles'
 import { markets } from '../market/symbols.ts'
-import type { MarketState } from '../real-time/market-state.ts'
 import type { MarketSource } from '../source.ts'
 import { storedStarts, upsertCandles, type Queryable } from '../store/candle-store.ts'
+
+export interface BackfillOptions {
+  database: Queryable
+  source: MarketSource
+  /** Time of the last tick that anyone saw of this source; 0 where none is known. */
+  seenUptoMs: number
+  /** A whole minute: candles that start before it are completed. */
+  uptoMs: number
+  signal: AbortSignal
+}
 
 /**
  * Completes the last 24 hours of stored 1-minute candles from the source. Minutes that are stored stay as they are, but for the time since
  * the last tick that anyone saw: there a candle may have been cut off by a stop. What the source does not have stays a gap.
  */
-export async function backfill(database: Queryable, source: MarketSource, state: MarketState, nowMs: number, signal: AbortSignal): Promise<void> {
-  const toMs = bucketStart(nowMs, minuteMs)
+export async function backfill({ database, source, seenUptoMs, uptoMs: toMs, signal }: BackfillOptions): Promise<void> {
   const fromMs = toMs - intervalsMs['1d']
-  const doubtfulFromMs = state.feed === source.feed ? lastSeen(state) : 0
   const stored = new Map<string, Set<number>>()
   let firstMissingMs = toMs
   for (const { symbol } of markets) {
     const starts = await storedStarts(database, source.feed, symbol, fromMs, toMs)
     // Without a tick to go by, the last stored minutes may have been cut off.
-    const cutMs = doubtfulFromMs > 0 ? bucketStart(doubtfulFromMs, minuteMs) : Math.max(0, ...starts)
+    const cutMs = seenUptoMs > 0 ? bucketStart(seenUptoMs, minuteMs) : Math.max(0, ...starts)
     for (const start of starts) {
       if (start >= cutMs) starts.delete(start)
     }
@@ -33,10 +40,4 @@ export async function backfill(database: Queryable, source: MarketSource, state:
     if (signal.aborted) return
     await upsertCandles(database, source.feed, chunk.filter(({ symbol, candle }) => !stored.get(symbol)?.has(candle.startMs)))
   }
-}
-
-function lastSeen(state: MarketState): number {
-  let last = 0
-  for (const { latest } of state.bySymbol.values()) last = Math.max(last, latest?.timeMs ?? 0)
-  return last
 }

@@ -3,7 +3,7 @@ import { FencedError, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import pg from 'pg'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backfill } from '../historical/backfill.ts'
+import { backfill, type BackfillOptions } from '../historical/backfill.ts'
 import { markets } from '../market/symbols.ts'
 import type { MarketSource, SymbolCandle, Tick } from '../source.ts'
 import { storeBatch, trimBatches, type TickBatch } from '../store/batch-store.ts'
@@ -41,6 +41,7 @@ const rewriteMinutes = 3
  * instance that has lost the lead can write nothing more.
  */
 export async function runElection(options: LeaderOptions, signal: AbortSignal): Promise<void> {
+  let failing = false
   while (!signal.aborted) {
     const client = new pg.Client({ connectionString: options.databaseUrl, application_name: `${options.instanceId}-leader`, connectionTimeoutMillis: 5_000, statement_timeout: 10_000 })
     const lost = new AbortController()
@@ -50,11 +51,14 @@ export async function runElection(options: LeaderOptions, signal: AbortSignal): 
       await client.connect()
       while (!signal.aborted && !lost.signal.aborted) {
         const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock(hashtext($1)) as taken', [lockName])
+        failing = false
         if (rows[0]!.taken) await lead(client, options, AbortSignal.any([signal, lost.signal]))
         else await delay(electionMs, undefined, { signal }).catch(() => undefined)
       }
     } catch (error) {
-      options.logger.warn({ err: error }, 'the lead was lost or could not be taken; trying on')
+      // Said once, not twice a second for as long as the database is away.
+      if (!failing) options.logger.warn({ err: error }, 'the lead was lost or could not be taken; trying on')
+      failing = true
     } finally {
       options.feed.lead(false)
       await client.end().catch(() => undefined)
@@ -75,19 +79,17 @@ async function lead(client: pg.Client, options: LeaderOptions, signal: AbortSign
   logger.info({ feed: source.feed, reason: source.describe(Date.now()).reason }, 'leading the market data')
 
   const session = new LeadSession(database, options, source)
-  // A source that can be run again is completed first, at once and exactly; the world is asked while prices already flow.
-  // The minute in which completing begins is where the run begins, so that none falls between the two.
   const startMs = Date.now()
   const fromMs = source.repeatable ? bucketStart(startMs, minuteMs) : startMs
-  if (source.repeatable) await backfill(database, source, feed.state, startMs, running)
-  if (source.repeatable) await session.store({ resetFromMs: fromMs, reloadUptoMs: fromMs })
+  const seenUptoMs = feed.state.feed === source.feed ? feed.state.lastTickMs() : 0
+  if (source.repeatable) await session.store({ resetFromMs: fromMs })
   const tasks = [
     source.run(fromMs, (ticks) => session.take(ticks), running),
     every(batchMs, running, () => session.flush()),
-    every(secondMs, running, () => publisher.publish(feed.state, Date.now())),
+    every(batchMs, running, () => publisher.publish(feed.state, Date.now())),
     every(secondMs, running, () => session.saveClosed(Date.now())),
     every(housekeepingMs, running, () => session.tidy(Date.now())),
-    source.repeatable ? undefined : backfillWorld(session, database, options, source, running),
+    completeHistory(session, { database, source, seenUptoMs, uptoMs: bucketStart(startMs, minuteMs), signal: running, logger }),
   ]
   try {
     // Any of them failing ends the lead; the others are stopped and waited for, so that nothing runs on unowned.
@@ -114,16 +116,17 @@ function oneAtATime(client: pg.Client): Queryable {
   }
 }
 
-async function backfillWorld(session: LeadSession, database: Queryable, options: LeaderOptions, source: MarketSource, signal: AbortSignal): Promise<void> {
+/** Completes the stored candles of minutes before the lead while prices already flow, and has all instances read them again. */
+async function completeHistory(session: LeadSession, options: BackfillOptions & { logger: Logger }): Promise<void> {
+  const { source, signal, uptoMs, logger } = options
   try {
-    const uptoMs = bucketStart(Date.now(), minuteMs)
-    await backfill(database, source, options.feed.state, Date.now(), signal)
-    await session.store({ reloadUptoMs: uptoMs })
+    await backfill(options)
   } catch (error) {
-    if (signal.aborted) return
-    // History is an extra; prices go on without it.
-    options.logger.warn({ err: error }, 'history could not be completed')
+    // What exchanges tell of the past is an extra; prices go on without it. A source that can be run again has no excuse.
+    if (source.repeatable && !signal.aborted) throw error
+    if (!signal.aborted) logger.warn({ err: error }, 'history could not be completed')
   }
+  if (!signal.aborted) await session.store({ reloadUptoMs: uptoMs })
 }
 
 async function every(periodMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
@@ -141,6 +144,8 @@ class LeadSession {
   #pending: Tick[] = []
   #dropped = 0
   #sourcesSaidMs = 0
+  /** Minutes before it belong to history, not to this lead. */
+  readonly #firstMs: number
   #savedUptoMs: number
   #candlesTrimmedMs = 0
   #storing: Promise<unknown> = Promise.resolve()
@@ -149,7 +154,8 @@ class LeadSession {
     this.#database = database
     this.#options = options
     this.#source = source
-    this.#savedUptoMs = bucketStart(Date.now(), minuteMs)
+    this.#firstMs = bucketStart(Date.now(), minuteMs)
+    this.#savedUptoMs = this.#firstMs
   }
 
   take(ticks: readonly Tick[]): void {
@@ -207,7 +213,8 @@ class LeadSession {
     await dropCandlesBefore(this.#database, nowMs - (this.#options.retentionDays ?? 90) * intervalsMs['1d'])
   }
 
-  #candles(fromMs: number, toMs: number): SymbolCandle[] {
+  #candles(wantedMs: number, toMs: number): SymbolCandle[] {
+    const fromMs = Math.max(wantedMs, this.#firstMs)
     const result: SymbolCandle[] = []
     for (const { symbol } of markets) {
       const candles = this.#options.feed.state.bySymbol.get(symbol)!.window.candles

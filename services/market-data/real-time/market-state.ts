@@ -34,6 +34,8 @@ export class MarketState {
   feed: string | undefined
   sources: Sources | undefined
   countsTrades = false
+  /** True once the leader has completed the stored candles of this feed, as far as its source goes. */
+  historyComplete = false
   /** Candles of minutes before this come from the table, not from batches. */
   #candlesFromMs = 0
 
@@ -45,8 +47,16 @@ export class MarketState {
   begin(feed: string, candlesFromMs: number): void {
     this.feed = feed
     this.sources = undefined
+    this.historyComplete = false
     this.#candlesFromMs = candlesFromMs
     for (const market of markets) this.bySymbol.set(market.symbol, emptySymbol())
+  }
+
+  /** Time of the newest tick of any market; 0 where there is none. */
+  lastTickMs(): number {
+    let last = 0
+    for (const { latest } of this.bySymbol.values()) last = Math.max(last, latest?.timeMs ?? 0)
+    return last
   }
 
   /** Takes a stored candle; one of a minute from `trustedUptoMs` on only where the minute is not known from batches. */
@@ -61,6 +71,7 @@ export class MarketState {
     const changes: Changes = { symbols: new Set(), trades: new Map() }
     this.countsTrades = batch.countsTrades
     if (batch.sources !== undefined) this.sources = batch.sources
+    if (batch.reloadUptoMs !== undefined) this.historyComplete = true
     if (batch.resetFromMs !== undefined) this.#reset(batch.resetFromMs)
     for (const [index, tick] of batch.ticks.entries()) {
       const state = this.bySymbol.get(tick.symbol)

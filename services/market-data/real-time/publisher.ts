@@ -7,6 +7,8 @@ import type { MarketState } from './market-state.ts'
 
 /** A price that is confirmed but does not move is said again after this, so that readers can tell quiet from stale. */
 const heartbeatMs = 5_000
+/** Least time between two records. */
+const recordMs = 1_000
 /** How long records are kept, and how often it is looked. */
 const keepMs = 60 * 60_000
 const trimEveryMs = 60_000
@@ -17,7 +19,7 @@ interface Published {
 }
 
 /**
- * Publishes `price.updated` to the topic `market-data`: one record for all markets that moved, called at most once a second. A market
+ * Publishes `price.updated` to the topic `market-data`: one record for all markets that moved, at most one a second. A market
  * whose source has gone silent is left out. Ids are the epoch of the writer, the number of the record and the place in it.
  */
 export class PricePublisher {
@@ -27,6 +29,7 @@ export class PricePublisher {
   /** Some offsets and when they were written, oldest first: what to trim by. */
   #marks: { offset: number; atMs: number }[] = []
   #sequence = 0
+  #recordedMs = 0
 
   private constructor(log: EventLog, writer: ExclusiveWriter) {
     this.#log = log
@@ -43,6 +46,7 @@ export class PricePublisher {
 
   /** Throws FencedError once another instance publishes. */
   async publish(state: MarketState, nowMs: number): Promise<void> {
+    if (nowMs - this.#recordedMs < recordMs && nowMs >= this.#recordedMs) return
     const due: Tick[] = []
     for (const { symbol } of markets) {
       const latest = state.bySymbol.get(symbol)?.latest
@@ -51,6 +55,7 @@ export class PricePublisher {
       if (last === undefined || isOther(last.tick, latest) || (latest.timeMs > last.tick.timeMs && nowMs - last.atMs >= heartbeatMs)) due.push(latest)
     }
     if (due.length > 0) {
+      this.#recordedMs = nowMs
       this.#sequence++
       const prefix = `${String(this.#writer.epoch).padStart(8, '0')}-${String(this.#sequence).padStart(10, '0')}`
       const events = due.map((tick, index): MarketDataEvent => ({

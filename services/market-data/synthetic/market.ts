@@ -1,4 +1,4 @@
-import { candleOf, joinCandles, minuteMs, type Candle } from '@maru/domain/candles'
+import { minuteMs, type Candle } from '@maru/domain/candles'
 import { roundToStep } from '../market/units.ts'
 import type { MarketDefinition } from '../market/symbols.ts'
 import type { Tick } from '../source.ts'
@@ -70,12 +70,15 @@ export class SyntheticMarket {
 
   /** The candle of that minute: exactly what its ticks make. */
   candle(startMs: number): Candle {
-    let candle: Candle | undefined
-    for (const tick of this.minute(startMs)) {
-      const part = candleOf(startMs, tick.price, BigInt(tick.quantity), tick.quantity > 0 ? 1 : 0)
-      candle = candle ? joinCandles(candle, part) : part
+    const ticks = this.minute(startMs)
+    let [high, low, volume, trades] = [0, Number.MAX_SAFE_INTEGER, 0, 0]
+    for (const { price, quantity } of ticks) {
+      if (price > high) high = price
+      if (price < low) low = price
+      if (quantity > 0) trades++
+      volume += quantity
     }
-    return candle!
+    return { startMs, open: ticks[0]!.price, high, low, close: ticks.at(-1)!.price, volume: BigInt(volume), trades }
   }
 
   /** Mid prices at the end of each second: a random walk bridged from the last close to this one. */
@@ -102,7 +105,16 @@ export class SyntheticMarket {
     const variance = volumeElasticity ** 2 * returns.logVolatilityVariance + rateNoiseVariance
     const mean = (notionalPerMinute / (takerNotional.mean * orderNotionalScale)) * Math.exp(deviation - variance / 2)
     const count = Math.min(random.poisson(mean), tradesPerMinuteMax)
-    return Array.from({ length: count }, () => Math.floor(random.uniform() * minuteMs)).sort((a, b) => a - b)
+    // Sorted uniform times without sorting: sums of exponential waits, scaled to the minute (Devroye 1986, V.3.1).
+    const times: number[] = []
+    let sum = 0
+    for (let index = 0; index < count; index++) {
+      sum -= Math.log(random.uniform())
+      times.push(sum)
+    }
+    sum -= Math.log(random.uniform())
+    for (let index = 0; index < count; index++) times[index] = Math.floor((times[index]! / sum) * minuteMs)
+    return times
   }
 }
 

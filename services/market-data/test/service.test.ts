@@ -3,7 +3,7 @@ import type { MarketDataEvent } from '@maru/contracts'
 import { openPostgresEventLog } from '@maru/event-log'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { startInstance, until, type TestInstance } from './support/instance.ts'
+import { startInstance, until, untilComplete, type TestInstance } from './support/instance.ts'
 
 let database: TestDatabase
 let service: TestInstance
@@ -12,6 +12,7 @@ const minuteMs = 60_000
 beforeAll(async () => {
   database = await createTestDatabase()
   service = await startInstance(database.urls['market-data'], { MARU_MARKET_DATA: 'synthetic:7' })
+  await untilComplete(service)
 })
 afterAll(async () => {
   await service[Symbol.asyncDispose]()

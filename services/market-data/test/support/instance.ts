@@ -1,3 +1,4 @@
+import type { Candle, Price } from '@maru/contracts/http/market-data'
 import { openPostgresEventLog } from '@maru/event-log'
 import { createHttpService, createLogger, createPool, migrate, openPostgresDiscovery, TokenVerifier, type Environment } from '@maru/service-host'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +26,10 @@ export async function startInstance(databaseUrl: string, environment: Environmen
   const http = createHttpService({ logger, verifier, strictReplies: true })
   const shutdown = new AbortController()
   const failures: string[] = []
+  let closed = false
   const closeAll = async () => {
+    if (closed) return
+    closed = true
     shutdown.abort()
     await http.stop(1_000)
     await started?.[Symbol.asyncDispose]()
@@ -75,4 +79,17 @@ export async function until<T>(look: () => T | undefined | Promise<T | undefined
     if (found !== undefined && found !== false) return found
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
+}
+
+/** Waits until the 24 hours before the start are there, stored and in memory: on a busy machine the service is ready a little earlier. */
+export async function untilComplete(instance: TestInstance): Promise<void> {
+  await until(async () => {
+    const prices = (await instance.get('/prices')).body as Record<string, Price>
+    for (const { symbol, volume } of Object.values(prices)) {
+      const candles = (await instance.get(`/candles/${symbol.replace('/', '-')}?limit=1440`)).body as Candle[]
+      const sum = candles.reduce((total, candle) => total + Number(candle.volume), 0)
+      if (candles.length < 1_440 || Number(volume) < sum * 0.99) return undefined
+    }
+    return true
+  })
 }
