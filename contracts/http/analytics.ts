@@ -37,7 +37,10 @@ export const EquityPoint = Type.Object({
 export type EquityPoint = Static<typeof EquityPoint>
 
 const figures = {
-  total_pnl: Type.String({ description: 'realized_pnl plus the change of unrealized profit between from and to, a signed decimal.' }),
+  total_pnl: Type.String({
+    description:
+      'What the account earned: its change of equity less deposits, a signed decimal. That is realized_pnl plus the change of unrealized profit between from and to, plus what withdrawals of the base asset carried away unrealised.',
+  }),
   realized_pnl: Type.String({ description: 'Of the fills between from and to, after their fees, a signed decimal.' }),
   unrealized_pnl: Type.String({ description: 'At to, a signed decimal.' }),
   fees: Decimal,

@@ -1,14 +1,15 @@
 import { multiply, type Fixed } from './fixed.ts'
 
-/** A position at one moment, in base and quote units of its symbol. */
-export interface PositionAt {
-  /** Negative when short. */
+/** A position as its events tell it: base units, negative when short, at the average price of their entry in quote units. */
+export interface Entry {
   quantity: Fixed
   averagePrice: Fixed
+}
+
+/** What an account held of a base asset at one moment, and what one unit was worth then. */
+export interface Holding {
+  quantity: Fixed
   markPrice: Fixed
-  /** Base asset deposited less withdrawn since the position was last reported, and its value at the marks of those moments. */
-  movedQuantity: Fixed
-  movedValue: Fixed
 }
 
 /** Sums over the fills of one symbol in a period. */
@@ -18,13 +19,18 @@ export interface FillSums {
   closing: number
   winning: number
   volume: Fixed
+  /** Quote asset received by selling less paid by buying, before fees. */
+  cash: Fixed
   fees: Fixed
   /** Before fees. */
   grossRealized: Fixed
 }
 
 export interface Profit {
-  /** `realized` plus what the unrealised profit changed by. */
+  /**
+   * What the holding is worth more, less what was put into it, plus what was taken out. It is `realized` plus the change of
+   * `unrealized`, plus the gain that withdrawals of the base asset carried away unrealised.
+   */
   total: Fixed
   /** After fees. */
   realized: Fixed
@@ -38,20 +44,42 @@ export interface Profit {
 }
 
 /**
- * quantity × (mark − average), plus what came in or went out since, each at its own mark: a deposit enters a position at the
- * mark of its moment, so it is never profit by itself.
+ * The position after base asset came (> 0) or went (< 0) without a trade, as the exchange keeps it: what adds enters at the mark of the
+ * moment, what reduces leaves at the average, and what crosses zero enters at the mark.
  */
-export function unrealizedProfit(position: PositionAt): Fixed {
-  const held = multiply(position.quantity, position.markPrice - position.averagePrice)
-  return held + multiply(position.movedQuantity, position.markPrice) - position.movedValue
+export function moveIntoPosition({ quantity, averagePrice }: Entry, moved: Fixed, markPrice: Fixed): Entry {
+  const left = quantity + moved
+  if (left === 0n) return { quantity: 0n, averagePrice: 0n }
+  const isReduced = quantity !== 0n && moved > 0n !== quantity > 0n
+  if (!isReduced) return { quantity: left, averagePrice: (quantity * averagePrice + moved * markPrice) / left }
+  return { quantity: left, averagePrice: left > 0n === quantity > 0n ? averagePrice : markPrice }
 }
 
-/** Profit of one symbol over a period from the fills in it and the position at its two ends. */
-export function profitOf(fills: FillSums, start: PositionAt, end: PositionAt): Profit {
+/** quantity × (mark − average). */
+export function unrealizedProfit({ quantity, averagePrice }: Entry, markPrice: Fixed): Fixed {
+  return multiply(quantity, markPrice - averagePrice)
+}
+
+/**
+ * Profit of one symbol over a period.
+ *
+ * @param moved value of the base asset deposited less withdrawn in the period, each at the mark of its moment: never profit
+ * @param entry the position at the end
+ */
+export function profitOf(of: { fills: FillSums; start: Holding; end: Holding; moved: Fixed; entry: Entry }): Profit {
+  const { fills, start, end, moved, entry } = of
   const { trades, closing, winning, volume, fees } = fills
-  const realized = fills.grossRealized - fees
-  const unrealized = unrealizedProfit(end)
-  return { total: realized + unrealized - unrealizedProfit(start), realized, unrealized, fees, volume, trades, closing, winning }
+  const grown = multiply(end.quantity, end.markPrice) - multiply(start.quantity, start.markPrice)
+  return {
+    total: grown - moved + fills.cash - fees,
+    realized: fills.grossRealized - fees,
+    unrealized: unrealizedProfit(entry, end.markPrice),
+    fees,
+    volume,
+    trades,
+    closing,
+    winning,
+  }
 }
 
 /** Sum over symbols. */

@@ -16,6 +16,8 @@ export interface Fill {
   at: string
   symbol: string
   notional: string
+  /** The notional, positive where it was received. */
+  cash: string
   fee: string
   grossRealized: string
   isClosing: boolean
@@ -73,12 +75,14 @@ function addFill(rows: Rows, event: FillEvent): void {
   const fee = event.type === 'trade.executed' ? event.data.fee : '0'
   // A fill that realised something closed something, even where later fills of the same command hide it in the position.
   const closing = grossRealized !== 0n || isClosing(side, quantity, parseFixed(position.quantity))
+  const notional = multiply(quantity, parseFixed(data.price))
   rows.fills.push({
     userId,
     sequence,
     at: timestamp,
     symbol,
-    notional: formatFixed(multiply(quantity, parseFixed(data.price)), 12),
+    notional: formatFixed(notional, 12),
+    cash: formatFixed(side === 'BUY' ? -notional : notional, 12),
     fee,
     grossRealized: data.realized_pnl,
     isClosing: closing,

@@ -97,8 +97,8 @@ async function addFlows(client: Client, { flows }: Rows): Promise<void> {
 async function addFills(client: Client, fills: readonly Fill[]): Promise<void> {
   if (fills.length === 0) return
   await client.query(
-    `insert into fills (user_id, sequence, at, symbol, notional, fee, gross_realized, is_closing, is_winning)
-     select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::boolean[], $9::boolean[])`,
+    `insert into fills (user_id, sequence, at, symbol, notional, cash, fee, gross_realized, is_closing, is_winning)
+     select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[], $9::boolean[], $10::boolean[])`,
     columnsOf(fills),
   )
 }
@@ -106,15 +106,15 @@ async function addFills(client: Client, fills: readonly Fill[]): Promise<void> {
 async function addFillSums(client: Client, fills: readonly Fill[]): Promise<void> {
   if (fills.length === 0) return
   await client.query(
-    `insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, fees, gross_realized)
+    `insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, cash, fees, gross_realized)
      select user_id, symbol, date_trunc('hour', at - interval '1 microsecond', 'UTC'), count(*), count(*) filter (where is_closing), count(*) filter (where is_winning),
-            sum(notional), sum(fee), sum(gross_realized)
-     from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::boolean[], $9::boolean[])
-       as fill (user_id, sequence, at, symbol, notional, fee, gross_realized, is_closing, is_winning)
+            sum(notional), sum(cash), sum(fee), sum(gross_realized)
+     from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[], $9::boolean[], $10::boolean[])
+       as fill (user_id, sequence, at, symbol, notional, cash, fee, gross_realized, is_closing, is_winning)
      group by 1, 2, 3
      on conflict (user_id, symbol, hour) do update set
        trades = fill_hours.trades + excluded.trades, closing = fill_hours.closing + excluded.closing, winning = fill_hours.winning + excluded.winning,
-       volume = fill_hours.volume + excluded.volume, fees = fill_hours.fees + excluded.fees,
+       volume = fill_hours.volume + excluded.volume, cash = fill_hours.cash + excluded.cash, fees = fill_hours.fees + excluded.fees,
        gross_realized = fill_hours.gross_realized + excluded.gross_realized`,
     columnsOf(fills),
   )
@@ -127,6 +127,7 @@ function columnsOf(fills: readonly Fill[]): unknown[][] {
     fills.map((fill) => fill.at),
     fills.map((fill) => fill.symbol),
     fills.map((fill) => fill.notional),
+    fills.map((fill) => fill.cash),
     fills.map((fill) => fill.fee),
     fills.map((fill) => fill.grossRealized),
     fills.map((fill) => fill.isClosing),

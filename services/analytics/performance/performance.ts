@@ -11,12 +11,13 @@ import {
   totalProfit,
   winRate,
   type EquitySample,
+  type Entry,
   type FillSums,
   type Fixed,
-  type PositionAt,
+  type Holding,
   type Profit,
 } from '@maru/domain/statistics'
-import { fillSumsBetween, flowsBetween, positionsAt } from '../store/history.ts'
+import { fillSumsBetween, flowsBetween, holdingsAt, quoteAsset } from '../store/history.ts'
 import { sampleEquity } from './equity.ts'
 import { intervalMs, resolveInterval, type Period } from './period.ts'
 
@@ -27,24 +28,30 @@ const daysPerYear = 365
 /** Moments of deposits that get a point of their own; later ones count at the end of their interval. */
 const flowPointsMax = 400
 
-const noPosition: PositionAt = { quantity: 0n, averagePrice: 0n, markPrice: 0n, movedQuantity: 0n, movedValue: 0n }
-const noFills: FillSums = { trades: 0, closing: 0, winning: 0, volume: 0n, fees: 0n, grossRealized: 0n }
+const nothing: { holding: Holding; entry: Entry } = { holding: { quantity: 0n, markPrice: 0n }, entry: { quantity: 0n, averagePrice: 0n } }
+const noFills: FillSums = { trades: 0, closing: 0, winning: 0, volume: 0n, cash: 0n, fees: 0n, grossRealized: 0n }
 
 /** Profit by symbol and in all over a period that is not empty. */
 export async function performanceOf(client: Client, userId: string, period: Period): Promise<Omit<Performance, 'as_of'>> {
   const { from, to } = period
   const fills = await fillSumsBetween(client, userId, from, to)
-  const starts = await positionsAt(client, userId, from)
-  const ends = await positionsAt(client, userId, to)
+  const starts = await holdingsAt(client, userId, from)
+  const ends = await holdingsAt(client, userId, to)
   const flows = await flowsBetween(client, userId, from, to)
   const curve = await sampleEquity(client, userId, withMoments(curveTimes(from, to, intervalMs[resolveInterval(undefined, period)]), flows))
   const days = await sampleEquity(client, userId, withMoments(curveTimes(from, to, intervalMs['1d']), flows))
 
   const symbols: { symbol: string; profit: Profit; quantity: Fixed }[] = []
   for (const symbol of new Set([...fills.keys(), ...starts.keys(), ...ends.keys()])) {
-    const end = ends.get(symbol) ?? noPosition
-    const profit = profitOf(fills.get(symbol) ?? noFills, starts.get(symbol) ?? noPosition, end)
-    symbols.push({ symbol, profit, quantity: end.quantity + end.movedQuantity })
+    const end = ends.get(symbol) ?? nothing
+    const profit = profitOf({
+      fills: fills.get(symbol) ?? noFills,
+      start: (starts.get(symbol) ?? nothing).holding,
+      end: end.holding,
+      moved: sumOf(flows.filter(({ asset }) => `${asset}/${quoteAsset}` === symbol)),
+      entry: end.entry,
+    })
+    symbols.push({ symbol, profit, quantity: end.entry.quantity })
   }
   symbols.sort((left, right) => compare(right.profit.total, left.profit.total) || left.symbol.localeCompare(right.symbol, 'en'))
 
@@ -63,7 +70,7 @@ export async function performanceOf(client: Client, userId: string, period: Peri
     total: figuresOf(totalProfit(symbols.map(({ profit }) => profit))),
     start_equity: formatFixed(curve.at(0)?.equity ?? 0n),
     end_equity: formatFixed(curve.at(-1)?.equity ?? 0n),
-    net_deposits: formatFixed(flows.reduce((sum, flow) => sum + flow.value, 0n)),
+    net_deposits: formatFixed(sumOf(flows)),
     return: hadMoney ? finite(cumulativeReturn(returns)) : null,
     max_drawdown: hadMoney ? finite(maxDrawdown(returns)) : null,
     sharpe_ratio: finite(sharpeRatio(dailyReturns(days, flows), 0, daysPerYear)),
@@ -99,6 +106,10 @@ function dailyReturns(samples: readonly EquitySample[], flows: Flows): number[] 
     byDay.set(day, (byDay.get(day) ?? 1) * (1 + change))
   }
   return [...byDay.values()].map((growth) => growth - 1)
+}
+
+function sumOf(flows: Flows): Fixed {
+  return flows.reduce((sum, flow) => sum + flow.value, 0n)
 }
 
 function finite(value: number): number | null {

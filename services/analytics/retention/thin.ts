@@ -105,12 +105,12 @@ async function thinHour(client: pg.PoolClient, history: History, from: Date, to:
   }
   await client.query(
     `with old as (delete from fills where at > $1 and at <= $2 returning *)
-     insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, fees, gross_realized)
-     select user_id, symbol, $1, count(*), count(*) filter (where is_closing), count(*) filter (where is_winning), sum(notional), sum(fee), sum(gross_realized)
+     insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, cash, fees, gross_realized)
+     select user_id, symbol, $1, count(*), count(*) filter (where is_closing), count(*) filter (where is_winning), sum(notional), sum(cash), sum(fee), sum(gross_realized)
      from old group by user_id, symbol
      on conflict (user_id, symbol, hour) do update set
        trades = fill_hours.trades + excluded.trades, closing = fill_hours.closing + excluded.closing, winning = fill_hours.winning + excluded.winning,
-       volume = fill_hours.volume + excluded.volume, fees = fill_hours.fees + excluded.fees,
+       volume = fill_hours.volume + excluded.volume, cash = fill_hours.cash + excluded.cash, fees = fill_hours.fees + excluded.fees,
        gross_realized = fill_hours.gross_realized + excluded.gross_realized`,
     [from, to],
   )

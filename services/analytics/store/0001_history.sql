@@ -51,6 +51,8 @@ create table fills (
   at timestamptz not null,
   symbol text not null,
   notional numeric not null,
+  -- The notional, positive where it was received.
+  cash numeric not null,
   fee numeric not null,
   -- Before the fee.
   gross_realized numeric not null,
@@ -71,6 +73,7 @@ create table fill_hours (
   closing bigint not null,
   winning bigint not null,
   volume numeric not null,
+  cash numeric not null,
   fees numeric not null,
   gross_realized numeric not null,
   primary key (user_id, symbol, hour)

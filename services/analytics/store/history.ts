@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { parseFixed, type FillSums, type Fixed, type PositionAt, type Steps } from '@maru/domain/statistics'
+import { moveIntoPosition, parseFixed, type Entry, type FillSums, type Fixed, type Holding, type Steps } from '@maru/domain/statistics'
 
 type Client = Pick<pg.ClientBase, 'query'>
 
@@ -68,14 +68,19 @@ export async function marksAt(client: Client, assets: readonly string[], times: 
   return stepsByName(rows)
 }
 
-/** Deposits less withdrawals after `from` until `to`, at the marks of their time, oldest first, joined by moment. */
-export async function flowsBetween(client: Client, userId: string, from: number, to: number): Promise<{ at: number; value: Fixed }[]> {
-  const { rows } = await client.query<{ at: Date; value: string }>(
-    `select flow.at, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value
-     from flows flow where flow.user_id = $1 and flow.at > $2 and flow.at <= $3 group by flow.at order by flow.at`,
+/** Deposits less withdrawals after `from` until `to`, at the marks of their time, oldest first, joined by moment and asset. */
+export async function flowsBetween(
+  client: Client,
+  userId: string,
+  from: number,
+  to: number,
+): Promise<{ at: number; asset: string; value: Fixed }[]> {
+  const { rows } = await client.query<{ at: Date; asset: string; value: string }>(
+    `select flow.at, flow.asset, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value
+     from flows flow where flow.user_id = $1 and flow.at > $2 and flow.at <= $3 group by flow.at, flow.asset order by flow.at`,
     [userId, ...isoTimes([from, to])],
   )
-  return rows.map(({ at, value }) => ({ at: at.getTime(), value: parseFixed(value) }))
+  return rows.map(({ at, asset, value }) => ({ at: at.getTime(), asset, value: parseFixed(value) }))
 }
 
 /** Sums over the fills after `from` until `to`, by symbol. What is kept by the hour counts with every hour that the time touches. */
@@ -86,20 +91,22 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
     closing: string
     winning: string
     volume: string
+    cash: string
     fees: string
     gross_realized: string
   }>(
-    `select symbol, sum(trades) as trades, sum(closing) as closing, sum(winning) as winning, sum(volume) as volume, sum(fees) as fees,
+    `select symbol, sum(trades) as trades, sum(closing) as closing, sum(winning) as winning, sum(volume) as volume, sum(cash) as cash, sum(fees) as fees,
             sum(gross_realized) as gross_realized
      from (
-       select symbol, 1 as trades, is_closing::int as closing, is_winning::int as winning, notional as volume, fee as fees, gross_realized
+       select symbol, 1 as trades, is_closing::int as closing, is_winning::int as winning, notional as volume, cash, fee as fees, gross_realized
        from fills where user_id = $1 and at > $2 and at <= $3
        union all
-       select symbol, trades, closing, winning, volume, fees, gross_realized
+       select symbol, trades, closing, winning, volume, cash, fees, gross_realized
        from fill_hours where user_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and hour < $3
      ) as fill
+     where split_part(symbol, '/', 2) = $4
      group by symbol`,
-    [userId, ...isoTimes([from, to])],
+    [userId, ...isoTimes([from, to]), quoteAsset],
   )
   return new Map(
     rows.map((row) => [
@@ -109,6 +116,7 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
         closing: Number(row.closing),
         winning: Number(row.winning),
         volume: parseFixed(row.volume),
+        cash: parseFixed(row.cash),
         fees: parseFixed(row.fees),
         grossRealized: parseFixed(row.gross_realized),
       },
@@ -116,41 +124,45 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
   )
 }
 
-/** Every position of the account at `time`, by symbol, with its mark then. Symbols that never had a price are left out. */
-export async function positionsAt(client: Client, userId: string, time: number): Promise<Map<string, PositionAt>> {
-  const { rows } = await client.query<{
-    symbol: string
-    quantity: string
-    average_price: string
-    mark: string
-    moved_quantity: string
-    moved_value: string
-  }>(
+interface PositionRow {
+  symbol: string
+  quantity: string
+  average_price: string
+  mark: string
+  held: string
+  moves: [amount: string, mark: string][] | null
+}
+
+/**
+ * What the account held of each base asset at `time`, at its mark then, and the position in it, by symbol. Symbols that never had a
+ * price, and those it never had anything of, are left out.
+ */
+export async function holdingsAt(client: Client, userId: string, time: number): Promise<Map<string, { holding: Holding; entry: Entry }>> {
+  const { rows } = await client.query<PositionRow>(
     `select symbols.symbol, coalesce(position.quantity, 0) as quantity, coalesce(position.average_price, 0) as average_price,
-            ${markSql("split_part(symbols.symbol, '/', 1)", '$2')} as mark, coalesce(moved.quantity, 0) as moved_quantity, coalesce(moved.value, 0) as moved_value
+            ${markSql('base.asset', '$2')} as mark, coalesce(balance.total, 0) as held, moved.moves
      from symbols
+     cross join lateral (select split_part(symbols.symbol, '/', 1) as asset) as base
      left join lateral (
        select at, quantity, average_price from positions
        where user_id = $1 and positions.symbol = symbols.symbol and at <= $2 order by at desc limit 1
      ) as position on true
      left join lateral (
-       select sum(flow.amount) as quantity, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value from flows flow
-       where flow.user_id = $1 and flow.asset = split_part(symbols.symbol, '/', 1) and flow.at > coalesce(position.at, '-infinity') and flow.at <= $2
+       select total from balances where user_id = $1 and balances.asset = base.asset and at <= $2 order by at desc limit 1
+     ) as balance on true
+     left join lateral (
+       select json_agg(json_build_array(flow.amount::text, ${markSql('flow.asset', 'flow.at')}::text) order by flow.sequence) as moves from flows flow
+       where flow.user_id = $1 and flow.asset = base.asset and flow.at > coalesce(position.at, '-infinity') and flow.at <= $2
      ) as moved on true
-     where split_part(symbols.symbol, '/', 2) = $3 and (position.at is not null or moved.quantity is not null)`,
+     where split_part(symbols.symbol, '/', 2) = $3 and (position.at is not null or balance.total is not null)`,
     [userId, ...isoTimes([time]), quoteAsset],
   )
   return new Map(
-    rows.map((row) => [
-      row.symbol,
-      {
-        quantity: parseFixed(row.quantity),
-        averagePrice: parseFixed(row.average_price),
-        markPrice: parseFixed(row.mark),
-        movedQuantity: parseFixed(row.moved_quantity),
-        movedValue: parseFixed(row.moved_value),
-      },
-    ]),
+    rows.map((row) => {
+      const reported = { quantity: parseFixed(row.quantity), averagePrice: parseFixed(row.average_price) }
+      const entry = (row.moves ?? []).reduce((now, [amount, mark]) => moveIntoPosition(now, parseFixed(amount), parseFixed(mark)), reported)
+      return [row.symbol, { holding: { quantity: parseFixed(row.held), markPrice: parseFixed(row.mark) }, entry }]
+    }),
   )
 }
 

@@ -135,6 +135,35 @@ describe('performance', () => {
     expect(body['symbols']).toMatchObject([{ symbol: 'BTC/USDT', quantity: '0.6', unrealized_pnl: '1000' }])
   })
 
+  test('a withdrawal is no loss: the gain it carries away stays in the total', async () => {
+    const henry = new Account('henry')
+    await analytics.prices([priced(minute(1), 'ADA/USDT', '100'), priced(minute(3), 'ADA/USDT', '150')])
+    await analytics.trading([
+      henry.opened(minute(1)),
+      henry.moved(minute(1), 'USDT', '1000', '1000', 'grant'),
+      henry.traded(minute(2), {
+        side: 'BUY',
+        symbol: 'ADA/USDT',
+        price: '100',
+        quantity: '1',
+        fee: '0',
+        position: ['1', '100'],
+        totals: { ADA: '1', USDT: '900' },
+      }),
+      henry.moved(minute(4), 'ADA', '-0.4', '0.6', 'withdrawal'),
+    ])
+    await until(async () => (await analytics.pool.query("select 1 from marks where symbol = 'ADA/USDT'")).rowCount === 2)
+    const { body } = await analytics.get(`/performance/henry?${query}`)
+    expect(body).toMatchObject({
+      total: { total_pnl: '50', realized_pnl: '0', unrealized_pnl: '30' },
+      symbols: [{ symbol: 'ADA/USDT', quantity: '0.6' }],
+      start_equity: '1000',
+      end_equity: '990',
+      net_deposits: '-60',
+    })
+    expect(body['return']).toBeCloseTo(0.05, 9)
+  })
+
   test('an account that never traded has nothing, and no error', async () => {
     const carol = new Account('carol')
     const opened = new Date(Date.now() - 1_000).toISOString()
