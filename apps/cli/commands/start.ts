@@ -70,7 +70,9 @@ async function run(settings: CliSettings, environment: Environment, requests: St
     adminUrl = database.adminUrl
   }
   requests.stop.throwIfAborted()
-  const databaseUrls = await bootstrapDatabase({ adminUrl, passwords: secrets.rolePasswords })
+  const databaseUrls = await bootstrapDatabase({ adminUrl, passwords: secrets.rolePasswords }).catch((error: unknown) => {
+    throw new Error(settings.databaseUrl === undefined ? messageOf(error) : `the PostgreSQL of DATABASE_URL cannot be used: ${messageOf(error)}`, { cause: error })
+  })
   requests.stop.throwIfAborted()
 
   const services = planServices({ environment, databaseUrls, tokenKeyFile: secrets.tokenKeyFile, operatorFile: secrets.operatorFile, gatewayPort: port })
@@ -99,8 +101,13 @@ async function answers(url: string): Promise<boolean> {
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `Maru could not start: ${String(error)}`
-  // Errors of ours say what to do; of others the cause is worth seeing whole.
-  const isOurs = /^(HomeLocked|PortTaken|ServiceStart|ServiceSettings|PostgresStart)Error$/.test(error.name)
-  return isOurs ? error.message : `Maru could not start: ${error.message}`
+  // Errors of ours say what to do; others say at least in what they came up.
+  const isOurs = error instanceof Error && /^(HomeLocked|PortTaken|ServiceStart|ServiceSettings|PostgresStart)Error$/.test(error.name)
+  return isOurs ? error.message : `Maru could not start: ${messageOf(error)}`
+}
+
+/** A refused connection to a name with several addresses is an AggregateError without a message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return [...new Set(error.errors.map(messageOf))].join('; ')
+  return error instanceof Error ? error.message : String(error)
 }
