@@ -2,15 +2,19 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 
-/** A pool with the role of one service. Bounded; waits at most `connectionTimeoutMillis` for a connection. */
+/**
+ * A pool with the role of one service. `asyncCommit`: a crash of the database may take the last transactions, but only together with their
+ * saved positions; for what is derived from the log. Bounded; waits at most `connectionTimeoutMillis` for a connection.
+ */
 export function createPool(
   connectionString: string,
-  options: { applicationName: string; max?: number; onError: (error: Error) => void },
+  options: { applicationName: string; max?: number; asyncCommit?: boolean; onError: (error: Error) => void },
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max: options.max ?? 6,
     application_name: options.applicationName,
+    ...(options.asyncCommit ? { options: '-c synchronous_commit=off' } : {}),
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,

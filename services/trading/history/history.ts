@@ -1,5 +1,8 @@
 import type pg from 'pg'
-import type { FillData, OrderData } from '@maru/contracts'
+import type { FillData, OrderData, Posting } from '@maru/contracts'
+
+/** Events read at once to find postings. */
+const ledgerPage = 500
 
 /** Reads of the history tables. They lag behind the replica by milliseconds; `reached` waits for them where that matters. */
 export class History {
@@ -10,50 +13,74 @@ export class History {
   }
 
   async order(id: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<{ document: OrderData }>('select document from trading.orders where id = $1', [id])
-    return rows[0]?.document
+    const { rows } = await this.#pool.query<{ document: string }>('select document from trading.orders where id = $1', [id])
+    return parsed(rows[0])
   }
 
   async orderOfClientId(userId: string, clientOrderId: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<{ document: OrderData }>(
+    const { rows } = await this.#pool.query<{ document: string }>(
       'select document from trading.orders where user_id = $1 and client_order_id = $2 order by id limit 1',
       [userId, clientOrderId],
     )
-    return rows[0]?.document
+    return parsed(rows[0])
   }
 
-  async fillsOf(orderId: string): Promise<FillData[]> {
-    const { rows } = await this.#pool.query<{ document: FillData }>('select document from trading.fills where order_id = $1 order by sequence limit 1000', [orderId])
-    return rows.map((row) => row.document)
+  /** Fills of an order, oldest first; they stand in its account's stream up to the order's last event. At most 1,000. */
+  async fillsOf(order: OrderData): Promise<FillData[]> {
+    const { rows } = await this.#pool.query<{ occurred_at: string; data: string }>(
+      `select e.occurred_at, e.data from trading.orders o join trading.account_events e on e.user_id = o.user_id and e.sequence <= o.sequence
+       where o.id = $1 and e.type = 'trade.executed' and e.occurred_at >= $2 and e.data::json ->> 'order_id' = $1
+       order by e.sequence limit 1000`,
+      [order.id, order.created_at],
+    )
+    return rows.map(({ occurred_at, data }) => {
+      const { trade_id, price, quantity, fee, fee_asset, liquidity } = JSON.parse(data) as FillData
+      return { trade_id, price, quantity, fee, fee_asset, liquidity, timestamp: occurred_at }
+    })
   }
 
   /** Newest first, from before the id `cursor`. */
   async orders(userId: string, filter: { status?: string | undefined; symbol?: string | undefined; limit: number; cursor?: string | undefined; offset?: number | undefined }): Promise<OrderData[]> {
-    const { rows } = await this.#pool.query<{ document: OrderData }>(
+    const { rows } = await this.#pool.query<{ document: string }>(
       `select document from trading.orders
        where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and ($4::text is null or id < $4)
        order by id desc limit $5 offset $6`,
       [userId, filter.status ?? null, filter.symbol ?? null, filter.cursor ?? null, filter.limit, filter.offset ?? 0],
     )
-    return rows.map((row) => row.document)
+    return rows.map((row) => JSON.parse(row.document) as OrderData)
   }
 
   async events(userId: string, after: number, limit: number): Promise<{ sequence: number; type: string; timestamp: string; data: unknown; hash: string; previous_hash: string }[]> {
-    const { rows } = await this.#pool.query<{ sequence: string; type: string; occurred_at: string; data: unknown; hash: string; previous_hash: string }>(
+    const { rows } = await this.#pool.query<{ sequence: string; type: string; occurred_at: string; data: string; hash: string; previous_hash: string }>(
       'select sequence, type, occurred_at, data, hash, previous_hash from trading.account_events where user_id = $1 and sequence > $2 order by sequence limit $3',
       [userId, after, limit],
     )
-    return rows.map(({ sequence, occurred_at, ...rest }) => ({ sequence: Number(sequence), timestamp: occurred_at, ...rest }))
+    return rows.map(({ sequence, occurred_at, data, ...rest }) => ({ sequence: Number(sequence), timestamp: occurred_at, data: JSON.parse(data) as unknown, ...rest }))
   }
 
-  /** Newest first; the cursor is `sequence_leg` of the last row seen. */
+  /** The postings of the account's events, newest first; `before` is the last leg seen. */
   async ledger(userId: string, filter: { asset?: string | undefined; limit: number; before?: { sequence: number; leg: number } | undefined }): Promise<LedgerRow[]> {
-    const { rows } = await this.#pool.query<LedgerRow>(
-      `select sequence::float8 as sequence, leg, asset, trim_scale(amount)::text as amount, reason, reference, occurred_at from trading.ledger
-       where user_id = $1 and ($2::text is null or asset = $2) and ($3::bigint is null or (sequence, leg) < ($3, $4))
-       order by sequence desc, leg desc limit $5`,
-      [userId, filter.asset ?? null, filter.before?.sequence ?? null, filter.before?.leg ?? 0, filter.limit],
-    )
+    const rows: LedgerRow[] = []
+    let through = filter.before?.sequence ?? Number.MAX_SAFE_INTEGER
+    while (rows.length < filter.limit) {
+      const { rows: events } = await this.#pool.query<{ sequence: string; occurred_at: string; data: string }>(
+        `select sequence, occurred_at, data from trading.account_events
+         where user_id = $1 and sequence <= $2 and type in ('trade.executed', 'funds.moved', 'fill.booked') order by sequence desc limit $3`,
+        [userId, through, ledgerPage],
+      )
+      for (const event of events) {
+        const sequence = Number(event.sequence)
+        const { postings } = JSON.parse(event.data) as { postings: Posting[] }
+        for (let leg = postings.length - 1; leg >= 0; leg--) {
+          const posting = postings[leg]!
+          const isSeen = sequence === filter.before?.sequence && leg >= filter.before.leg
+          if (isSeen || (filter.asset !== undefined && posting.asset !== filter.asset) || rows.length === filter.limit) continue
+          rows.push({ sequence, leg, occurred_at: event.occurred_at, ...posting })
+        }
+        through = sequence - 1
+      }
+      if (events.length < ledgerPage) break
+    }
     return rows
   }
 
@@ -67,6 +94,10 @@ export class History {
       await new Promise((resolve) => setTimeout(resolve, delayMs))
     }
   }
+}
+
+function parsed(row: { document: string } | undefined): OrderData | undefined {
+  return row && (JSON.parse(row.document) as OrderData)
 }
 
 export interface LedgerRow {

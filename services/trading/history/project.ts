@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { OrderData, Posting, TradingEvent } from '@maru/contracts'
+import type { OrderData, TradingEvent } from '@maru/contracts'
 import { chainHash, genesisHash } from './chain.ts'
 
 /**
@@ -20,12 +20,10 @@ export async function project(client: pg.PoolClient, events: readonly TradingEve
   if (fresh.length === 0) return
   await client.query(
     `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash, previous_hash)
-     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::json[], $6::text[], $7::text[])`,
+     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])`,
     columns(fresh, ({ event, hash, previousHash }) => [event.user_id, event.sequence, event.type, event.timestamp, JSON.stringify(event.data), hash, previousHash], 7),
   )
   await projectOrders(client, fresh.map(({ event }) => event))
-  await projectFills(client, fresh.map(({ event }) => event))
-  await projectLedger(client, fresh.map(({ event }) => event))
 }
 
 async function readTails(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<Map<string, { sequence: number; hash: string }>> {
@@ -42,44 +40,18 @@ const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejec
 
 async function projectOrders(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
   // The last state of an order within the run is the one to keep.
-  const latest = new Map<string, OrderData>()
-  for (const event of events) if (orderEvents.has(event.type)) latest.set((event.data as OrderData).id, event.data as OrderData)
+  const latest = new Map<string, { order: OrderData; sequence: number }>()
+  for (const { type, data, sequence } of events) if (orderEvents.has(type)) latest.set((data as OrderData).id, { order: data as OrderData, sequence })
   if (latest.size === 0) return
   await client.query(
-    `insert into trading.orders (id, user_id, client_order_id, symbol, status, document)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[])
-     on conflict (id) do update set status = excluded.status, document = excluded.document`,
-    columns([...latest.values()], (order) => [order.id, order.user_id, order.client_order_id, order.symbol, order.status, JSON.stringify(order)], 6),
-  )
-}
-
-async function projectFills(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
-  const fills = events.filter((event) => event.type === 'trade.executed')
-  if (fills.length === 0) return
-  await client.query(
-    `insert into trading.fills (user_id, sequence, order_id, trade_id, document)
-     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::json[])`,
+    `insert into trading.orders (id, user_id, client_order_id, symbol, status, sequence, document)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+     on conflict (id) do update set status = excluded.status, sequence = excluded.sequence, document = excluded.document`,
     columns(
-      fills,
-      ({ user_id, sequence, timestamp, data }) => {
-        const { trade_id, price, quantity, fee, fee_asset, liquidity } = data
-        return [user_id, sequence, data.order_id, trade_id, JSON.stringify({ trade_id, price, quantity, fee, fee_asset, liquidity, timestamp })]
-      },
-      5,
+      [...latest.values()],
+      ({ order, sequence }) => [order.id, order.user_id, order.client_order_id, order.symbol, order.status, sequence, JSON.stringify(order)],
+      7,
     ),
-  )
-}
-
-async function projectLedger(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
-  const legs = events.flatMap((event) => {
-    const postings: readonly Posting[] = 'postings' in event.data ? event.data.postings : []
-    return postings.map((posting, leg) => ({ event, posting, leg }))
-  })
-  if (legs.length === 0) return
-  await client.query(
-    `insert into trading.ledger (user_id, sequence, leg, asset, amount, reason, reference, occurred_at)
-     select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::numeric[], $6::text[], $7::text[], $8::text[])`,
-    columns(legs, ({ event, posting, leg }) => [event.user_id, event.sequence, leg, posting.asset, posting.amount, posting.reason, posting.reference, event.timestamp], 8),
   )
 }
 

@@ -54,7 +54,7 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
   async function fillsOf(order: OrderData): Promise<FillData[]> {
     if (Number(order.filled_quantity) === 0) return []
     await history.reached(order.user_id, exchange.accountSequence(exchange.accountOf(order.user_id)), historyWaitMs)
-    return history.fillsOf(order.id)
+    return history.fillsOf(order)
   }
 
   /** The caller's order, or anyone's for an operator; others see that it does not exist. */

@@ -20,42 +20,22 @@ create table orders (
   client_order_id text not null,
   symbol text not null,
   status text not null,
-  document json not null
+  -- The number of its last event in the account's stream: its fills stand at or before it.
+  sequence bigint not null,
+  document text not null
 );
 create index orders_by_user on orders (user_id, id desc);
 create index orders_by_client_order_id on orders (user_id, client_order_id);
 
-create table fills (
-  user_id text not null,
-  sequence bigint not null,
-  order_id text not null,
-  trade_id text not null,
-  document json not null,
-  primary key (user_id, sequence)
-);
-create index fills_by_order on fills (order_id, sequence);
-
--- The numbered stream of each account, each record chained to the one before.
+-- The numbered stream of each account, each record chained to the one before. Fills and the journal are read from it: a row more
+-- for each would cost more than the order itself. `data` is JSON; as text it is stored without being parsed.
 create table account_events (
   user_id text not null,
   sequence bigint not null,
   type text not null,
   occurred_at text not null,
-  data json not null,
+  data text not null,
   hash text not null,
   previous_hash text not null,
   primary key (user_id, sequence)
-);
-
--- The journal: one row a leg that touched the account.
-create table ledger (
-  user_id text not null,
-  sequence bigint not null,
-  leg smallint not null,
-  asset text not null,
-  amount numeric not null,
-  reason text not null,
-  reference text not null,
-  occurred_at text not null,
-  primary key (user_id, sequence, leg)
 );
