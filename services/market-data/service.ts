@@ -68,7 +68,10 @@ async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void>
     }
     signal.addEventListener('abort', done, { once: true })
     const look = () => {
-      const priced = (feed.state.sources?.sources ?? []).flatMap((source) => source.symbols)
+      const sources = feed.state.sources?.sources ?? []
+      // Nothing to wait for where every exchange is down.
+      if (sources.length > 0 && sources.every((source) => source.state === 'down')) return done()
+      const priced = sources.flatMap((source) => source.symbols)
       const complete = feed.state.historyComplete || feed.state.sources?.mode === 'live'
       if (complete && priced.length > 0 && priced.every((symbol) => viewPrice(feed.state, symbol, Date.now())?.stale === false)) done()
     }

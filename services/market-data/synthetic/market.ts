@@ -42,13 +42,34 @@ export class SyntheticMarket {
 
   /** Everything that happens in the minute that starts at `startMs`, oldest first: a quote each second, and the trades. */
   minute(startMs: number): Tick[] {
-    const { tickUnits, lotUnits, symbol } = this.#definition
+    const { symbol } = this.#definition
+    const ticks: Tick[] = []
+    this.#visit(startMs, (timeMs, price, bid, ask, quantity, side) => ticks.push({ symbol, timeMs, price, bid, ask, quantity, side, sources }))
+    return ticks
+  }
+
+  /** The candle of that minute: exactly what its ticks make. */
+  candle(startMs: number): Candle {
+    let [open, high, low, close, volume, trades] = [0, 0, Number.MAX_SAFE_INTEGER, 0, 0, 0]
+    this.#visit(startMs, (_timeMs, price, _bid, _ask, quantity) => {
+      if (open === 0) open = price
+      if (price > high) high = price
+      if (price < low) low = price
+      close = price
+      if (quantity > 0) trades++
+      volume += quantity
+    })
+    return { startMs, open, high, low, close, volume: BigInt(volume), trades }
+  }
+
+  /** Hands out what happens without keeping it: a day of candles is made from millions of ticks. */
+  #visit(startMs: number, take: (timeMs: number, price: number, bid: number, ask: number, quantity: number, side: 'BUY' | 'SELL') => void): void {
+    const { tickUnits, lotUnits } = this.#definition
     const { orderNotionalScale } = this.#parameters
     const minute = Math.floor(startMs / minuteMs)
     const random = new RandomStream(mix(mix(this.#key, 0x0d00), minute))
     const mids = this.#mids(minute, random)
     const trades = this.#tradeTimes(minute, random)
-    const ticks: Tick[] = []
     let next = 0
     let mid = roundToStep(this.#parameters.baseUnits * Math.exp(this.logClose(minute - 1)), tickUnits)
     for (let second = 0; second < secondsPerMinute; second++) {
@@ -60,25 +81,11 @@ export class SyntheticMarket {
         const buy = random.uniform() < takerBuyShare
         const price = buy ? mid + gap : mid
         const quantity = roundToStep((orderNotionalScale * notionalAt(random.uniform()) * 1e16) / price, lotUnits)
-        ticks.push({ symbol, timeMs: startMs + trades[next]!, price, bid: mid, ask: mid + gap, quantity, side: buy ? 'BUY' : 'SELL', sources })
+        take(startMs + trades[next]!, price, mid, mid + gap, quantity, buy ? 'BUY' : 'SELL')
       }
       mid = mids[second]!
-      ticks.push({ symbol, timeMs: startMs + second * 1_000 + 999, price: mid, bid: mid, ask: mid + gap, quantity: 0, side: 'BUY', sources })
+      take(startMs + second * 1_000 + 999, mid, mid, mid + gap, 0, 'BUY')
     }
-    return ticks
-  }
-
-  /** The candle of that minute: exactly what its ticks make. */
-  candle(startMs: number): Candle {
-    const ticks = this.minute(startMs)
-    let [high, low, volume, trades] = [0, Number.MAX_SAFE_INTEGER, 0, 0]
-    for (const { price, quantity } of ticks) {
-      if (price > high) high = price
-      if (price < low) low = price
-      if (quantity > 0) trades++
-      volume += quantity
-    }
-    return { startMs, open: ticks[0]!.price, high, low, close: ticks.at(-1)!.price, volume: BigInt(volume), trades }
   }
 
   /** Mid prices at the end of each second: a random walk bridged from the last close to this one. */
