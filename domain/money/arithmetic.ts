@@ -17,15 +17,44 @@ export function mulDiv(a: number, b: number, c: number, rounding: Rounding): num
     const quotient = Math.floor(product / c)
     return rounded(quotient, product - quotient * c, c, rounding)
   }
-  // a = whole × c + rest, hence a × b ÷ c = whole × b + rest × b ÷ c, where rest × b is mostly small enough.
-  const whole = Math.floor(a / c)
-  const rest = a - whole * c
-  const restProduct = rest * b
-  if (restProduct > amountMax) return mulDivWide(a, b, c, rounding)
-  const restQuotient = Math.floor(restProduct / c)
-  const quotient = whole * b + restQuotient
-  if (quotient > amountMax) return Number.POSITIVE_INFINITY
-  return rounded(quotient, restProduct - restQuotient * c, c, rounding)
+  return c <= estimateDivisorMax ? mulDivByEstimate(a, b, c, rounding) : mulDivWide(a, b, c, rounding)
+}
+
+/** Below this divisor the remainder of an estimated quotient is exact in doubles. */
+const estimateDivisorMax = 2 ** 50
+/** 2^27 + 1: multiplied by it and subtracted, a double falls into two halves whose products are exact (Veltkamp). */
+const splitter = 134_217_729
+
+/**
+ * The quotient is estimated in doubles, right to a few units, and put right by its remainder a × b - quotient × c. Both products are taken
+ * with their exact rounding errors (Dekker's two-product), so that their difference, which is small, is exact.
+ */
+function mulDivByEstimate(a: number, b: number, c: number, rounding: Rounding): number {
+  const product = a * b
+  let quotient = Math.floor(product / c)
+  if (quotient > amountMax) return quotient > amountMax * 2 ? Number.POSITIVE_INFINITY : mulDivWide(a, b, c, rounding)
+  const back = quotient * c
+  let remainder = product - back + (productError(a, b, product) - productError(quotient, c, back))
+  while (remainder < 0) {
+    quotient -= 1
+    remainder += c
+  }
+  while (remainder >= c) {
+    quotient += 1
+    remainder -= c
+  }
+  return rounded(quotient, remainder, c, rounding)
+}
+
+/** What was lost in rounding `a × b` to `product`. */
+function productError(a: number, b: number, product: number): number {
+  const aSplit = splitter * a
+  const aHigh = aSplit - (aSplit - a)
+  const aLow = a - aHigh
+  const bSplit = splitter * b
+  const bHigh = bSplit - (bSplit - b)
+  const bLow = b - bHigh
+  return aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow
 }
 
 function rounded(quotient: number, remainder: number, divisor: number, rounding: Rounding): number {

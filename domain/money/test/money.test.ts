@@ -24,7 +24,7 @@ describe('mulDiv', () => {
       fc.property(amount, amount, divisor, (a, b, c) => {
         expect(mulDiv(a, b, c, rounding)).toBe(exact(a, b, c, rounding))
       }),
-      { numRuns: 5_000 },
+      { numRuns: 20_000 },
     )
   })
 
