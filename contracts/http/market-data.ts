@@ -53,10 +53,9 @@ export const MarketTrade = Type.Object({
 })
 export type MarketTrade = Static<typeof MarketTrade>
 
-const BookSide = Type.Array(
-  Type.Object({ price: Decimal, quantity: Type.Null({ description: 'The sources give no size.' }) }),
-  { maxItems: 1 },
-)
+const BookSide = Type.Array(Type.Object({ price: Decimal, quantity: Type.Null({ description: 'The sources give no size.' }) }), {
+  maxItems: 1,
+})
 
 export const ReferenceBook = Type.Object({
   symbol: SymbolName,

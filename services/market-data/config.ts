@@ -53,7 +53,8 @@ function parseLive(rest: string, text: string): MarketDataSetting {
 
 function parseSeed(rest: string): number {
   const seed = Number(rest)
-  if (!/^[0-9]{1,10}$/.test(rest) || seed > 4_294_967_295) throw new Error(`needs a whole number from 0 to 4294967295 after "synthetic:", not "${rest}"`)
+  if (!/^[0-9]{1,10}$/.test(rest) || seed > 4_294_967_295)
+    throw new Error(`needs a whole number from 0 to 4294967295 after "synthetic:", not "${rest}"`)
   return seed
 }
 
@@ -67,12 +68,16 @@ function parseReplay(rest: string): MarketDataSetting {
   }
   const speedText = query.get('speed') ?? '1'
   const speed = Number(speedText)
-  if (!/^[0-9]{1,4}$/.test(speedText) || speed < 1 || speed > speedMax) throw new Error(`speed must be a whole number from 1 to ${speedMax}, not "${speedText}"`)
+  if (!/^[0-9]{1,4}$/.test(speedText) || speed < 1 || speed > speedMax)
+    throw new Error(`speed must be a whole number from 1 to ${speedMax}, not "${speedText}"`)
   const feed = query.get('feed') ?? 'candles'
   if (feed !== 'candles' && feed !== 'trades') throw new Error(`feed must be candles or trades, not "${feed}"`)
   const startText = query.get('start')
   // A time without a zone is UTC, like the files.
-  const startMs = startText === null ? undefined : Date.parse(/(Z|[+-][0-9]{2}:?[0-9]{2})$/.test(startText) || !startText.includes('T') ? startText : `${startText}Z`)
+  const startMs =
+    startText === null
+      ? undefined
+      : Date.parse(/(Z|[+-][0-9]{2}:?[0-9]{2})$/.test(startText) || !startText.includes('T') ? startText : `${startText}Z`)
   if (startMs !== undefined && !Number.isFinite(startMs)) throw new Error(`start must be a time in ISO 8601, not "${startText}"`)
   return { kind: 'replay', folder, feed, speed, startMs }
 }

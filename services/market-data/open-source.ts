@@ -32,7 +32,10 @@ export async function prepareSource(setting: MarketDataSetting): Promise<Prepare
     case 'live': {
       const known = await Promise.all(setting.exchanges.map(isKnownExchange))
       const unknown = setting.exchanges.filter((_, index) => known[index] === false)
-      if (unknown.length > 0) throw new SettingsError(`MARU_MARKET_DATA: there is no exchange ${unknown.map((name) => `"${name}"`).join(', ')} (names are those of ccxt)`)
+      if (unknown.length > 0)
+        throw new SettingsError(
+          `MARU_MARKET_DATA: there is no exchange ${unknown.map((name) => `"${name}"`).join(', ')} (names are those of ccxt)`,
+        )
       return { kind: 'live', exchanges: setting.exchanges.map((name) => ({ name })), fallback: setting.fallback }
     }
   }

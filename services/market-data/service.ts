@@ -114,7 +114,13 @@ function serveReads(http: HttpService, feed: MarketFeed, database: Queryable): v
   })
   http.serve(endpoints.getTrades, ({ params, query }) => {
     const { trades } = state.bySymbol.get(known(params.symbol))!
-    return { items: trades.slice(-(query.limit ?? 100)).reverse().map(viewTrade), next_cursor: null }
+    return {
+      items: trades
+        .slice(-(query.limit ?? 100))
+        .reverse()
+        .map(viewTrade),
+      next_cursor: null,
+    }
   })
   http.serve(endpoints.getBook, ({ params }) => {
     const symbol = known(params.symbol)
@@ -130,13 +136,17 @@ function serveReads(http: HttpService, feed: MarketFeed, database: Queryable): v
     })),
     next_cursor: null,
   }))
-  http.serve(endpoints.getSources, () => state.sources ?? { mode: 'none' as const, reason: 'No instance has chosen a source yet.', sources: [] })
+  http.serve(
+    endpoints.getSources,
+    () => state.sources ?? { mode: 'none' as const, reason: 'No instance has chosen a source yet.', sources: [] },
+  )
 }
 
 /** Milliseconds of an instant as the contract allows it. */
 function instant(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const value = /^[0-9]+$/.test(text) ? Number(text) : Date.parse(text)
-  if (!Number.isFinite(value) || value > 8.64e15) throw new Problem('invalid_request', `${name}: is not a time.`, { errors: [{ path: name, message: 'is not a time' }] })
+  if (!Number.isFinite(value) || value > 8.64e15)
+    throw new Problem('invalid_request', `${name}: is not a time.`, { errors: [{ path: name, message: 'is not a time' }] })
   return value
 }

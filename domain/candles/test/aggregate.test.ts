@@ -20,7 +20,15 @@ function recorded(name: string): Candle[] {
     .slice(1)
     .map((line) => {
       const [start, open, high, low, close, volume] = line.split(',') as [string, string, string, string, string, string]
-      return { startMs: Number(start), open: units(open), high: units(high), low: units(low), close: units(close), volume: BigInt(units(volume)), trades: null }
+      return {
+        startMs: Number(start),
+        open: units(open),
+        high: units(high),
+        low: units(low),
+        close: units(close),
+        volume: BigInt(units(volume)),
+        trades: null,
+      }
     })
 }
 
@@ -48,10 +56,18 @@ describe('the coarser candles of the exchange equal the aggregated 1-minute ones
 })
 
 const series = fc
-  .array(fc.record({ gap: fc.integer({ min: 1, max: 90 }), low: fc.integer({ min: 1, max: 1_000 }), spread: fc.integer({ min: 0, max: 50 }), volume: fc.nat(1_000_000) }), {
-    minLength: 1,
-    maxLength: 200,
-  })
+  .array(
+    fc.record({
+      gap: fc.integer({ min: 1, max: 90 }),
+      low: fc.integer({ min: 1, max: 1_000 }),
+      spread: fc.integer({ min: 0, max: 50 }),
+      volume: fc.nat(1_000_000),
+    }),
+    {
+      minLength: 1,
+      maxLength: 200,
+    },
+  )
   .map((rows) => {
     let startMs = 1_700_000_040_000
     return rows.map(({ gap, low, spread, volume }): Candle => {
@@ -84,7 +100,9 @@ describe('properties of aggregation', () => {
   test('aggregating in two steps is aggregating at once', () => {
     fc.assert(
       fc.property(series, (candles) => {
-        expect(aggregateCandles(aggregateCandles(candles, intervalsMs['5m']), intervalsMs['1h'])).toEqual(aggregateCandles(candles, intervalsMs['1h']))
+        expect(aggregateCandles(aggregateCandles(candles, intervalsMs['5m']), intervalsMs['1h'])).toEqual(
+          aggregateCandles(candles, intervalsMs['1h']),
+        )
       }),
     )
   })

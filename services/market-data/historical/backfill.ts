@@ -38,6 +38,10 @@ export async function backfill({ database, source, seenUptoMs, uptoMs: toMs, sig
   if (firstMissingMs >= toMs) return
   for await (const chunk of source.history(firstMissingMs, toMs, signal)) {
     if (signal.aborted) return
-    await upsertCandles(database, source.feed, chunk.filter(({ symbol, candle }) => !stored.get(symbol)?.has(candle.startMs)))
+    await upsertCandles(
+      database,
+      source.feed,
+      chunk.filter(({ symbol, candle }) => !stored.get(symbol)?.has(candle.startMs)),
+    )
   }
 }

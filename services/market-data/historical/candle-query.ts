@@ -13,7 +13,14 @@ export interface CandleSpan {
  * Candles of a symbol, oldest first, at most `limit`: with a start the first ones from there, else the last ones before the end. Made of
  * stored 1-minute candles, with those in memory (the forming one among them) before the stored ones.
  */
-export async function queryCandles(database: Queryable, state: MarketState, symbol: string, span: CandleSpan, nowMs: number, retentionMs: number): Promise<Candle[]> {
+export async function queryCandles(
+  database: Queryable,
+  state: MarketState,
+  symbol: string,
+  span: CandleSpan,
+  nowMs: number,
+  retentionMs: number,
+): Promise<Candle[]> {
   const feed = state.feed
   const known = state.bySymbol.get(symbol)
   if (feed === undefined || known === undefined) return []
@@ -36,7 +43,8 @@ export async function queryCandles(database: Queryable, state: MarketState, symb
     if (complete) result.push(complete)
   }
   if (fromMs < memoryFromMs) {
-    for await (const page of readCandles(database, feed, symbol, fromMs, Math.min(minutesToMs, memoryFromMs))) for (const candle of page) add(candle)
+    for await (const page of readCandles(database, feed, symbol, fromMs, Math.min(minutesToMs, memoryFromMs)))
+      for (const candle of page) add(candle)
   }
   for (const candle of memory) {
     if (candle.startMs >= fromMs && candle.startMs < minutesToMs) add(candle)

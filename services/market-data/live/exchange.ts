@@ -30,7 +30,11 @@ interface CcxtExchange {
   loadMarkets(): Promise<unknown>
   fetchTicker(symbol: string): Promise<Ticker>
   fetchTickers(symbols: string[]): Promise<Record<string, Ticker | undefined>>
-  fetchTrades(symbol: string, since?: number, limit?: number): Promise<{ id?: unknown; timestamp?: unknown; price?: unknown; amount?: unknown; side?: unknown }[]>
+  fetchTrades(
+    symbol: string,
+    since?: number,
+    limit?: number,
+  ): Promise<{ id?: unknown; timestamp?: unknown; price?: unknown; amount?: unknown; side?: unknown }[]>
   fetchOHLCV(symbol: string, timeframe: string, since: number, limit: number): Promise<unknown[][]>
 }
 
@@ -74,7 +78,9 @@ export class Exchange {
   }
 
   static async open(setting: ExchangeSetting): Promise<Exchange> {
-    const module = (await import(pathToFileURL(path.join(exchangesFolder, `${setting.name}.js`)).href)) as { default: new (options: object) => CcxtExchange }
+    const module = (await import(pathToFileURL(path.join(exchangesFolder, `${setting.name}.js`)).href)) as {
+      default: new (options: object) => CcxtExchange
+    }
     const client = new module.default({
       timeout: requestMs,
       enableRateLimit: true,
@@ -119,7 +125,8 @@ export class Exchange {
         const quantity = unitsOfNumber(entry.amount)
         const { timestamp, side } = entry
         if (price === undefined || quantity === undefined || typeof timestamp !== 'number' || !Number.isSafeInteger(timestamp)) return []
-        return [{ id: String(entry.id ?? `${timestamp}-${price}-${quantity}`), timeMs: timestamp, price, quantity, side: side === 'sell' ? 'SELL' : 'BUY' }]
+        const id = typeof entry.id === 'string' ? entry.id : `${timestamp}-${price}-${quantity}`
+        return [{ id, timeMs: timestamp, price, quantity, side: side === 'sell' ? 'SELL' : 'BUY' }]
       })
       .sort((a, b) => a.timeMs - b.timeMs)
   }
@@ -171,6 +178,9 @@ function candleOfRow(row: unknown): Candle | undefined {
 /** A fault of an exchange in a few words, without what it answered. */
 export function faultOf(error: unknown): string {
   const { name, message } = error instanceof Error ? error : new Error(String(error))
-  const hint = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|CERT_[A-Z_]+|timed out|\b[45][0-9]{2}\b/.exec(message)?.[0]
+  const hint =
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|CERT_[A-Z_]+|timed out|\b[45][0-9]{2}\b/.exec(
+      message,
+    )?.[0]
   return hint === undefined ? name : `${name} (${hint})`
 }

@@ -43,16 +43,28 @@ const tradesRememberedMax = 1_000
  * Live prices of several exchanges. Each is asked in a loop of its own, and its faults stay its own; the price of a market is the median
  * of those that are fresh. Trades, for volume, are those of the first exchange in the list that is up; they move no price.
  */
-export async function openLiveSource(settings: readonly ExchangeSetting[], logger: Logger, pace: LivePace = defaultPace): Promise<LiveSource> {
+export async function openLiveSource(
+  settings: readonly ExchangeSetting[],
+  logger: Logger,
+  pace: LivePace = defaultPace,
+): Promise<LiveSource> {
   const members: Member[] = []
   for (const setting of settings) {
-    members.push({ exchange: await Exchange.open(setting), state: 'connecting', symbols: [], quotes: new Map(), lastQuoteMs: 0, lastError: null })
+    members.push({
+      exchange: await Exchange.open(setting),
+      state: 'connecting',
+      symbols: [],
+      quotes: new Map(),
+      lastQuoteMs: 0,
+      lastError: null,
+    })
   }
   const names = members.map((member) => member.exchange.name).join(', ')
 
   const failed = (member: Member, error: unknown) => {
     const fault = faultOf(error)
-    if (member.state !== 'down' || member.lastError !== fault) logger.warn({ exchange: member.exchange.name, fault }, 'an exchange does not answer')
+    if (member.state !== 'down' || member.lastError !== fault)
+      logger.warn({ exchange: member.exchange.name, fault }, 'an exchange does not answer')
     member.state = 'down'
     member.lastError = fault
   }
@@ -98,7 +110,10 @@ export async function openLiveSource(settings: readonly ExchangeSetting[], logge
           const trades = await orAbort(first.exchange.trades(symbol), signal)
           // Another exchange counts its own ids: of its trades only later ones are new.
           if (known.exchange !== first.exchange.name) known.ids.clear()
-          const fresh = trades.filter((trade) => !known.ids.has(trade.id) && (known.exchange === first.exchange.name ? trade.timeMs >= fromMs : trade.timeMs > known.lastMs))
+          const fresh = trades.filter(
+            (trade) =>
+              !known.ids.has(trade.id) && (known.exchange === first.exchange.name ? trade.timeMs >= fromMs : trade.timeMs > known.lastMs),
+          )
           known.exchange = first.exchange.name
           for (const trade of fresh) {
             known.ids.add(trade.id)
@@ -110,7 +125,17 @@ export async function openLiveSource(settings: readonly ExchangeSetting[], logge
           }
           if (fresh.length > 0)
             sink(
-              fresh.map(({ timeMs, price, quantity, side }): Tick => ({ symbol, timeMs, price, bid: price, ask: price, quantity, side, outside: true, sources: [first.exchange.name] })),
+              fresh.map(({ timeMs, price, quantity, side }): Tick => ({
+                symbol,
+                timeMs,
+                price,
+                bid: price,
+                ask: price,
+                quantity,
+                side,
+                outside: true,
+                sources: [first.exchange.name],
+              })),
             )
         } catch (error) {
           // Prices tell whether an exchange is up; trades are an extra.
@@ -180,13 +205,22 @@ function combine(members: readonly Member[], symbol: string, nowMs: number, fres
 }
 
 /** History of a market from the first exchange that has it. */
-async function* historyOf(members: readonly Member[], symbol: string, fromMs: number, toMs: number, signal: AbortSignal, logger: Logger): AsyncGenerator<SymbolCandle[]> {
+async function* historyOf(
+  members: readonly Member[],
+  symbol: string,
+  fromMs: number,
+  toMs: number,
+  signal: AbortSignal,
+  logger: Logger,
+): AsyncGenerator<SymbolCandle[]> {
   for (const { exchange } of members) {
     let nextMs = fromMs
     try {
       if ((await orAbort(exchange.symbols([symbol]), signal)).length === 0) continue
       while (nextMs < toMs) {
-        const candles = (await orAbort(exchange.candles(symbol, nextMs), signal)).filter((candle) => candle.startMs >= nextMs && candle.startMs < toMs)
+        const candles = (await orAbort(exchange.candles(symbol, nextMs), signal)).filter(
+          (candle) => candle.startMs >= nextMs && candle.startMs < toMs,
+        )
         if (candles.length === 0) break
         yield candles.map((candle) => ({ symbol, candle }))
         nextMs = candles.at(-1)!.startMs + minuteMs

@@ -14,11 +14,13 @@ export interface Channel {
 
 /** The channel of this name, or the code and reason of the refusal. */
 export function parseChannel(text: unknown): Channel | { code: 'invalid_request' | 'symbol_not_found'; detail: string } {
-  if (typeof text !== 'string' || text.length > 64) return { code: 'invalid_request', detail: 'A channel is a text such as "prices:BTC/USDT".' }
+  if (typeof text !== 'string' || text.length > 64)
+    return { code: 'invalid_request', detail: 'A channel is a text such as "prices:BTC/USDT".' }
   const [kind, symbol, interval, ...rest] = text.split(':')
   if ((kind !== 'prices' && kind !== 'book' && kind !== 'trades' && kind !== 'candles') || symbol === undefined || rest.length > 0)
     return { code: 'invalid_request', detail: `There is no channel "${text}"; there are prices, book, trades and candles.` }
-  if ((kind === 'candles') !== (interval !== undefined)) return { code: 'invalid_request', detail: 'Only candles have an interval: "candles:BTC/USDT:1m".' }
+  if ((kind === 'candles') !== (interval !== undefined))
+    return { code: 'invalid_request', detail: 'Only candles have an interval: "candles:BTC/USDT:1m".' }
   if (interval !== undefined && !(candleIntervals as readonly string[]).includes(interval))
     return { code: 'invalid_request', detail: `There is no interval "${interval}"; there are ${candleIntervals.join(', ')}.` }
   if (findMarket(symbol) === undefined) return { code: 'symbol_not_found', detail: `There is no market ${symbol}.` }

@@ -43,7 +43,12 @@ const rewriteMinutes = 3
 export async function runElection(options: LeaderOptions, signal: AbortSignal): Promise<void> {
   let failing = false
   while (!signal.aborted) {
-    const client = new pg.Client({ connectionString: options.databaseUrl, application_name: `${options.instanceId}-leader`, connectionTimeoutMillis: 5_000, statement_timeout: 10_000 })
+    const client = new pg.Client({
+      connectionString: options.databaseUrl,
+      application_name: `${options.instanceId}-leader`,
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 10_000,
+    })
     const lost = new AbortController()
     client.on('error', () => lost.abort())
     client.on('end', () => lost.abort())
@@ -100,7 +105,8 @@ async function lead(client: pg.Client, options: LeaderOptions, signal: AbortSign
   } finally {
     stop.abort()
     await Promise.allSettled(tasks)
-    if (signal.aborted) await session.finish().catch((error: unknown) => logger.warn({ err: error }, 'the last candles could not be stored'))
+    if (signal.aborted)
+      await session.finish().catch((error: unknown) => logger.warn({ err: error }, 'the last candles could not be stored'))
   }
 }
 
@@ -203,7 +209,11 @@ class LeadSession {
   /** On a clean stop: what is waiting, and the candle that is still forming. */
   async finish(): Promise<void> {
     await this.flush()
-    await upsertCandles(this.#database, this.#source.feed, this.#candles(this.#savedUptoMs - rewriteMinutes * minuteMs, Number.MAX_SAFE_INTEGER))
+    await upsertCandles(
+      this.#database,
+      this.#source.feed,
+      this.#candles(this.#savedUptoMs - rewriteMinutes * minuteMs, Number.MAX_SAFE_INTEGER),
+    )
   }
 
   async tidy(nowMs: number): Promise<void> {

@@ -112,7 +112,12 @@ export class MarketState {
     const known = newest !== undefined && newest.startMs >= startMs ? state.window.at(startMs) : undefined
     if (tick.outside === true || (newest !== undefined && newest.startMs > startMs)) {
       // A trade beside the reference price, or a late one, adds its volume to a candle that is there and moves no price.
-      if (known) state.window.put({ ...known, volume: known.volume + volume, trades: known.trades === null || trades === null ? null : known.trades + trades })
+      if (known)
+        state.window.put({
+          ...known,
+          volume: known.volume + volume,
+          trades: known.trades === null || trades === null ? null : known.trades + trades,
+        })
       return
     }
     const part = candleOf(startMs, tick.price, volume, trades)

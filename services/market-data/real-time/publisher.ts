@@ -52,7 +52,8 @@ export class PricePublisher {
       const latest = state.bySymbol.get(symbol)?.latest
       if (latest === undefined) continue
       const last = this.#published.get(symbol)
-      if (last === undefined || isOther(last.tick, latest) || (latest.timeMs > last.tick.timeMs && nowMs - last.atMs >= heartbeatMs)) due.push(latest)
+      if (last === undefined || isOther(last.tick, latest) || (latest.timeMs > last.tick.timeMs && nowMs - last.atMs >= heartbeatMs))
+        due.push(latest)
     }
     if (due.length > 0) {
       this.#recordedMs = nowMs
@@ -63,7 +64,13 @@ export class PricePublisher {
         type: 'price.updated',
         v: 1,
         timestamp: new Date(tick.timeMs).toISOString(),
-        data: { symbol: tick.symbol, price: formatUnits(tick.price), bid: formatUnits(tick.bid), ask: formatUnits(tick.ask), sources: [...tick.sources] },
+        data: {
+          symbol: tick.symbol,
+          price: formatUnits(tick.price),
+          bid: formatUnits(tick.bid),
+          ask: formatUnits(tick.ask),
+          sources: [...tick.sources],
+        },
       }))
       const offset = await this.#writer.append(new TextEncoder().encode(JSON.stringify(events)))
       for (const tick of due) this.#published.set(tick.symbol, { tick, atMs: nowMs })

@@ -35,7 +35,12 @@ export function serveSockets(http: HttpService, feed: MarketFeed, bounds: Socket
   const state = () => feed.state
 
   const snapshotMessage = (topic: Topic) =>
-    JSON.stringify({ channel: topic.channel.name, type: 'snapshot', sequence: topic.sequence, data: snapshotOf(topic.channel, state(), Date.now()) })
+    JSON.stringify({
+      channel: topic.channel.name,
+      type: 'snapshot',
+      sequence: topic.sequence,
+      data: snapshotOf(topic.channel, state(), Date.now()),
+    })
 
   feed.onChange((changes) => {
     const nowMs = Date.now()
@@ -81,7 +86,8 @@ export function serveSockets(http: HttpService, feed: MarketFeed, bounds: Socket
         return socket.close(1008, 'rate_limited')
       }
       const text = (data as Buffer).toString('utf8')
-      if (isBinary || text.length > messageMaxCharacters) return refuse('invalid_request', `Send text of at most ${messageMaxCharacters} characters.`, undefined)
+      if (isBinary || text.length > messageMaxCharacters)
+        return refuse('invalid_request', `Send text of at most ${messageMaxCharacters} characters.`, undefined)
       const request = parseRequest(text)
       if ('code' in request) return refuse(request.code, request.detail, request.id)
       const channels: Channel[] = []
@@ -93,7 +99,7 @@ export function serveSockets(http: HttpService, feed: MarketFeed, bounds: Socket
       const names = channels.map((channel) => channel.name)
       const answer = { channels: names, ...(request.id === undefined ? {} : { id: request.id }) }
       if (request.op === 'unsubscribe') {
-        for (const topic of [...subscriber.topics]) {
+        for (const topic of subscriber.topics) {
           if (names.includes(topic.channel.name)) leave(topics, topic, subscriber)
         }
         return say({ op: 'unsubscribed', ...answer })
@@ -161,7 +167,9 @@ function leave(topics: Map<string, Topic>, topic: Topic, subscriber: Subscriber)
   if (topic.subscribers.size === 0) topics.delete(topic.channel.name)
 }
 
-type SocketRequest = { op: 'subscribe' | 'unsubscribe'; channels: unknown[]; id?: string | number } | { code: ErrorCode; detail: string; id?: string | number }
+type SocketRequest =
+  | { op: 'subscribe' | 'unsubscribe'; channels: unknown[]; id?: string | number }
+  | { code: ErrorCode; detail: string; id?: string | number }
 
 function parseRequest(text: string): SocketRequest {
   let body: unknown
@@ -170,13 +178,16 @@ function parseRequest(text: string): SocketRequest {
   } catch {
     return { code: 'invalid_json', detail: 'The message is not valid JSON.' }
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return { code: 'invalid_request', detail: 'Send an object with op and channels.' }
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    return { code: 'invalid_request', detail: 'Send an object with op and channels.' }
   const { op, channels, id, ...rest } = body as Record<string, unknown>
   const known = typeof id === 'number' || (typeof id === 'string' && id.length <= 64) ? { id } : {}
   if (id !== undefined && !('id' in known)) return { code: 'invalid_request', detail: 'id: a number, or a text of at most 64 characters.' }
   const unknown = Object.keys(rest)[0]
   if (unknown !== undefined) return { code: 'invalid_request', detail: `${unknown.slice(0, 64)}: is not known here.`, ...known }
-  if (op !== 'subscribe' && op !== 'unsubscribe') return { code: 'invalid_request', detail: 'op: must be subscribe or unsubscribe.', ...known }
-  if (!Array.isArray(channels) || channels.length === 0) return { code: 'invalid_request', detail: 'channels: must be a list of at least one channel.', ...known }
+  if (op !== 'subscribe' && op !== 'unsubscribe')
+    return { code: 'invalid_request', detail: 'op: must be subscribe or unsubscribe.', ...known }
+  if (!Array.isArray(channels) || channels.length === 0)
+    return { code: 'invalid_request', detail: 'channels: must be a list of at least one channel.', ...known }
   return { op, channels: channels as unknown[], ...known }
 }

@@ -44,7 +44,8 @@ export async function* readRecorded(file: string, feed: Feed, fromMs: number): A
       const timeMs = Number(line.slice(0, comma))
       if (timeMs < fromMs) continue
       const row = parseRow(line, columns, feed)
-      if (row === undefined || row.timeMs < beforeMs) throw new RecordedFileError(`line ${number} is not a ${feed} in order of time: ${line.slice(0, 80)}`)
+      if (row === undefined || row.timeMs < beforeMs)
+        throw new RecordedFileError(`line ${number} is not a ${feed} in order of time: ${line.slice(0, 80)}`)
       beforeMs = row.timeMs
       yield row
     }
@@ -72,7 +73,8 @@ export async function recordedSpan(file: string, feed: Feed): Promise<{ firstMs:
   const last = tail.trimEnd().split('\n').at(-1) ?? ''
   const firstMs = Number.parseInt(headLines[1] ?? '', 10)
   const lastMs = Number.parseInt(last, 10)
-  if (!Number.isSafeInteger(firstMs) || !Number.isSafeInteger(lastMs) || lastMs < firstMs) throw new RecordedFileError('it has no rows in order of time')
+  if (!Number.isSafeInteger(firstMs) || !Number.isSafeInteger(lastMs) || lastMs < firstMs)
+    throw new RecordedFileError('it has no rows in order of time')
   return { firstMs, lastMs }
 }
 
@@ -80,7 +82,8 @@ function columnsOf(header: string, feed: Feed): number[] {
   const names = header.split(',')
   const wanted = feed === 'candle' ? candleColumns : tradeColumns
   const places = wanted.map((name) => names.indexOf(name))
-  if (places.some((place) => place < 0) || places[0] !== 0) throw new RecordedFileError(`it needs the columns ${wanted.join(', ')}, the time first`)
+  if (places.some((place) => place < 0) || places[0] !== 0)
+    throw new RecordedFileError(`it needs the columns ${wanted.join(', ')}, the time first`)
   return places
 }
 

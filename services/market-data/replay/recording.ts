@@ -26,14 +26,22 @@ export interface Recording {
  * Looks at a folder with `candles/<BASE><QUOTE>-1m.csv.gz` or `trades/<BASE><QUOTE>-trades.csv.gz`. By default a replay begins with the first
  * minute before which every market has 24 hours of candles (trades: with the first trade). Throws an Error that says what is wrong.
  */
-export async function openRecording(options: { folder: string; feed: 'candles' | 'trades'; speed: number; startMs: number | undefined }): Promise<Recording> {
+export async function openRecording(options: {
+  folder: string
+  feed: 'candles' | 'trades'
+  speed: number
+  startMs: number | undefined
+}): Promise<Recording> {
   const folder = path.resolve(options.folder)
   const feed: Feed = options.feed === 'candles' ? 'candle' : 'trade'
   let names: string[]
   try {
     names = await readdir(path.join(folder, options.feed))
   } catch (error) {
-    throw new Error(`the folder "${options.folder}" has no readable folder "${options.feed}" (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error })
+    throw new Error(
+      `the folder "${options.folder}" has no readable folder "${options.feed}" (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      { cause: error },
+    )
   }
   const suffix = feed === 'candle' ? '1m' : 'trades'
   const found: RecordedMarket[] = []
@@ -57,7 +65,9 @@ export async function openRecording(options: { folder: string; feed: 'candles' |
   const defaultMs = withHistoryMs < fileEndMs ? withHistoryMs : firstMs
   const fileStartMs = options.startMs === undefined ? defaultMs : floorMinute(options.startMs)
   if (fileStartMs < firstMs || fileStartMs >= fileEndMs)
-    throw new Error(`start must be from ${new Date(firstMs).toISOString()} and before ${new Date(fileEndMs).toISOString()}, for which every market has data`)
+    throw new Error(
+      `start must be from ${new Date(firstMs).toISOString()} and before ${new Date(fileEndMs).toISOString()}, for which every market has data`,
+    )
   const key = createHash('sha256').update(`${folder}\n${fileStartMs}\n${fileEndMs}`).digest('hex').slice(0, 16)
   return {
     folderName: path.basename(folder),

@@ -82,7 +82,12 @@ export function createReplaySource(recording: Recording, wallStartMs: number): M
 }
 
 /** Rows from a wall time on, without end: the file over and over. The row within which `fromMs` lies is the first. */
-async function* placedRows(market: RecordedMarket, timeline: Timeline, feed: RecordedRow['kind'], fromMs: number): AsyncGenerator<PlacedRow> {
+async function* placedRows(
+  market: RecordedMarket,
+  timeline: Timeline,
+  feed: RecordedRow['kind'],
+  fromMs: number,
+): AsyncGenerator<PlacedRow> {
   const start = positionAt(timeline, fromMs)
   const rowMs = feed === 'candle' ? minuteMs : 1
   let { round } = start
@@ -100,12 +105,19 @@ async function* placedRows(market: RecordedMarket, timeline: Timeline, feed: Rec
   }
 }
 
-async function play(market: RecordedMarket, timeline: Timeline, feed: RecordedRow['kind'], fromMs: number, signal: AbortSignal, sink: TickSink): Promise<void> {
+async function play(
+  market: RecordedMarket,
+  timeline: Timeline,
+  feed: RecordedRow['kind'],
+  fromMs: number,
+  signal: AbortSignal,
+  sink: TickSink,
+): Promise<void> {
   const maker = new TickMaker(market.definition, timeline.speed)
   let waiting: Tick[] = []
   for await (const placed of placedRows(market, timeline, feed, fromMs)) {
     const ticks = maker.ticks(placed).filter((tick) => tick.timeMs >= fromMs)
-    for (let next = 0; next < ticks.length; ) {
+    for (let next = 0; next < ticks.length;) {
       const nowMs = Date.now()
       const tick = ticks[next]!
       if (nowMs - tick.timeMs > clockJumpMs) throw new ClockJumpError(nowMs - tick.timeMs)
@@ -198,6 +210,15 @@ async function* candlesOf(
 }
 
 function candleOfRow(row: RecordedRow, startMs: number): Candle {
-  if (row.kind === 'trade') return { startMs, open: row.price, high: row.price, low: row.price, close: row.price, volume: BigInt(row.quantity), trades: row.quantity > 0 ? 1 : 0 }
+  if (row.kind === 'trade')
+    return {
+      startMs,
+      open: row.price,
+      high: row.price,
+      low: row.price,
+      close: row.price,
+      volume: BigInt(row.quantity),
+      trades: row.quantity > 0 ? 1 : 0,
+    }
   return { startMs, open: row.open, high: row.high, low: row.low, close: row.close, volume: BigInt(row.volume), trades: null }
 }

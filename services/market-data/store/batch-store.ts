@@ -79,7 +79,10 @@ export function unpackBatch(id: number, feed: string, packed: PackedBatch): Tick
 
 /** Stores a batch and gives its id. On the leader's own connection, whose loss ends its lead, so a former leader can store no more. */
 export async function storeBatch(database: Queryable, batch: TickBatch): Promise<number> {
-  const { rows } = await database.query<{ id: string }>('insert into tick_batches (feed, body) values ($1, $2) returning id', [batch.feed, packBatch(batch)])
+  const { rows } = await database.query<{ id: string }>('insert into tick_batches (feed, body) values ($1, $2) returning id', [
+    batch.feed,
+    packBatch(batch),
+  ])
   return Number(rows[0]!.id)
 }
 

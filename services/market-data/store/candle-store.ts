@@ -56,7 +56,13 @@ function toCandle(row: CandleRow): Candle {
 }
 
 /** Stored 1-minute candles of a symbol that start in [`fromMs`, `toMs`), oldest first, in pages of at most 5,000. */
-export async function* readCandles(database: Queryable, feed: string, symbol: string, fromMs: number, toMs: number): AsyncGenerator<Candle[]> {
+export async function* readCandles(
+  database: Queryable,
+  feed: string,
+  symbol: string,
+  fromMs: number,
+  toMs: number,
+): AsyncGenerator<Candle[]> {
   let next = fromMs
   while (next < toMs) {
     const { rows } = await database.query<CandleRow>(

@@ -121,7 +121,10 @@ export function simulatedReturns(parameters: ReturnParameters, key: number, minu
 
 function distance(ours: ReturnFigures, theirs: ReturnFigures): number {
   const relative = (a: number, b: number) => Math.log(a / b) ** 2
-  let sum = 4 * relative(ours.medianRatio, theirs.medianRatio) + 2 * relative(ours.tail99, theirs.tail99) + 2 * relative(ours.tail999, theirs.tail999)
+  let sum =
+    4 * relative(ours.medianRatio, theirs.medianRatio) +
+    2 * relative(ours.tail99, theirs.tail99) +
+    2 * relative(ours.tail999, theirs.tail999)
   for (const [index, value] of ours.absoluteAutocorrelation.entries()) sum += 12 * (value - theirs.absoluteAutocorrelation[index]!) ** 2
   return sum
 }
@@ -133,11 +136,16 @@ export function fitReturns(target: ReturnFigures, key: number): ReturnParameters
   const parametersAt = (at: readonly number[]): ReturnParameters => {
     const weights = at.slice(2).map(Math.exp)
     const total = weights.reduce((sum, weight) => sum + weight, 0)
-    return { sigma: target.std, logVolatilityVariance: Math.exp(at[0]!), tailDegrees: 2.5 + Math.exp(at[1]!), volatilityWeights: weights.map((weight) => weight / total) }
+    return {
+      sigma: target.std,
+      logVolatilityVariance: Math.exp(at[0]!),
+      tailDegrees: 2.5 + Math.exp(at[1]!),
+      volatilityWeights: weights.map((weight) => weight / total),
+    }
   }
   const cost = (at: readonly number[]) => distance(returnFigures(simulatedReturns(parametersAt(at), key)), target)
   let best = cost(point)
-  for (let step = 0.6; step > 0.04; ) {
+  for (let step = 0.6; step > 0.04;) {
     let improved = false
     for (let index = 0; index < point.length; index++) {
       for (const direction of [step, -step]) {

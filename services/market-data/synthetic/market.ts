@@ -44,7 +44,9 @@ export class SyntheticMarket {
   minute(startMs: number): Tick[] {
     const { symbol } = this.#definition
     const ticks: Tick[] = []
-    this.#visit(startMs, (timeMs, price, bid, ask, quantity, side) => ticks.push({ symbol, timeMs, price, bid, ask, quantity, side, sources }))
+    this.#visit(startMs, (timeMs, price, bid, ask, quantity, side) =>
+      ticks.push({ symbol, timeMs, price, bid, ask, quantity, side, sources }),
+    )
     return ticks
   }
 
@@ -63,7 +65,10 @@ export class SyntheticMarket {
   }
 
   /** Hands out what happens without keeping it: a day of candles is made from millions of ticks. */
-  #visit(startMs: number, take: (timeMs: number, price: number, bid: number, ask: number, quantity: number, side: 'BUY' | 'SELL') => void): void {
+  #visit(
+    startMs: number,
+    take: (timeMs: number, price: number, bid: number, ask: number, quantity: number, side: 'BUY' | 'SELL') => void,
+  ): void {
     const { tickUnits, lotUnits } = this.#definition
     const { orderNotionalScale } = this.#parameters
     const minute = Math.floor(startMs / minuteMs)
@@ -101,14 +106,19 @@ export class SyntheticMarket {
     }
     return walk.map((value, index) => {
       const share = (index + 1) / secondsPerMinute
-      return roundToStep(this.#parameters.baseUnits * Math.exp(from + value - share * sum + share * (to - from)), this.#definition.tickUnits)
+      return roundToStep(
+        this.#parameters.baseUnits * Math.exp(from + value - share * sum + share * (to - from)),
+        this.#definition.tickUnits,
+      )
     })
   }
 
   /** Milliseconds within the minute, sorted. */
   #tradeTimes(minute: number, random: RandomStream): number[] {
     const { notionalPerMinute, orderNotionalScale, volumeElasticity, rateNoiseVariance, returns } = this.#parameters
-    const deviation = volumeElasticity * this.#model.logVolatility(minute) + Math.sqrt(rateNoiseVariance) * noiseAt(mix(this.#key, 0x0e00), minute, rateNoisePeriodMinutes)
+    const deviation =
+      volumeElasticity * this.#model.logVolatility(minute) +
+      Math.sqrt(rateNoiseVariance) * noiseAt(mix(this.#key, 0x0e00), minute, rateNoisePeriodMinutes)
     const variance = volumeElasticity ** 2 * returns.logVolatilityVariance + rateNoiseVariance
     const mean = (notionalPerMinute / (takerNotional.mean * orderNotionalScale)) * Math.exp(deviation - variance / 2)
     const count = Math.min(random.poisson(mean), tradesPerMinuteMax)

@@ -14,7 +14,12 @@ const chunkMinutes = 60
 export function createSyntheticSource(seed: number, reason: string): MarketSource {
   const made = markets.map((definition, index) => ({
     symbol: definition.symbol,
-    market: new SyntheticMarket(seed, index, definition, marketParameters.find((entry) => entry.symbol === definition.symbol)!),
+    market: new SyntheticMarket(
+      seed,
+      index,
+      definition,
+      marketParameters.find((entry) => entry.symbol === definition.symbol)!,
+    ),
   }))
   let lastTickMs: number | undefined
   return {

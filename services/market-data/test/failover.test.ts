@@ -20,7 +20,8 @@ const testData = process.env['MARU_TEST_DATA']
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 const priceOf = async (instance: TestInstance) => (await instance.get('/prices/BTC-USDT')).body as Price
-const candlesOf = async (instance: TestInstance, symbol = 'BTC-USDT', limit = 1_440) => (await instance.get(`/candles/${symbol}?limit=${limit}`)).body as Candle[]
+const candlesOf = async (instance: TestInstance, symbol = 'BTC-USDT', limit = 1_440) =>
+  (await instance.get(`/candles/${symbol}?limit=${limit}`)).body as Candle[]
 
 async function query<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url })
@@ -36,7 +37,11 @@ async function query<Row extends pg.QueryResultRow>(url: string, text: string): 
 async function truth(seed: number, candles: readonly Candle[]): Promise<Candle[]> {
   const found: Candle[] = []
   const source = createSyntheticSource(seed, '')
-  for await (const chunk of source.history(Date.parse(candles[0]!.start), Date.parse(candles.at(-1)!.start) + 1, new AbortController().signal)) {
+  for await (const chunk of source.history(
+    Date.parse(candles[0]!.start),
+    Date.parse(candles.at(-1)!.start) + 1,
+    new AbortController().signal,
+  )) {
     for (const { symbol, candle } of chunk) if (symbol === 'BTC/USDT') found.push(viewCandle(candle))
   }
   return found
@@ -50,7 +55,11 @@ describe('two instances', () => {
     await using second = await startInstance(url, { MARU_MARKET_DATA: 'synthetic:3' })
     await untilComplete(first)
     await untilComplete(second)
-    const leaders = () => query<{ count: string }>(database.adminUrl, `select count(*) from pg_locks l join pg_database d on d.oid = l.database where locktype = 'advisory' and granted and d.datname = current_database()`)
+    const leaders = () =>
+      query<{ count: string }>(
+        database.adminUrl,
+        `select count(*) from pg_locks l join pg_database d on d.oid = l.database where locktype = 'advisory' and granted and d.datname = current_database()`,
+      )
     expect(await leaders()).toEqual([{ count: '1' }])
     // Both have applied the same batch at some moment: then everything about the price is the same.
     const both = await until(async () => {
@@ -69,7 +78,9 @@ describe('two instances', () => {
     expect(await leaders()).toEqual([{ count: '1' }])
     await using log = await openPostgresEventLog({ connectionString: database.urls.trading, applicationName: 'reader' })
     const records = await log.read('market-data', 0, { recordsMax: 1_000, bytesMax: 10_000_000 })
-    const ids = records.flatMap((record) => (JSON.parse(Buffer.from(record.body).toString('utf8')) as MarketDataEvent[]).map((event) => event.id))
+    const ids = records.flatMap((record) =>
+      (JSON.parse(Buffer.from(record.body).toString('utf8')) as MarketDataEvent[]).map((event) => event.id),
+    )
     expect([...new Set(ids)].sort()).toEqual(ids)
     expect(new Set(ids.map((id) => id.split('-')[0])).size).toBe(2)
     // The minute in which the lead changed is whole all the same.
@@ -82,7 +93,10 @@ describe('killed and started again', () => {
   test('kill -9 of the process: the candles are those of a market that never stopped, and what was missed is there', async () => {
     await using database = await createTestDatabase()
     const url = database.urls['market-data']
-    const child = spawn(process.execPath, [main], { env: { ...process.env, DATABASE_URL: url, MARU_MARKET_DATA: 'synthetic:3', MARU_PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [main], {
+      env: { ...process.env, DATABASE_URL: url, MARU_MARKET_DATA: 'synthetic:3', MARU_PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     try {
       for await (const line of createInterface({ input: child.stdout })) if (line.includes('"msg":"ready"')) break
     } finally {
@@ -159,13 +173,24 @@ describe('a replay as the service shows it', () => {
     await expectRows(again, path.join(recorded.folder, 'candles/BTCUSDT-1m.csv.gz'), 'BTC-USDT', shift)
   })
 
-  test.skipIf(testData === undefined)('the recorded files: every candle of the last 24 hours is a row, shifted (skipped without MARU_TEST_DATA)', async () => {
-    await using database = await createTestDatabase()
-    await using service = await startInstance(database.urls['market-data'], { MARU_MARKET_DATA: `replay:${path.join(testData!, 'data')}` })
-    const sources = (await service.get('/sources')).body as Sources
-    expect(sources.replay).toMatchObject({ folder: 'data', file_started_at: '2023-04-02T21:04:00.000Z' })
-    for (const base of ['BTC', 'ETH', 'ADA', 'DOT']) await expectRows(service, path.join(testData!, 'data', 'candles', `${base}USDT-1m.csv.gz`), `${base}-USDT`, sources.replay!.shift_ms)
-  })
+  test.skipIf(testData === undefined)(
+    'the recorded files: every candle of the last 24 hours is a row, shifted (skipped without MARU_TEST_DATA)',
+    async () => {
+      await using database = await createTestDatabase()
+      await using service = await startInstance(database.urls['market-data'], {
+        MARU_MARKET_DATA: `replay:${path.join(testData!, 'data')}`,
+      })
+      const sources = (await service.get('/sources')).body as Sources
+      expect(sources.replay).toMatchObject({ folder: 'data', file_started_at: '2023-04-02T21:04:00.000Z' })
+      for (const base of ['BTC', 'ETH', 'ADA', 'DOT'])
+        await expectRows(
+          service,
+          path.join(testData!, 'data', 'candles', `${base}USDT-1m.csv.gz`),
+          `${base}-USDT`,
+          sources.replay!.shift_ms,
+        )
+    },
+  )
 
   async function expectRows(service: TestInstance, file: string, symbol: string, shift: number): Promise<void> {
     await untilComplete(service)

@@ -69,21 +69,24 @@ describe('two exchanges through their own REST', () => {
     await until(() => (['ETH/USDT', 'ADA/USDT', 'DOT/USDT'].every((symbol) => run.latest(symbol) !== undefined) ? true : undefined))
   })
 
-  test.each(['failing', 'hanging', 'garbage', 'absurd'] as const)('one that is %s drops out, the other goes on; healed, it is back', async (mood) => {
-    await using binance = await standInBinance()
-    await using kraken = await standInKraken()
-    const source = await openLiveSource([binance.setting, kraken.setting], logger, pace)
-    await using run = running(source)
-    await until(() => (run.latest('BTC/USDT')?.sources.length === 2 ? true : undefined))
-    binance.mood = mood
-    await until(() => (run.latest('BTC/USDT')?.sources.join() === 'kraken' ? true : undefined))
-    await until(() => (stateOf(source, 'binance').state === 'down' ? true : undefined))
-    expect(stateOf(source, 'binance').last_error).toBeTruthy()
-    expect(stateOf(source, 'kraken')).toMatchObject({ state: 'live', last_error: null })
-    binance.mood = 'well'
-    await until(() => (run.latest('BTC/USDT')?.sources.join() === 'binance,kraken' ? true : undefined))
-    expect(stateOf(source, 'binance').state).toBe('live')
-  })
+  test.each(['failing', 'hanging', 'garbage', 'absurd'] as const)(
+    'one that is %s drops out, the other goes on; healed, it is back',
+    async (mood) => {
+      await using binance = await standInBinance()
+      await using kraken = await standInKraken()
+      const source = await openLiveSource([binance.setting, kraken.setting], logger, pace)
+      await using run = running(source)
+      await until(() => (run.latest('BTC/USDT')?.sources.length === 2 ? true : undefined))
+      binance.mood = mood
+      await until(() => (run.latest('BTC/USDT')?.sources.join() === 'kraken' ? true : undefined))
+      await until(() => (stateOf(source, 'binance').state === 'down' ? true : undefined))
+      expect(stateOf(source, 'binance').last_error).toBeTruthy()
+      expect(stateOf(source, 'kraken')).toMatchObject({ state: 'live', last_error: null })
+      binance.mood = 'well'
+      await until(() => (run.latest('BTC/USDT')?.sources.join() === 'binance,kraken' ? true : undefined))
+      expect(stateOf(source, 'binance').state).toBe('live')
+    },
+  )
 
   test('when the last one dies no price is invented', async () => {
     await using binance = await standInBinance()
@@ -118,19 +121,31 @@ describe('two exchanges through their own REST', () => {
     ])
   })
 
-  test.skipIf(testData === undefined)('history is read page by page and equals the recorded candles (skipped without MARU_TEST_DATA)', async () => {
-    await using binance = await standInBinance()
-    const text = gunzipSync(readFileSync(path.join(testData!, 'data', 'candles', 'BTCUSDT-1m.csv.gz'))).toString('utf8')
-    const rows = text
-      .split('\n')
-      .slice(1, 2_501)
-      .map((line) => line.split(',').map(Number) as [number, number, number, number, number, number])
-    binance.candles['BTC/USDT'] = rows
-    const source = await openLiveSource([binance.setting], logger, pace)
-    const found: SymbolCandle[] = []
-    for await (const chunk of source.history(rows[0]![0], rows.at(-1)![0] + minuteMs, new AbortController().signal)) found.push(...chunk)
-    expect(found.map(({ candle }) => [candle.startMs, candle.open / 1e8, candle.high / 1e8, candle.low / 1e8, candle.close / 1e8, Number(candle.volume) / 1e8])).toEqual(rows)
-  })
+  test.skipIf(testData === undefined)(
+    'history is read page by page and equals the recorded candles (skipped without MARU_TEST_DATA)',
+    async () => {
+      await using binance = await standInBinance()
+      const text = gunzipSync(readFileSync(path.join(testData!, 'data', 'candles', 'BTCUSDT-1m.csv.gz'))).toString('utf8')
+      const rows = text
+        .split('\n')
+        .slice(1, 2_501)
+        .map((line) => line.split(',').map(Number) as [number, number, number, number, number, number])
+      binance.candles['BTC/USDT'] = rows
+      const source = await openLiveSource([binance.setting], logger, pace)
+      const found: SymbolCandle[] = []
+      for await (const chunk of source.history(rows[0]![0], rows.at(-1)![0] + minuteMs, new AbortController().signal)) found.push(...chunk)
+      expect(
+        found.map(({ candle }) => [
+          candle.startMs,
+          candle.open / 1e8,
+          candle.high / 1e8,
+          candle.low / 1e8,
+          candle.close / 1e8,
+          Number(candle.volume) / 1e8,
+        ]),
+      ).toEqual(rows)
+    },
+  )
 })
 
 describe('the choice of a source', () => {
@@ -142,7 +157,10 @@ describe('the choice of a source', () => {
     await new Promise((resolve) => server.close(resolve))
     return port
   }
-  const nowhere = async () => ({ name: 'binance', overrides: { urls: { api: { public: `http://127.0.0.1:${await closedPort()}/api/v3` } } } })
+  const nowhere = async () => ({
+    name: 'binance',
+    overrides: { urls: { api: { public: `http://127.0.0.1:${await closedPort()}/api/v3` } } },
+  })
 
   test('no exchange answers: a synthetic market, with the reason', async () => {
     const chosen = await chooseSource({ kind: 'live', exchanges: [await nowhere()], fallback: true }, logger)
@@ -157,7 +175,9 @@ describe('the choice of a source', () => {
 
   test('one answers: live', async () => {
     await using binance = await standInBinance()
-    expect(await chooseSource({ kind: 'live', exchanges: [await nowhere(), binance.setting], fallback: true }, logger)).toMatchObject({ kind: 'live' })
+    expect(await chooseSource({ kind: 'live', exchanges: [await nowhere(), binance.setting], fallback: true }, logger)).toMatchObject({
+      kind: 'live',
+    })
   })
 
   test('exchanges named in the setting are never replaced by an invented market', async () => {

@@ -49,16 +49,31 @@ const day = 1_440
 
 describe('the way of the price through a candle', () => {
   test('in any number of steps makes the row again: open, high, low, close and volume, in whole ticks and lots', () => {
-    const row = fc.tuple(fc.integer({ min: 100, max: 10_000 }), fc.nat(500), fc.nat(500), fc.nat(500), fc.nat(10_000_000)).map(([low, a, b, c, lots]) => {
-      const [open, close, high] = [low + a, low + b, low + Math.max(a, b) + c]
-      return { kind: 'candle' as const, timeMs: 0, open: open * 1e6, high: high * 1e6, low: low * 1e6, close: close * 1e6, volume: lots * 1_000 }
-    })
+    const row = fc
+      .tuple(fc.integer({ min: 100, max: 10_000 }), fc.nat(500), fc.nat(500), fc.nat(500), fc.nat(10_000_000))
+      .map(([low, a, b, c, lots]) => {
+        const [open, close, high] = [low + a, low + b, low + Math.max(a, b) + c]
+        return {
+          kind: 'candle' as const,
+          timeMs: 0,
+          open: open * 1e6,
+          high: high * 1e6,
+          low: low * 1e6,
+          close: close * 1e6,
+          volume: lots * 1_000,
+        }
+      })
     fc.assert(
       fc.property(row, fc.integer({ min: 4, max: 60 }), (candle, points) => {
         const steps = pricePath(candle, points, 1e6, 1_000)
         const prices = steps.map((step) => step.price)
         expect(steps).toHaveLength(points)
-        expect([prices[0], Math.max(...prices), Math.min(...prices), prices.at(-1)]).toEqual([candle.open, candle.high, candle.low, candle.close])
+        expect([prices[0], Math.max(...prices), Math.min(...prices), prices.at(-1)]).toEqual([
+          candle.open,
+          candle.high,
+          candle.low,
+          candle.close,
+        ])
         expect(steps.reduce((sum, step) => sum + step.quantity, 0)).toBe(candle.volume)
         for (const step of steps) {
           expect(step.price % 1e6).toBe(0)
@@ -75,7 +90,12 @@ describe('how file time lies on wall time', () => {
     const timeline = fc.record({ speed: fc.integer({ min: 1, max: 3_600 }), minutes: fc.integer({ min: 1, max: 50_000 }) })
     fc.assert(
       fc.property(timeline, fc.nat(5), fc.nat(1_000_000), ({ speed, minutes }, round, at) => {
-        const line = { wallStartMs: 1_700_000_040_000, fileStartMs: recordedStartMs, fileEndMs: recordedStartMs + minutes * minuteMs, speed }
+        const line = {
+          wallStartMs: 1_700_000_040_000,
+          fileStartMs: recordedStartMs,
+          fileEndMs: recordedStartMs + minutes * minuteMs,
+          speed,
+        }
         const fileMs = recordedStartMs + (at % minutes) * minuteMs
         const wallMs = wallTime(line, round, fileMs)
         const found = positionAt(line, wallMs + 0.001)
@@ -100,14 +120,26 @@ describe('a small recording', () => {
     const shift = wallStartMs - recording.fileStartMs
     const rows: Candle[] = []
     for await (const row of readRecorded(path.join(recorded.folder, 'candles/BTCUSDT-1m.csv.gz'), 'candle', 0)) {
-      if (row.kind === 'candle') rows.push({ startMs: row.timeMs + shift, open: row.open, high: row.high, low: row.low, close: row.close, volume: BigInt(row.volume), trades: null })
+      if (row.kind === 'candle')
+        rows.push({
+          startMs: row.timeMs + shift,
+          open: row.open,
+          high: row.high,
+          low: row.low,
+          close: row.close,
+          volume: BigInt(row.volume),
+          trades: null,
+        })
     }
     const history = await collect(source, wallStartMs - day * minuteMs, wallStartMs + 30 * minuteMs)
     expect(history.map((entry) => entry.candle)).toEqual(rows)
     const ticks = await runUntil(source, wallStartMs, (all) => all.at(-1)!.timeMs >= wallStartMs + 4 * minuteMs)
     expect(candlesOf(ticks).slice(0, 4)).toEqual(rows.slice(day, day + 4))
     expect(ticks.every((tick) => tick.bid <= tick.price && tick.ask >= tick.price && tick.ask > tick.bid)).toBe(true)
-    expect(source.describe(wallStartMs + 90_000)).toMatchObject({ mode: 'replay', replay: { shift_ms: shift, loops: 0, file_time_now: new Date(recording.fileStartMs + 90_000).toISOString() } })
+    expect(source.describe(wallStartMs + 90_000)).toMatchObject({
+      mode: 'replay',
+      replay: { shift_ms: shift, loops: 0, file_time_now: new Date(recording.fileStartMs + 90_000).toISOString() },
+    })
   })
 
   test('an outage is a gap: no candle, no tick', async () => {
@@ -115,7 +147,9 @@ describe('a small recording', () => {
     const recording = await openRecording({ folder: recorded.folder, feed: 'candles', speed: 1, startMs: undefined })
     const wallStartMs = 1_700_000_040_000
     await using source = createReplaySource(recording, wallStartMs)
-    const starts = (await collect(source, wallStartMs, wallStartMs + 20 * minuteMs)).map(({ candle }) => (candle.startMs - wallStartMs) / minuteMs)
+    const starts = (await collect(source, wallStartMs, wallStartMs + 20 * minuteMs)).map(
+      ({ candle }) => (candle.startMs - wallStartMs) / minuteMs,
+    )
     expect(starts).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 19])
   })
 
@@ -136,7 +170,8 @@ describe('a small recording', () => {
 
   test('trades come each at its time, with price, size and side', async () => {
     const rows = ['trade_time_ms,event_time_ms,recv_time_ns,trade_id,price,qty,side']
-    for (let index = 0; index < 100; index++) rows.push(`${recordedStartMs + 500 + index * 1_000},0,0,${index},${100 + index},0.5,${index % 2 === 0 ? 'BUY' : 'SELL'}`)
+    for (let index = 0; index < 100; index++)
+      rows.push(`${recordedStartMs + 500 + index * 1_000},0,0,${index},${100 + index},0.5,${index % 2 === 0 ? 'BUY' : 'SELL'}`)
     await using recorded = await makeRecording({ 'trades/BTCUSDT-trades.csv.gz': `${rows.join('\n')}\n` })
     const recording = await openRecording({ folder: recorded.folder, feed: 'trades', speed: 1, startMs: undefined })
     const wallStartMs = bucketStart(Date.now(), minuteMs) - 2 * minuteMs
@@ -161,7 +196,13 @@ describe('what cannot be replayed is said clearly', () => {
     ['no trades', { 'candles/BTCUSDT-1m.csv.gz': good }, { feed: 'trades' as const }, /no readable folder "trades"/],
   ])('%s', async (_what, files, options, message) => {
     await using recorded = await makeRecording(files)
-    const open = openRecording({ feed: 'candles', speed: 1, startMs: undefined, ...options, folder: path.join(recorded.folder, 'folder' in options ? options.folder : '.') })
+    const open = openRecording({
+      feed: 'candles',
+      speed: 1,
+      startMs: undefined,
+      ...options,
+      folder: path.join(recorded.folder, 'folder' in options ? options.folder : '.'),
+    })
     await expect(open).rejects.toThrow(message)
   })
 
@@ -188,13 +229,25 @@ describe('the recorded files (skipped without MARU_TEST_DATA)', () => {
     await using source = createReplaySource(recording, wallStartMs)
     const shift = wallStartMs - recording.fileStartMs
     const all = await collect(source, wallStartMs - day * minuteMs, wallStartMs + 3 * minuteMs)
-    const ticks = await runUntil(source, wallStartMs, (some) => new Set(some.filter((tick) => tick.timeMs >= wallStartMs + 3 * minuteMs).map((tick) => tick.symbol)).size === 4)
+    const ticks = await runUntil(
+      source,
+      wallStartMs,
+      (some) => new Set(some.filter((tick) => tick.timeMs >= wallStartMs + 3 * minuteMs).map((tick) => tick.symbol)).size === 4,
+    )
     for (const { definition, file } of recording.markets) {
       const ours = all.filter((entry) => entry.symbol === definition.symbol).map((entry) => entry.candle)
       const theirs: Candle[] = []
       for await (const row of readRecorded(file, 'candle', recording.fileStartMs - day * minuteMs)) {
         if (row.kind !== 'candle' || row.timeMs >= recording.fileStartMs + 3 * minuteMs) break
-        theirs.push({ startMs: row.timeMs + shift, open: row.open, high: row.high, low: row.low, close: row.close, volume: BigInt(row.volume), trades: null })
+        theirs.push({
+          startMs: row.timeMs + shift,
+          open: row.open,
+          high: row.high,
+          low: row.low,
+          close: row.close,
+          volume: BigInt(row.volume),
+          trades: null,
+        })
       }
       expect(theirs.length).toBe(day + 3)
       expect(ours).toEqual(theirs)
@@ -210,7 +263,10 @@ describe('the recorded files (skipped without MARU_TEST_DATA)', () => {
       if (row.timeMs > Date.UTC(2023, 2, 24, 15)) break
       rows.push(row)
     }
-    const gaps = rows.slice(1).map((row, index) => (row.timeMs - rows[index]!.timeMs) / minuteMs).filter((minutes) => minutes > 1)
+    const gaps = rows
+      .slice(1)
+      .map((row, index) => (row.timeMs - rows[index]!.timeMs) / minuteMs)
+      .filter((minutes) => minutes > 1)
     expect(gaps).toEqual([81])
     expect(rows.filter((row) => row.kind === 'candle' && row.volume === 0).length).toBeGreaterThan(50)
   })

@@ -89,7 +89,9 @@ describe('candles', () => {
       if (index > 0) expect(Date.parse(candle.start) - Date.parse(minutes[index - 1]!.start)).toBe(minuteMs)
     }
     const hour = ((await service.get('/candles/BTC-USDT?interval=1h&limit=3')).body as Candle[])[1]!
-    const within = minutes.filter((candle) => candle.start >= hour.start && Date.parse(candle.start) < Date.parse(hour.start) + 60 * minuteMs)
+    const within = minutes.filter(
+      (candle) => candle.start >= hour.start && Date.parse(candle.start) < Date.parse(hour.start) + 60 * minuteMs,
+    )
     expect(within).toHaveLength(60)
     expect(hour).toMatchObject({ open: within[0]!.open, close: within.at(-1)!.close })
     expect(Number(hour.high)).toBe(Math.max(...within.map((candle) => Number(candle.high))))
@@ -124,7 +126,9 @@ describe('the rest', () => {
   })
 
   test('symbols and sources; the synthetic market says that it is one', async () => {
-    expect((await service.get('/symbols')).body).toMatchObject({ items: [{ symbol: 'BTC/USDT', tick_size: '0.01', has_price: true }, {}, {}, {}] })
+    expect((await service.get('/symbols')).body).toMatchObject({
+      items: [{ symbol: 'BTC/USDT', tick_size: '0.01', has_price: true }, {}, {}, {}],
+    })
     const sources = (await service.get('/sources')).body as Sources
     expect(sources).toMatchObject({ mode: 'synthetic', synthetic: { seed: 7 }, sources: [{ name: 'synthetic', state: 'live' }] })
   })

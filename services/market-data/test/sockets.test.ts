@@ -31,9 +31,17 @@ async function open(url: string): Promise<Client> {
   const socket = new WebSocket(url)
   const messages: Message[] = []
   socket.on('message', (data) => messages.push(JSON.parse((data as Buffer).toString('utf8')) as Message))
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: reason.toString('utf8') })))
+  const closed = new Promise<{ code: number; reason: string }>((resolve) =>
+    socket.once('close', (code, reason) => resolve({ code, reason: reason.toString('utf8') })),
+  )
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
-  return { socket, messages, closed, send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)), [Symbol.dispose]: () => socket.terminate() }
+  return {
+    socket,
+    messages,
+    closed,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    [Symbol.dispose]: () => socket.terminate(),
+  }
 }
 
 describe('sockets of a running service', () => {
@@ -67,7 +75,9 @@ describe('sockets of a running service', () => {
     using client = await open(`${service.socketUrl}/ws`)
     const channels = ['prices:BTC/USDT', 'candles:BTC/USDT:1m', 'candles:BTC/USDT:1d', 'trades:BTC/USDT', 'book:BTC/USDT']
     client.send({ op: 'subscribe', channels, id: 'one' })
-    await until(() => (channels.every((channel) => client.messages.filter((message) => message.channel === channel).length >= 4) ? true : undefined))
+    await until(() =>
+      channels.every((channel) => client.messages.filter((message) => message.channel === channel).length >= 4) ? true : undefined,
+    )
     expect(client.messages[0]).toEqual({ op: 'subscribed', channels, id: 'one' })
     for (const channel of channels) {
       const mine = client.messages.filter((message) => message.channel === channel)
@@ -153,9 +163,27 @@ describe('slow and dead readers', () => {
       id: ++id,
       feed: 'test',
       countsTrades: true,
-      ticks: Array.from({ length: count }, (_, index) => ({ symbol: 'BTC/USDT', timeMs: Date.now(), price: 1e8 * (id + index), bid: 1e8, ask: 1e12, quantity: 1, side: 'BUY', sources: ['test'] })),
+      ticks: Array.from({ length: count }, (_, index) => ({
+        symbol: 'BTC/USDT',
+        timeMs: Date.now(),
+        price: 1e8 * (id + index),
+        bid: 1e8,
+        ask: 1e12,
+        quantity: 1,
+        side: 'BUY',
+        sources: ['test'],
+      })),
     })
-    return { url: url.replace('http', 'ws'), feed, push: (count: number) => feed.accept(batch(count)), connections: () => new Promise<number>((resolve, reject) => http.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))), [Symbol.asyncDispose]: () => http.stop(100) }
+    return {
+      url: url.replace('http', 'ws'),
+      feed,
+      push: (count: number) => feed.accept(batch(count)),
+      connections: () =>
+        new Promise<number>((resolve, reject) =>
+          http.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+        ),
+      [Symbol.asyncDispose]: () => http.stop(100),
+    }
   }
 
   test('a reader that stops reading holds nobody up, and is shown the newest when it reads again', async () => {
@@ -202,7 +230,9 @@ describe('slow and dead readers', () => {
     await using service = await start({ bufferedMaxBytes: 16_384, slowMaxMs: 60_000, pingMs: 30 })
     const { port, hostname } = new URL(service.url)
     const raw = connect(Number(port), hostname)
-    raw.write('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n')
+    raw.write(
+      'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    )
     raw.resume()
     await new Promise((resolve) => raw.once('close', resolve))
     // One that does answer stays for many pings.

@@ -26,7 +26,8 @@ function expectNear(ours: ReturnFigures, theirs: ReturnFigures): void {
   expect(ratio(ours.std, theirs.std)).toBeLessThan(0.15)
   expect(ratio(ours.medianRatio, theirs.medianRatio)).toBeLessThan(0.15)
   expect(ratio(ours.tail99, theirs.tail99)).toBeLessThan(0.15)
-  for (const [index, value] of ours.absoluteAutocorrelation.entries()) expect(Math.abs(value - theirs.absoluteAutocorrelation[index]!)).toBeLessThan(0.08)
+  for (const [index, value] of ours.absoluteAutocorrelation.entries())
+    expect(Math.abs(value - theirs.absoluteAutocorrelation[index]!)).toBeLessThan(0.08)
   // Fat tails: a normal distribution has 3; single shocks decide the fourth moment of a file, so it is held loosely.
   expect(ours.kurtosis).toBeGreaterThan(6)
   expect(ours.kurtosis).toBeLessThan(3 * theirs.kurtosis)
@@ -72,7 +73,8 @@ describe('taker orders', () => {
 
   test.skipIf(testData === undefined)('and those of the recorded trades (skipped without MARU_TEST_DATA)', async () => {
     const theirs = await tradeFileFigures(path.join(testData!, 'data', 'trades', 'BTCUSDT-trades.csv.gz'))
-    for (const p of [0.05, 0.3, 0.5, 0.8, 0.95, 0.99]) expect(Math.abs(Math.log(at(p) / theirs.notionalQuantiles[takerQuantileSteps.indexOf(p as 0.5)]!))).toBeLessThan(0.1)
+    for (const p of [0.05, 0.3, 0.5, 0.8, 0.95, 0.99])
+      expect(Math.abs(Math.log(at(p) / theirs.notionalQuantiles[takerQuantileSteps.indexOf(p as 0.5)]!))).toBeLessThan(0.1)
     // The rate follows the volume of the minute: at the recorded minutes' mean volume it is near the recorded rate.
     expect(marketParameters[0]!.notionalPerMinute / takerNotional.mean / 60 / theirs.ordersPerSecond).toBeGreaterThan(0.7)
   })
@@ -122,7 +124,13 @@ describe('a synthetic market is a function of seed and time', () => {
     )
     for await (const chunk of source.history(fromMs, fromMs + minuteMs, new AbortController().signal)) {
       for (const { symbol, candle } of chunk) {
-        if (symbol === 'BTC/USDT') expect([candle.open, candle.high, candle.low, candle.close]).toEqual([prices[0], Math.max(...prices), Math.min(...prices), prices.at(-1)])
+        if (symbol === 'BTC/USDT')
+          expect([candle.open, candle.high, candle.low, candle.close]).toEqual([
+            prices[0],
+            Math.max(...prices),
+            Math.min(...prices),
+            prices.at(-1),
+          ])
       }
     }
     expect(prices.length).toBeGreaterThan(59)

@@ -1,6 +1,14 @@
 import type { Candle, Price } from '@maru/contracts/http/market-data'
 import { openPostgresEventLog } from '@maru/event-log'
-import { createHttpService, createLogger, createPool, migrate, openPostgresDiscovery, TokenVerifier, type Environment } from '@maru/service-host'
+import {
+  createHttpService,
+  createLogger,
+  createPool,
+  migrate,
+  openPostgresDiscovery,
+  TokenVerifier,
+  type Environment,
+} from '@maru/service-host'
 import { fileURLToPath } from 'node:url'
 import { start } from '../../service.ts'
 

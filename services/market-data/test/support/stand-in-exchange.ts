@@ -25,7 +25,8 @@ async function serve(name: string, answer: Answer, urls: (base: string) => objec
     const url = new URL(request.url ?? '/', 'http://stand-in')
     if (standIn.mood === 'hanging') return
     if (standIn.mood === 'failing') return void response.writeHead(503).end('down for maintenance')
-    if (standIn.mood === 'garbage') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>log in to the hotel network</html>')
+    if (standIn.mood === 'garbage')
+      return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>log in to the hotel network</html>')
     const body = answer(url.pathname, url.searchParams, standIn)
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}))
   })
@@ -81,7 +82,18 @@ export function standInBinance(): Promise<StandIn> {
         case '/api/v3/ticker/24hr':
           return (JSON.parse(query.get('symbols') ?? '[]') as string[]).map((id) => {
             const { bid, ask, last } = quote(standIn, symbolOf(id))
-            return { symbol: id, lastPrice: last, bidPrice: bid, askPrice: ask, bidQty: '1', askQty: '1', volume: '10', quoteVolume: '10', openTime: Date.now() - 86_400_000, closeTime: Date.now() }
+            return {
+              symbol: id,
+              lastPrice: last,
+              bidPrice: bid,
+              askPrice: ask,
+              bidQty: '1',
+              askQty: '1',
+              volume: '10',
+              quoteVolume: '10',
+              openTime: Date.now() - 86_400_000,
+              closeTime: Date.now(),
+            }
           })
         case '/api/v3/klines':
           return (standIn.candles[symbolOf(query.get('symbol')!)] ?? [])
@@ -89,7 +101,16 @@ export function standInBinance(): Promise<StandIn> {
             .slice(0, Math.min(Number(query.get('limit') ?? 500), 1_000))
             .map(([start, ...rest]) => [start, ...rest.map(String), start + 59_999, '0', 1, '0', '0', '0'])
         case '/api/v3/aggTrades':
-          return (standIn.trades[symbolOf(query.get('symbol')!)] ?? []).map((trade) => ({ a: trade.id, p: trade.price, q: trade.quantity, f: trade.id, l: trade.id, T: trade.timeMs, m: trade.sell, M: true }))
+          return (standIn.trades[symbolOf(query.get('symbol')!)] ?? []).map((trade) => ({
+            a: trade.id,
+            p: trade.price,
+            q: trade.quantity,
+            f: trade.id,
+            l: trade.id,
+            T: trade.timeMs,
+            m: trade.sell,
+            M: true,
+          }))
         default:
           return undefined
       }
@@ -109,7 +130,15 @@ export function standInKraken(): Promise<StandIn> {
         case '/0/public/Time':
           return { error: [], result: { unixtime: Math.floor(Date.now() / 1_000), rfc1123: '' } }
         case '/0/public/Assets':
-          return { error: [], result: Object.fromEntries(['XXBT', 'XETH', 'ADA', 'DOT', 'USDT'].map((id) => [id, { aclass: 'currency', altname: id.replace(/^X(?=XBT|ETH)/, ''), decimals: 8, display_decimals: 5, status: 'enabled' }])) }
+          return {
+            error: [],
+            result: Object.fromEntries(
+              ['XXBT', 'XETH', 'ADA', 'DOT', 'USDT'].map((id) => [
+                id,
+                { aclass: 'currency', altname: id.replace(/^X(?=XBT|ETH)/, ''), decimals: 8, display_decimals: 5, status: 'enabled' },
+              ]),
+            ),
+          }
         case '/0/public/AssetPairs':
           return {
             error: [],
@@ -117,7 +146,30 @@ export function standInKraken(): Promise<StandIn> {
               symbols.map((symbol) => {
                 const base = symbol.split('/')[0]!
                 const asset = base === 'BTC' ? 'XXBT' : base === 'ETH' ? 'XETH' : base
-                return [idOf(symbol), { altname: idOf(symbol), wsname: symbol.replace('BTC', 'XBT'), aclass_base: 'currency', base: asset, aclass_quote: 'currency', quote: 'USDT', lot: 'unit', pair_decimals: 5, lot_decimals: 8, cost_decimals: 5, lot_multiplier: 1, leverage_buy: [], leverage_sell: [], fees: [[0, 0.26]], fees_maker: [[0, 0.16]], ordermin: '0.0001', costmin: '0.5', tick_size: '0.00001', status: 'online' }]
+                return [
+                  idOf(symbol),
+                  {
+                    altname: idOf(symbol),
+                    wsname: symbol.replace('BTC', 'XBT'),
+                    aclass_base: 'currency',
+                    base: asset,
+                    aclass_quote: 'currency',
+                    quote: 'USDT',
+                    lot: 'unit',
+                    pair_decimals: 5,
+                    lot_decimals: 8,
+                    cost_decimals: 5,
+                    lot_multiplier: 1,
+                    leverage_buy: [],
+                    leverage_sell: [],
+                    fees: [[0, 0.26]],
+                    fees_maker: [[0, 0.16]],
+                    ordermin: '0.0001',
+                    costmin: '0.5',
+                    tick_size: '0.00001',
+                    status: 'online',
+                  },
+                ]
               }),
             ),
           }
@@ -130,7 +182,20 @@ export function standInKraken(): Promise<StandIn> {
                 .filter((symbol) => wanted.includes(idOf(symbol)))
                 .map((symbol) => {
                   const { bid, ask, last } = quote(standIn, symbol)
-                  return [idOf(symbol), { a: [ask, '1', '1'], b: [bid, '1', '1'], c: [last, '1'], v: ['1', '1'], p: ['1', '1'], t: [1, 1], l: ['1', '1'], h: ['1', '1'], o: '1' }]
+                  return [
+                    idOf(symbol),
+                    {
+                      a: [ask, '1', '1'],
+                      b: [bid, '1', '1'],
+                      c: [last, '1'],
+                      v: ['1', '1'],
+                      p: ['1', '1'],
+                      t: [1, 1],
+                      l: ['1', '1'],
+                      h: ['1', '1'],
+                      o: '1',
+                    },
+                  ]
                 }),
             ),
           }
