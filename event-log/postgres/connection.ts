@@ -26,6 +26,8 @@ export class Connection {
   readonly #onOpen: ((client: pg.Client) => Promise<void>) | undefined
   readonly #onLost: (() => void) | undefined
   #opening: Promise<pg.Client> | undefined
+  /** Settles when the statement before is done: the client takes one at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
   #socket: Socket | undefined
 
   constructor(options: ConnectionOptions, hooks: { onOpen?: (client: pg.Client) => Promise<void>; onLost?: () => void } = {}) {
@@ -40,7 +42,13 @@ export class Connection {
     return this.#opening
   }
 
-  async run<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+  run<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    const result = this.#turn.then(() => this.#run<Row>(statement))
+    this.#turn = result.catch(() => undefined) // Whoever called hears of it.
+    return result
+  }
+
+  async #run<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
     const opening = this.open()
     const client = await opening
     try {
