@@ -50,7 +50,12 @@ const shape = {
 /** Throws SettingsError that names every faulty setting. */
 export function readCliSettings(environment: Environment): CliSettings {
   const values = readSettings(environment, shape)
-  return { homeFolder: path.resolve(values.MARU_HOME), port: values.MARU_PORT, gatewayHost: values.MARU_GATEWAY_HOST, databaseUrl: values.DATABASE_URL }
+  return {
+    homeFolder: path.resolve(values.MARU_HOME),
+    port: values.MARU_PORT,
+    gatewayHost: values.MARU_GATEWAY_HOST,
+    databaseUrl: values.DATABASE_URL,
+  }
 }
 
 export { SettingsError, type Environment }

@@ -26,7 +26,10 @@ export async function ensureSecrets(homeFolder: string, roles: readonly string[]
 
   const operatorFile = path.join(homeFolder, 'operator.json')
   // The domain is reserved, so that no mail to it can ever reach a stranger.
-  await ensurePrivateFile(operatorFile, () => `${JSON.stringify({ email: 'operator@maru.localhost', password: randomBytes(18).toString('base64url') })}\n`)
+  await ensurePrivateFile(
+    operatorFile,
+    () => `${JSON.stringify({ email: 'operator@maru.localhost', password: randomBytes(18).toString('base64url') })}\n`,
+  )
   return { rolePasswords: known, tokenKeyFile, operatorFile }
 }
 
@@ -65,7 +68,8 @@ async function readSecretsFile(file: string): Promise<Record<string, string>> {
   try {
     const { role_passwords: passwords } = JSON.parse(text) as { role_passwords?: unknown }
     const entries = Object.entries(passwords as Record<string, unknown>)
-    if (entries.every(([, password]) => typeof password === 'string' && password !== '')) return Object.fromEntries(entries) as Record<string, string>
+    if (entries.every(([, password]) => typeof password === 'string' && password !== ''))
+      return Object.fromEntries(entries) as Record<string, string>
   } catch {
     // Judged below: what cannot be parsed and what has another shape are the same fault.
   }

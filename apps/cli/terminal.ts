@@ -16,7 +16,11 @@ export function openTerminal(): Terminal {
 }
 
 /** Lets `max` lines through in a window of `windowMs`; says once how many it held back when the next window opens. */
-export function limitNotes(note: (line: string) => void, limits: { max: number; windowMs: number }, now: () => number = Date.now): (line: string) => void {
+export function limitNotes(
+  note: (line: string) => void,
+  limits: { max: number; windowMs: number },
+  now: () => number = Date.now,
+): (line: string) => void {
   let windowStartedAtMs = -Infinity
   let passed = 0
   let heldBack = 0

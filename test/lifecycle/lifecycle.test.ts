@@ -49,7 +49,9 @@ async function logIn(): Promise<Response> {
 
 async function balance(): Promise<string> {
   const { access_token: token, user_id: userId } = (await (await logIn()).json()) as { access_token: string; user_id: string }
-  const answer = await fetch(`http://127.0.0.1:${port}/api/trading/accounts/${userId}/balances`, { headers: { authorization: `Bearer ${token}` } })
+  const answer = await fetch(`http://127.0.0.1:${port}/api/trading/accounts/${userId}/balances`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
   return JSON.stringify([answer.status, await answer.json()])
 }
 
@@ -61,7 +63,8 @@ describe('npm start', { timeout: 150_000 }, () => {
     expect(platform.lines()).toHaveLength(1)
     expect(platform.lines()[0]).toMatch(new RegExp(`^Maru is ready at http://localhost:${port} \\(SYNTHETIC MARKET`))
     expect((await fetch(`${platform.url}/health/ready`)).status).toBe(200)
-    for (const file of ['operator.json', 'secrets.json', 'token-key.pem']) expect((await stat(path.join(home, file))).mode & 0o777, file).toBe(0o600)
+    for (const file of ['operator.json', 'secrets.json', 'token-key.pem'])
+      expect((await stat(path.join(home, file))).mode & 0o777, file).toBe(0o600)
   })
 
   test('is refused a second time on the same home, naming who runs', async () => {

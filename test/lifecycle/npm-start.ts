@@ -32,7 +32,9 @@ export function npmStart(home: string, port: number, environment: Record<string,
   let errors = ''
   npm.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
   npm.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk))
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => npm.once('close', (code, signal) => resolve({ code, signal })))
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    npm.once('close', (code, signal) => resolve({ code, signal })),
+  )
   let over = false
   void ended.then(() => (over = true))
   const lines = (): string[] => output.split('\n').filter((line) => line !== '' && !line.startsWith('>'))

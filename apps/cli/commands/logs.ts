@@ -13,7 +13,9 @@ export async function showLogs(environment: Environment, parameters: readonly st
   const known = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.log')).map((file) => path.basename(file, '.log'))
   const [wanted] = parameters
   if (known.length === 0 || (wanted !== undefined && !known.includes(wanted))) {
-    terminal.note(known.length === 0 ? `there are no logs in ${folder}` : `there is no log of "${wanted}"; there are: ${known.sort().join(', ')}`)
+    terminal.note(
+      known.length === 0 ? `there are no logs in ${folder}` : `there is no log of "${wanted}"; there are: ${known.sort().join(', ')}`,
+    )
     return 1
   }
   for (const name of wanted === undefined ? known.sort() : [wanted]) {

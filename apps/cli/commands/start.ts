@@ -39,7 +39,8 @@ export async function start(environment: Environment, parameters: readonly strin
     process.stderr.write(`${error.message}\n`)
     return exitCodes.settings
   }
-  for (const name of unknownSettings(environment)) terminal.note(`${name} is no setting of Maru and does nothing; .env.example lists the settings`)
+  for (const name of unknownSettings(environment))
+    terminal.note(`${name} is no setting of Maru and does nothing; .env.example lists the settings`)
   using requests = listenForStop({ endWithParent: environment['npm_lifecycle_event'] !== undefined })
   try {
     await run(settings, environment, requests, terminal)
@@ -64,18 +65,31 @@ async function run(settings: CliSettings, environment: Environment, requests: St
   const onForce = (act: () => void): void => requests.force.addEventListener('abort', act, { once: true })
   let adminUrl = settings.databaseUrl
   if (adminUrl === undefined) {
-    const database = await runDatabase({ dataFolder: path.join(homeFolder, 'postgres'), logFile: path.join(logsFolder, 'postgres.log'), terminal })
+    const database = await runDatabase({
+      dataFolder: path.join(homeFolder, 'postgres'),
+      logFile: path.join(logsFolder, 'postgres.log'),
+      terminal,
+    })
     lifetimes.adopt(database, (started: Database) => started.stop())
     onForce(() => database.kill())
     adminUrl = database.adminUrl
   }
   requests.stop.throwIfAborted()
   const databaseUrls = await bootstrapDatabase({ adminUrl, passwords: secrets.rolePasswords }).catch((error: unknown) => {
-    throw new Error(settings.databaseUrl === undefined ? messageOf(error) : `the PostgreSQL of DATABASE_URL cannot be used: ${messageOf(error)}`, { cause: error })
+    throw new Error(
+      settings.databaseUrl === undefined ? messageOf(error) : `the PostgreSQL of DATABASE_URL cannot be used: ${messageOf(error)}`,
+      { cause: error },
+    )
   })
   requests.stop.throwIfAborted()
 
-  const services = planServices({ environment, databaseUrls, tokenKeyFile: secrets.tokenKeyFile, operatorFile: secrets.operatorFile, gatewayPort: port })
+  const services = planServices({
+    environment,
+    databaseUrls,
+    tokenKeyFile: secrets.tokenKeyFile,
+    operatorFile: secrets.operatorFile,
+    gatewayPort: port,
+  })
   const supervisor = new Supervisor({ services, logsFolder, processes: new ProcessList(homeFolder), terminal })
   lifetimes.defer(() => supervisor.stop(phaseDeadlineMs))
   onForce(() => supervisor.kill())

@@ -17,7 +17,9 @@ export async function showStatus(environment: Environment): Promise<number> {
   const url = holder.url.replace('localhost', '127.0.0.1')
   try {
     const [ready, services] = await Promise.all([getJson(`${url}/health/ready`, 5_000), getJson(`${url}/health/services`, 5_000)])
-    terminal.say(`Maru at ${holder.url} is ${ready.status === 200 ? 'ready' : 'not ready'} (supervisor pid ${holder.pid}, since ${holder.startedAt})\n`)
+    terminal.say(
+      `Maru at ${holder.url} is ${ready.status === 200 ? 'ready' : 'not ready'} (supervisor pid ${holder.pid}, since ${holder.startedAt})\n`,
+    )
     terminal.say(formatInstances(itemsOf(services.body)))
     return ready.status === 200 ? 0 : 1
   } catch (error) {
@@ -32,7 +34,18 @@ function itemsOf(body: unknown): Record<string, unknown>[] {
 }
 
 function formatInstances(instances: readonly Record<string, unknown>[]): string {
-  const lines = [columns.map(String), ...instances.map((instance) => columns.map((column) => String(instance[column] ?? '-')))]
+  const lines = [columns.map(String), ...instances.map((instance) => columns.map((column) => cellOf(instance[column])))]
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)))
-  return lines.map((line) => line.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd()).join('\n')
+  return lines
+    .map((line) =>
+      line
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function cellOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '-'
 }

@@ -68,11 +68,22 @@ export class Child {
     this.#starts += 1
     const { entry, environment } = this.definition
     // A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops the services in order.
-    const child = spawn(process.execPath, [entry], { env: environment, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: process.platform !== 'win32', windowsHide: true })
+    const child = spawn(process.execPath, [entry], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    })
     this.#process = child
     if (child.pid !== undefined) this.#observer.spawned(child.pid)
-    child.stdout?.setEncoding('utf8').on('data', splitLines((line) => this.#observer.line(line, 'stdout')))
-    child.stderr?.setEncoding('utf8').on('data', splitLines((line) => this.#observer.line(line, 'stderr')))
+    child.stdout?.setEncoding('utf8').on(
+      'data',
+      splitLines((line) => this.#observer.line(line, 'stdout')),
+    )
+    child.stderr?.setEncoding('utf8').on(
+      'data',
+      splitLines((line) => this.#observer.line(line, 'stderr')),
+    )
     child.on('message', (message) => this.#onMessage(message))
     this.#ended = new Promise((resolve) => {
       const onEnd = (reason: string, code: number | null): void => {

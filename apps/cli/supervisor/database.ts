@@ -16,7 +16,9 @@ export interface Database {
 /** Starts PostgreSQL on `dataFolder`, and again on the same port whenever it dies. Throws PostgresStartError when the first start fails. */
 export async function runDatabase(options: { dataFolder: string; logFile: string; terminal: Terminal }): Promise<Database> {
   const { dataFolder, terminal } = options
-  const log = new LogFile(options.logFile, { onFault: (error) => terminal.note(`cannot write ${options.logFile}: ${error.message}; lines are lost`) })
+  const log = new LogFile(options.logFile, {
+    onFault: (error) => terminal.note(`cannot write ${options.logFile}: ${error.message}; lines are lost`),
+  })
   const write = (level: string, message: string): void => log.write(`${new Date().toISOString()} ${level} ${message}`)
   const logger = {
     debug: (_fields: object, message: string) => write('debug', message),

@@ -6,16 +6,20 @@ import { request } from 'node:http'
  */
 export function getJson(url: string, timeoutMs: number): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { agent: false, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' } }, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8')
-      answer.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > 1_000_000) answer.destroy(new Error('the answer is longer than 1 MB'))
-      })
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: parse(text) }))
-      answer.on('error', reject)
-    })
+    const call = request(
+      url,
+      { agent: false, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' } },
+      (answer) => {
+        let text = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (chunk: string) => {
+          text += chunk
+          if (text.length > 1_000_000) answer.destroy(new Error('the answer is longer than 1 MB'))
+        })
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: parse(text) }))
+        answer.on('error', reject)
+      },
+    )
     call.on('error', reject)
     call.end()
   })

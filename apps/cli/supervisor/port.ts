@@ -18,7 +18,8 @@ export async function claimPort(host: string, port: number): Promise<number> {
     return await new Promise<number>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'EADDRINUSE') reject(new PortTakenError(port))
-        else if (error.code === 'EACCES') reject(new Error(`This user may not listen on port ${port}; choose one above 1023 with MARU_PORT.`))
+        else if (error.code === 'EACCES')
+          reject(new Error(`This user may not listen on port ${port}; choose one above 1023 with MARU_PORT.`))
         else reject(error)
       })
       server.listen({ host, port, exclusive: true }, () => {

@@ -95,7 +95,8 @@ export class Supervisor {
         this.#children
           .filter((child) => this.#phases.get(child) === phase)
           .map(async (child) => {
-            if (!(await child.stop(phaseDeadlineMs))) this.#terminal.note(`${child.name} did not end within ${phaseDeadlineMs / 1_000} s and was killed`)
+            if (!(await child.stop(phaseDeadlineMs)))
+              this.#terminal.note(`${child.name} did not end within ${phaseDeadlineMs / 1_000} s and was killed`)
           }),
       )
     }
@@ -111,7 +112,9 @@ export class Supervisor {
 
   #createChild(service: SupervisedService, logFile: string, processes: ProcessList): Child {
     const { name } = service
-    const log = new LogFile(logFile, { onFault: (error) => this.#terminal.note(`cannot write ${logFile}: ${error.message}; lines are lost`) })
+    const log = new LogFile(logFile, {
+      onFault: (error) => this.#terminal.note(`cannot write ${logFile}: ${error.message}; lines are lost`),
+    })
     this.#logs.push(log)
     const note = limitNotes((line) => this.#terminal.note(`${name}: ${line}`), { max: 3, windowMs: 10_000 })
     let lastFault = ''
@@ -141,7 +144,10 @@ export class Supervisor {
   #refuseSettings(name: string, lines: readonly string[]): void {
     const faults = lines.filter((line) => line.startsWith('  - '))
     for (const fault of faults.length > 0 ? faults : [`  - ${name}: ${lines.join(' ')}`]) this.#settingFaults.add(fault)
-    setTimeout(() => this.#fail(new ServiceSettingsError(`Settings at fault:\n${[...this.#settingFaults].join('\n')}\nSee .env.example.`)), settingsCollectMs)
+    setTimeout(
+      () => this.#fail(new ServiceSettingsError(`Settings at fault:\n${[...this.#settingFaults].join('\n')}\nSee .env.example.`)),
+      settingsCollectMs,
+    )
   }
 
   #onEnd(name: string, end: ChildEnd, lastFault: string, logFile: string): void {

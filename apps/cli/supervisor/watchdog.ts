@@ -9,7 +9,12 @@ const missesMax = 3
  * Kills a process that runs but answers nothing (stopped, or caught in a loop): after three health checks in a row without any
  * answer, about 20 s. Any answer at all counts as life. Returns when `signal` aborts.
  */
-export async function watchForHangs(children: readonly Child[], signal: AbortSignal, note: (line: string) => void, timing = usualTiming): Promise<void> {
+export async function watchForHangs(
+  children: readonly Child[],
+  signal: AbortSignal,
+  note: (line: string) => void,
+  timing = usualTiming,
+): Promise<void> {
   const misses = new Map<Child, { pid: number | undefined; count: number }>()
   while (!signal.aborted) {
     await sleep(timing.periodMs, undefined, { signal }).catch(() => undefined)
@@ -22,7 +27,7 @@ export async function watchForHangs(children: readonly Child[], signal: AbortSig
           () => false,
         )
         const before = misses.get(child)
-        const count = answered ? 0 : (before?.pid === pid ? before?.count ?? 0 : 0) + 1
+        const count = answered ? 0 : (before?.pid === pid ? (before?.count ?? 0) : 0) + 1
         misses.set(child, { pid, count })
         if (count < missesMax || child.pid !== pid || signal.aborted) return
         note(`${child.name} runs but does not answer; it is killed and started again`)

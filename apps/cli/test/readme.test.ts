@@ -30,7 +30,9 @@ describe.each([
     expect(commands.filter((name) => scripts[name] === undefined)).toEqual([])
 
     const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map((found) => found[1] as string)
-    const folders = [...text.matchAll(/^\| (`[\w/-]+\/`(?: `[\w/-]+\/`)*) \|/gm)].flatMap((row) => [...(row[1] as string).matchAll(/`([^`]+)`/g)].map((found) => found[1] as string))
+    const folders = [...text.matchAll(/^\| (`[\w/-]+\/`(?: `[\w/-]+\/`)*) \|/gm)].flatMap((row) =>
+      [...(row[1] as string).matchAll(/`([^`]+)`/g)].map((found) => found[1] as string),
+    )
     expect(folders.length).toBeGreaterThan(6)
     expect([...links, ...folders].filter((name) => !existsSync(path.join(root, name)))).toEqual([])
 

@@ -13,10 +13,19 @@ const notForUsers = ['MARU_TOKEN_KEY_FILE', 'MARU_OPERATOR_FILE', 'MARU_INSTANCE
 test('every setting that a service reads reaches it and is documented', () => {
   const files = globSync(['services/*/config.ts', 'services/*/config/*.ts', 'service-host/settings.ts'], { cwd: root })
   expect(files.length).toBeGreaterThan(4)
-  const read = new Set(files.flatMap((file) => [...readFileSync(path.join(root, file), 'utf8').matchAll(/^\s*(MARU_[A-Z_]+|SMTP_URL|DATABASE_URL):|\{ (MARU_[A-Z_]+):/gm)].map((found) => (found[1] ?? found[2]) as string)))
+  const read = new Set(
+    files.flatMap((file) =>
+      [...readFileSync(path.join(root, file), 'utf8').matchAll(/^\s*(MARU_[A-Z_]+|SMTP_URL|DATABASE_URL):|\{ (MARU_[A-Z_]+):/gm)].map(
+        (found) => (found[1] ?? found[2]) as string,
+      ),
+    ),
+  )
   for (const name of notForUsers) read.delete(name)
   expect([...read].filter((name) => !knownSettings.has(name))).toEqual([])
-  expect([...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME'].includes(name)), 'settings nobody reads').toEqual([])
+  expect(
+    [...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME'].includes(name)),
+    'settings nobody reads',
+  ).toEqual([])
 })
 
 test('.env.example lists exactly the settings there are', () => {
@@ -25,7 +34,15 @@ test('.env.example lists exactly the settings there are', () => {
 
 test('secrets reach only the service that needs them', () => {
   const databaseUrls = { trading: 'T', user: 'U', 'market-data': 'M', notification: 'N', analytics: 'A', gateway: 'G' }
-  const environment = { PATH: '/bin', SMTP_URL: 'smtp://secret', DATABASE_URL: 'admin', MARU_PORT: '1', MARU_HOME: '/h', OTHER_SECRET: 'x', MARU_CORS_ORIGINS: '' }
+  const environment = {
+    PATH: '/bin',
+    SMTP_URL: 'smtp://secret',
+    DATABASE_URL: 'admin',
+    MARU_PORT: '1',
+    MARU_HOME: '/h',
+    OTHER_SECRET: 'x',
+    MARU_CORS_ORIGINS: '',
+  }
   const plans = planServices({ environment, databaseUrls, tokenKeyFile: 'key', operatorFile: 'operator', gatewayPort: 9_000 })
   const seen = Object.fromEntries(plans.map(({ name, environment: { NODE_COMPILE_CACHE: _, ...rest } }) => [name, rest]))
   expect(seen).toEqual({

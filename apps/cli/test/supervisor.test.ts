@@ -46,7 +46,9 @@ test('a service gets its own environment and nothing of the supervisor', async (
   await supervisor.untilReady(always, never)
   await until('the line', async () => (await readFile(path.join(logsFolder, 'one.log'), 'utf8')).includes('environment'))
   const log = await readFile(path.join(logsFolder, 'one.log'), 'utf8')
-  const names = (/environment ([^"]*)/.exec(log)?.[1] ?? '').split(',').filter((name) => !name.startsWith('NODE_CHANNEL') && !name.startsWith('__CF'))
+  const names = (/environment ([^"]*)/.exec(log)?.[1] ?? '')
+    .split(',')
+    .filter((name) => !name.startsWith('NODE_CHANNEL') && !name.startsWith('__CF'))
   expect(names).toEqual(['ONLY_THIS', 'PATH'])
 })
 
@@ -69,11 +71,16 @@ test('a service that ends again and again before it was ever ready fails the sta
 })
 
 test('settings that services refuse are reported together', async () => {
-  const refuse = (name: string) => ({ FIXTURE_EXIT_CODE: '78', FIXTURE_STDERR: `Settings at fault:\n  - ${name} is wrong\nSee .env.example.` })
+  const refuse = (name: string) => ({
+    FIXTURE_EXIT_CODE: '78',
+    FIXTURE_STDERR: `Settings at fault:\n  - ${name} is wrong\nSee .env.example.`,
+  })
   const { supervisor } = await given([service('one', refuse('A')), service('two', refuse('B')), service('three')])
   const failure = supervisor.untilReady(always, never)
   await expect(failure).rejects.toThrow(ServiceSettingsError)
-  await failure.catch((error: Error) => expect(error.message.split('\n').sort()).toEqual(['  - A is wrong', '  - B is wrong', 'See .env.example.', 'Settings at fault:']))
+  await failure.catch((error: Error) =>
+    expect(error.message.split('\n').sort()).toEqual(['  - A is wrong', '  - B is wrong', 'See .env.example.', 'Settings at fault:']),
+  )
 })
 
 test('a service that does not end when asked is killed at the deadline', async () => {
@@ -107,7 +114,12 @@ test('what a killed supervisor left running is ended before a new one goes on', 
 test('a service that runs but answers nothing is killed and started again', async () => {
   const pids: number[] = []
   let ready = 0
-  const child = new Child(service('stuck'), { line: () => undefined, spawned: (pid) => pids.push(pid), ready: () => (ready += 1), ended: () => undefined })
+  const child = new Child(service('stuck'), {
+    line: () => undefined,
+    spawned: (pid) => pids.push(pid),
+    ready: () => (ready += 1),
+    ended: () => undefined,
+  })
   const over = new AbortController()
   onTestFinished(async () => {
     over.abort()
