@@ -27,7 +27,10 @@ export async function run(): Promise<BenchRow[]> {
   await using database = await startBenchDatabase()
   await using echo = await startBenchProcess('bench/echo-server.ts', { DATABASE_URL: database.urls.analytics, MARU_ECHO_AS: 'analytics' })
   await using user = await startUserService(database)
-  await using trading = await startBenchProcess('services/trading/main.ts', { DATABASE_URL: database.urls.trading, MARU_HOUSE_LIQUIDITY: 'off' })
+  await using trading = await startBenchProcess('services/trading/main.ts', {
+    DATABASE_URL: database.urls.trading,
+    MARU_HOUSE_LIQUIDITY: 'off',
+  })
   await using gateway = await startBenchGateway(database)
   await untilRouted(gateway.url, '/api/analytics/echo')
   const traders = await registerTraders(user.service.url, trading.url, user.operator)
@@ -78,7 +81,9 @@ export async function run(): Promise<BenchRow[]> {
 async function load(url: string, target: string, traders: readonly Trader[], status: number): Promise<LoadResult> {
   const requests = traders.map(({ token }) =>
     (['BUY', 'SELL'] as const).map((side) =>
-      jsonRequest(url, target, JSON.stringify({ symbol: 'BTC/USDT', side, order_type: 'LIMIT', quantity: '0.001', price }), { Authorization: `Bearer ${token}` }),
+      jsonRequest(url, target, JSON.stringify({ symbol: 'BTC/USDT', side, order_type: 'LIMIT', quantity: '0.001', price }), {
+        Authorization: `Bearer ${token}`,
+      }),
     ),
   )
   const result = await httpLoad({
@@ -129,7 +134,11 @@ async function registerTraders(userUrl: string, tradingUrl: string, operator: { 
     await post(`${userUrl}/register`, { email, username: `trader${index}`, password }, {})
     const trader = await login(userUrl, email, password)
     await fetch(`${tradingUrl}/accounts/${trader.userId}/balances`, { headers: { authorization: `Bearer ${trader.token}` } })
-    await post(`${tradingUrl}/accounts/${trader.userId}/deposits`, { asset: 'BTC', amount: '10', reference: 'bench' }, { authorization: `Bearer ${operatorToken}` })
+    await post(
+      `${tradingUrl}/accounts/${trader.userId}/deposits`,
+      { asset: 'BTC', amount: '10', reference: 'bench' },
+      { authorization: `Bearer ${operatorToken}` },
+    )
     traders.push(trader)
   }
   return traders
@@ -143,6 +152,10 @@ async function login(userUrl: string, username: string, password: string): Promi
 }
 
 async function post(url: string, body: unknown, headers: Record<string, string>): Promise<void> {
-  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
   if (answer.status !== 201) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
 }

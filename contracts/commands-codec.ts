@@ -291,7 +291,15 @@ function readCommand(reader: Reader): Command {
       return { kind, time, userId, grants }
     }
     case CommandKind.moveFunds:
-      return { kind, time, account: reader.i32(), asset: reader.i32(), amount: reader.f64(), reference: reader.text(), actor: reader.text() }
+      return {
+        kind,
+        time,
+        account: reader.i32(),
+        asset: reader.i32(),
+        amount: reader.f64(),
+        reference: reader.text(),
+        actor: reader.text(),
+      }
     case CommandKind.setLimits:
       return {
         kind,

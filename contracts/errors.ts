@@ -12,7 +12,11 @@ interface ErrorEntry {
 
 export const errorCatalogue = {
   // The shape of a request
-  invalid_request: { status: 400, retryable: false, meaning: 'The request does not have the documented shape; `errors` names each field at fault.' },
+  invalid_request: {
+    status: 400,
+    retryable: false,
+    meaning: 'The request does not have the documented shape; `errors` names each field at fault.',
+  },
   invalid_json: { status: 400, retryable: false, meaning: 'The body is not valid JSON.' },
   unsupported_media_type: { status: 415, retryable: false, meaning: 'Send the documented content type.' },
   payload_too_large: { status: 413, retryable: false, meaning: 'The body is larger than this endpoint accepts.' },
@@ -35,11 +39,19 @@ export const errorCatalogue = {
   // Users
   email_taken: { status: 409, retryable: false, meaning: 'A user with this e-mail address exists.' },
   username_taken: { status: 409, retryable: false, meaning: 'A user with this name exists.' },
-  invalid_refresh_token: { status: 401, retryable: false, meaning: 'The refresh token is unknown, expired, or was used already; log in again.' },
+  invalid_refresh_token: {
+    status: 401,
+    retryable: false,
+    meaning: 'The refresh token is unknown, expired, or was used already; log in again.',
+  },
   user_not_found: { status: 404, retryable: false, meaning: 'There is no such user.' },
 
   // Orders, in the order in which they are checked (see docs/orders.md)
-  client_order_id_reused: { status: 409, retryable: false, meaning: 'The client order id belongs to an earlier order of yours with other terms.' },
+  client_order_id_reused: {
+    status: 409,
+    retryable: false,
+    meaning: 'The client order id belongs to an earlier order of yours with other terms.',
+  },
   account_not_found: { status: 404, retryable: false, meaning: 'The trading account does not exist.' },
   symbol_not_found: { status: 404, retryable: false, meaning: 'There is no market of this symbol.' },
   asset_not_found: { status: 404, retryable: false, meaning: 'There is no asset of this name.' },
@@ -54,12 +66,20 @@ export const errorCatalogue = {
   price_out_of_range: { status: 422, retryable: false, meaning: 'The price is outside the range of the market.' },
   min_notional: { status: 422, retryable: false, meaning: 'Price times quantity is under the smallest value the market takes.' },
   amount_too_large: { status: 422, retryable: false, meaning: 'The amount is larger than the venue can count exactly.' },
-  invalid_amount: { status: 422, retryable: false, meaning: 'The amount must be positive and a whole number of the smallest units of the asset.' },
+  invalid_amount: {
+    status: 422,
+    retryable: false,
+    meaning: 'The amount must be positive and a whole number of the smallest units of the asset.',
+  },
   stop_would_trigger: { status: 422, retryable: false, meaning: 'The stop price is already reached; the order would trigger at once.' },
   no_reference_price: { status: 422, retryable: true, meaning: 'The market has no price yet to hold the order against.' },
   position_limit: { status: 422, retryable: false, meaning: 'With open orders counted the position would pass its limit.' },
   leverage_limit: { status: 422, retryable: false, meaning: 'Exposure over equity would pass the leverage limit of the account.' },
-  daily_loss_limit: { status: 422, retryable: false, meaning: 'The loss of the day has reached its limit; only orders that reduce risk are taken.' },
+  daily_loss_limit: {
+    status: 422,
+    retryable: false,
+    meaning: 'The loss of the day has reached its limit; only orders that reduce risk are taken.',
+  },
   insufficient_funds: { status: 422, retryable: false, meaning: 'The available balance does not cover the order, its fee included.' },
   open_order_limit: { status: 422, retryable: false, meaning: 'The account has as many open orders as it may have.' },
   no_liquidity: { status: 422, retryable: true, meaning: 'Nothing to trade against; a market order does not rest.' },
@@ -80,9 +100,21 @@ export const errorCatalogue = {
   rate_limited: { status: 429, retryable: true, meaning: 'Too many requests; wait as long as `Retry-After` says.' },
   overloaded: { status: 503, retryable: true, meaning: 'The queue is full; nothing was done. Retry after `Retry-After`.' },
   unavailable: { status: 503, retryable: true, meaning: 'The service cannot answer now; nothing was done. Retry after `Retry-After`.' },
-  outcome_pending: { status: 503, retryable: true, meaning: 'Taken, but not confirmed in time. Ask by its client order id, or retry with the same one: it cannot be doubled.' },
-  bad_gateway: { status: 502, retryable: true, meaning: 'The service broke off before it had answered. What was asked may have been done: ask before you repeat it.' },
-  gateway_timeout: { status: 504, retryable: true, meaning: 'The service did not answer in time. What was asked may have been done: ask before you repeat it.' },
+  outcome_pending: {
+    status: 503,
+    retryable: true,
+    meaning: 'Taken, but not confirmed in time. Ask by its client order id, or retry with the same one: it cannot be doubled.',
+  },
+  bad_gateway: {
+    status: 502,
+    retryable: true,
+    meaning: 'The service broke off before it had answered. What was asked may have been done: ask before you repeat it.',
+  },
+  gateway_timeout: {
+    status: 504,
+    retryable: true,
+    meaning: 'The service did not answer in time. What was asked may have been done: ask before you repeat it.',
+  },
   price_unavailable: { status: 503, retryable: true, meaning: 'No source has given a price for this symbol yet.' },
   internal: { status: 500, retryable: false, meaning: 'A fault of ours; it has been logged under `request_id`.' },
 } as const satisfies Record<string, ErrorEntry>

@@ -108,9 +108,35 @@ export type TradingEvent =
         postings: Posting[]
       }
     >
-  | AccountEvent<'funds.moved', { amount: string; asset: string; reference: string; actor: string; balance: BalanceData; postings: Posting[] }>
-  | AccountEvent<'fill.booked', { symbol: string; side: 'BUY' | 'SELL'; price: string; quantity: string; reference: string; actor: string; realized_pnl: string; position: PositionData; balances: BalanceData[]; postings: Posting[] }>
-  | AccountEvent<'limits.changed', { symbol: string | null; position_notional_max: string | null; leverage_max: string | null; daily_loss_max: string | null; actor: string }>
+  | AccountEvent<
+      'funds.moved',
+      { amount: string; asset: string; reference: string; actor: string; balance: BalanceData; postings: Posting[] }
+    >
+  | AccountEvent<
+      'fill.booked',
+      {
+        symbol: string
+        side: 'BUY' | 'SELL'
+        price: string
+        quantity: string
+        reference: string
+        actor: string
+        realized_pnl: string
+        position: PositionData
+        balances: BalanceData[]
+        postings: Posting[]
+      }
+    >
+  | AccountEvent<
+      'limits.changed',
+      {
+        symbol: string | null
+        position_notional_max: string | null
+        leverage_max: string | null
+        daily_loss_max: string | null
+        actor: string
+      }
+    >
   | AccountEvent<'mode.changed', { mode: 'CASH' | 'MARGIN'; actor: string }>
 
 // ---- topic user-events ----------------------------------------------------------------------------------------------

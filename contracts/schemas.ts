@@ -23,7 +23,11 @@ export const Decimal = Type.String({ description: 'A decimal as a string, for ex
 export const Timestamp = Type.String({ description: 'ISO 8601, UTC.' })
 
 /** `BTC/USDT` in JSON and query. */
-export const SymbolName = Type.String({ pattern: '^[A-Z0-9]{1,12}/[A-Z0-9]{1,12}$', maxLength: 25, description: 'A market, such as BTC/USDT.' })
+export const SymbolName = Type.String({
+  pattern: '^[A-Z0-9]{1,12}/[A-Z0-9]{1,12}$',
+  maxLength: 25,
+  description: 'A market, such as BTC/USDT.',
+})
 
 /** `BTC-USDT` or `BTC%2FUSDT` in a path; handlers see it with the slash after `symbolFromPath`. */
 export const SymbolInPath = Type.String({ minLength: 3, maxLength: 25, description: 'A market in a path: BTC-USDT, or BTC%2FUSDT.' })

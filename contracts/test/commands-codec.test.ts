@@ -13,30 +13,91 @@ const side = fc.constantFrom(0 as const, 1 as const)
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: fc.constant(CommandKind.addAsset), time, name: text, scale: index }),
   fc.record({
-    kind: fc.constant(CommandKind.addMarket), time, name: text, priceScale: index, quantityScale: index, tickUnits: integer, lotUnits: integer,
-    quantityMinLots: integer, quantityMaxLots: integer, priceMaxTicks: integer, notionalMin: integer, makerFeePpm: index, takerFeePpm: index,
+    kind: fc.constant(CommandKind.addMarket),
+    time,
+    name: text,
+    priceScale: index,
+    quantityScale: index,
+    tickUnits: integer,
+    lotUnits: integer,
+    quantityMinLots: integer,
+    quantityMaxLots: integer,
+    priceMaxTicks: integer,
+    notionalMin: integer,
+    makerFeePpm: index,
+    takerFeePpm: index,
   }),
-  fc.record({ kind: fc.constant(CommandKind.openAccount), time, userId: text, grants: fc.array(fc.record({ asset: index, amount: integer }), { maxLength: 3 }) }),
   fc.record({
-    kind: fc.constant(CommandKind.placeOrder), time, account: index, symbol: index, side, orderType: fc.constantFrom(0 as const, 1 as const, 2 as const),
-    timeInForce: fc.constantFrom(0 as const, 1 as const, 2 as const), quantity: integer, price: integer, stopPrice: integer, clientOrderId: text,
+    kind: fc.constant(CommandKind.openAccount),
+    time,
+    userId: text,
+    grants: fc.array(fc.record({ asset: index, amount: integer }), { maxLength: 3 }),
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.placeOrder),
+    time,
+    account: index,
+    symbol: index,
+    side,
+    orderType: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    timeInForce: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    quantity: integer,
+    price: integer,
+    stopPrice: integer,
+    clientOrderId: text,
   }),
   fc.record({ kind: fc.constant(CommandKind.cancelOrder), time, account: index, order: integer }),
   fc.record({ kind: fc.constant(CommandKind.cancelAll), time, account: index, symbol: index }),
   fc.record({ kind: fc.constant(CommandKind.massQuote), time, account: index, symbol: index, bids: levels, asks: levels }),
   fc.record({ kind: fc.constant(CommandKind.markPrice), time, symbol: index, price: integer }),
-  fc.record({ kind: fc.constant(CommandKind.moveFunds), time, account: index, asset: index, amount: integer, reference: text, actor: text }),
   fc.record({
-    kind: fc.constant(CommandKind.setLimits), time, account: index, symbol: index, positionNotionalMax: integer, leverageMaxHundredths: integer, dailyLossMax: integer, actor: text,
+    kind: fc.constant(CommandKind.moveFunds),
+    time,
+    account: index,
+    asset: index,
+    amount: integer,
+    reference: text,
+    actor: text,
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setLimits),
+    time,
+    account: index,
+    symbol: index,
+    positionNotionalMax: integer,
+    leverageMaxHundredths: integer,
+    dailyLossMax: integer,
+    actor: text,
   }),
   fc.record({ kind: fc.constant(CommandKind.setMode), time, account: index, mode: fc.constantFrom(0 as const, 1 as const), actor: text }),
-  fc.record({ kind: fc.constant(CommandKind.bookFill), time, account: index, symbol: index, side, quantity: integer, price: integer, reference: text, actor: text }),
-  fc.record({ kind: fc.constant(CommandKind.setMarketStatus), time, symbol: index, status: fc.constantFrom(0 as const, 1 as const, 2 as const), actor: text }),
+  fc.record({
+    kind: fc.constant(CommandKind.bookFill),
+    time,
+    account: index,
+    symbol: index,
+    side,
+    quantity: integer,
+    price: integer,
+    reference: text,
+    actor: text,
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setMarketStatus),
+    time,
+    symbol: index,
+    status: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    actor: text,
+  }),
 )
 
 describe('the binary form of commands', () => {
   test('gives back every command exactly', () => {
-    fc.assert(fc.property(fc.array(command, { maxLength: 20 }), (batch) => void expect(decodeBatch(encodeBatch(batch))).toEqual(batch)), { numRuns: 500 })
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 20 }), (batch) => {
+        expect(decodeBatch(encodeBatch(batch))).toEqual(batch)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test('a record that is cut, or has bytes left over, is unreadable', () => {
@@ -64,7 +125,19 @@ describe('the binary form of commands', () => {
 
   test('the bytes of version 1 stand for ever', () => {
     const batch: Command[] = [
-      { kind: CommandKind.placeOrder, time: 1_700_000_000_000, account: 7, symbol: 1, side: 1, orderType: 1, timeInForce: 2, quantity: 12_345, price: 6_789, stopPrice: 0, clientOrderId: 'a-1' },
+      {
+        kind: CommandKind.placeOrder,
+        time: 1_700_000_000_000,
+        account: 7,
+        symbol: 1,
+        side: 1,
+        orderType: 1,
+        timeInForce: 2,
+        quantity: 12_345,
+        price: 6_789,
+        stopPrice: 0,
+        clientOrderId: 'a-1',
+      },
       { kind: CommandKind.markPrice, time: 1_700_000_000_001, symbol: 0, price: 42 },
     ]
     const golden = [

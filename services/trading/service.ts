@@ -36,9 +36,23 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const signal = AbortSignal.any([shutdown, stop.signal])
 
   const state = await loadSnapshot(pool)
-  const replica = new Replica({ exchange: state.exchange, offset: state.offset, log, producer: instanceId, logger, onFatal: (error) => context.fail('the exchange failed while it applied a command', error) })
+  const replica = new Replica({
+    exchange: state.exchange,
+    offset: state.offset,
+    log,
+    producer: instanceId,
+    logger,
+    onFatal: (error) => context.fail('the exchange failed while it applied a command', error),
+  })
   await replica.catchUp()
-  const intake = new Intake({ log, replica, producer: instanceId, queueMax: config.intakeQueueMax, timeoutMs: config.outcomeTimeoutMs, logger })
+  const intake = new Intake({
+    log,
+    replica,
+    producer: instanceId,
+    queueMax: config.intakeQueueMax,
+    timeoutMs: config.outcomeTimeoutMs,
+    logger,
+  })
   await Promise.all(genesisCommands(replica.exchange).map((command) => intake.submit(command, () => undefined)))
   logger.info({ command: replica.exchange.commandCount, accounts: replica.exchange.accountCount }, 'replica is up to date')
 

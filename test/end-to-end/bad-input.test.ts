@@ -69,7 +69,9 @@ async function send(endpoint: Endpoint, path: string, options: { token?: string 
     method: endpoint.method,
     headers: {
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-      ...(hasBody ? { 'content-type': options.type ?? (endpoint.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json') } : {}),
+      ...(hasBody
+        ? { 'content-type': options.type ?? (endpoint.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json') }
+        : {}),
     },
     ...(hasBody ? { body: options.body! } : {}),
     signal: AbortSignal.timeout(10_000),
@@ -129,13 +131,26 @@ describe('orders: each field wrong in an otherwise good order is named', () => {
   const good: Record<string, string> = { symbol: '"BTC/USDT"', side: '"BUY"', order_type: '"LIMIT"', quantity: '"0.01"', price: '"20000"' }
   for (const field of Object.keys(good)) {
     test(field, { timeout: 60_000 }, async () => {
-      const endpoint = everyEndpoint.find((candidate) => candidate.service === 'trading' && candidate.method === 'POST' && candidate.path === '/orders')!
+      const endpoint = everyEndpoint.find(
+        (candidate) => candidate.service === 'trading' && candidate.method === 'POST' && candidate.path === '/orders',
+      )!
       const before = await user.get<{ items: unknown[] }>('/api/trading/orders?limit=500')
-      for (const [what, value] of [...Object.entries(wrongValues), ['null', 'null'], ['zero', '0'], ['zero text', '"0"'], ['empty', '""'], ['missing', '']]) {
+      for (const [what, value] of [
+        ...Object.entries(wrongValues),
+        ['null', 'null'],
+        ['zero', '0'],
+        ['zero text', '"0"'],
+        ['empty', '""'],
+        ['missing', ''],
+      ]) {
         const fields = Object.entries({ ...good, [field]: value! }).filter(([, text]) => text !== '')
-        const answer = await send(endpoint, '/orders', { token: user.token, body: `{${fields.map(([key, text]) => `"${key}": ${text}`).join(',')}}` })
+        const answer = await send(endpoint, '/orders', {
+          token: user.token,
+          body: `{${fields.map(([key, text]) => `"${key}": ${text}`).join(',')}}`,
+        })
         expectRefusal(`${field}: ${what}`, answer)
-        if (answer.status === 400 && what !== '1 MB of text') expect([what, answer.text]).toSatisfy(() => answer.text.includes(field) || answer.text.includes('invalid_json'))
+        if (answer.status === 400 && what !== '1 MB of text')
+          expect([what, answer.text]).toSatisfy(() => answer.text.includes(field) || answer.text.includes('invalid_json'))
       }
       const after = await user.get<{ items: unknown[] }>('/api/trading/orders?limit=500')
       expect(after.body.items.length).toBe(before.body.items.length)
@@ -147,9 +162,20 @@ describe('paths and queries', () => {
   test.each(everyEndpoint.map((endpoint) => [name(endpoint), endpoint] as const))('%s', { timeout: 60_000 }, async (_, endpoint) => {
     const token = tokenFor(endpoint)
     if (endpoint.path.includes(':')) {
-      for (const wrong of wrongParams) expectRefusal(`parameter ${wrong.slice(0, 20)}`, await send(endpoint, pathOf(endpoint, () => wrong), { token, ...(endpoint.body ? { body: '{}' } : {}) }))
+      for (const wrong of wrongParams)
+        expectRefusal(
+          `parameter ${wrong.slice(0, 20)}`,
+          await send(
+            endpoint,
+            pathOf(endpoint, () => wrong),
+            { token, ...(endpoint.body ? { body: '{}' } : {}) },
+          ),
+        )
     }
-    expectRefusal('unknown query field', await send(endpoint, `${pathOf(endpoint)}?no_such_field=1`, { token, ...(endpoint.body ? { body: '{"no_such_field": 1}' } : {}) }))
+    expectRefusal(
+      'unknown query field',
+      await send(endpoint, `${pathOf(endpoint)}?no_such_field=1`, { token, ...(endpoint.body ? { body: '{"no_such_field": 1}' } : {}) }),
+    )
     for (const field of Object.keys((endpoint.query as { properties?: object } | undefined)?.properties ?? {})) {
       for (const wrong of ['', '-1', 'NaN', '1e400', 'x'.repeat(2_000), '%00', "';--", '[]']) {
         const answer = await send(endpoint, `${pathOf(endpoint)}?${field}=${encodeURIComponent(wrong)}`, { token })
@@ -182,34 +208,50 @@ describe('who may', () => {
     }
   }
 
-  test.each(everyEndpoint.filter((endpoint) => endpoint.access !== 'public').map((endpoint) => [name(endpoint), endpoint] as const))('%s', { timeout: 60_000 }, async (_, endpoint) => {
-    const body = endpoint.body ? { body: '{}' } : {}
-    const without = await send(endpoint, pathOf(endpoint), body)
-    expectRefusal('no token', without)
-    expect(without.status).toBe(401)
-    for (const [what, token] of Object.entries(forged())) {
-      const answer = await send(endpoint, pathOf(endpoint), { ...body, token })
-      expectRefusal(what, answer)
-      expect([what, answer.status]).toEqual([what, 401])
-    }
-    if (endpoint.access === 'operator') {
-      const answer = await send(endpoint, pathOf(endpoint), { ...body, token: user.token })
-      expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([403, 'forbidden'])
-    }
-    if (endpoint.access === 'user' && endpoint.path.includes(':user_id')) {
-      const answer = await send(endpoint, pathOf(endpoint), { ...body, token: stranger.token })
-      expectRefusal("another user's id", answer)
-      expect([403, 404]).toContain(answer.status)
-    }
-  })
+  test.each(everyEndpoint.filter((endpoint) => endpoint.access !== 'public').map((endpoint) => [name(endpoint), endpoint] as const))(
+    '%s',
+    { timeout: 60_000 },
+    async (_, endpoint) => {
+      const body = endpoint.body ? { body: '{}' } : {}
+      const without = await send(endpoint, pathOf(endpoint), body)
+      expectRefusal('no token', without)
+      expect(without.status).toBe(401)
+      for (const [what, token] of Object.entries(forged())) {
+        const answer = await send(endpoint, pathOf(endpoint), { ...body, token })
+        expectRefusal(what, answer)
+        expect([what, answer.status]).toEqual([what, 401])
+      }
+      if (endpoint.access === 'operator') {
+        const answer = await send(endpoint, pathOf(endpoint), { ...body, token: user.token })
+        expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([403, 'forbidden'])
+      }
+      if (endpoint.access === 'user' && endpoint.path.includes(':user_id')) {
+        const answer = await send(endpoint, pathOf(endpoint), { ...body, token: stranger.token })
+        expectRefusal("another user's id", answer)
+        expect([403, 404]).toContain(answer.status)
+      }
+    },
+  )
 
   test('an order for another user is refused, whoever the body names', async () => {
-    const answer = await stranger.post<{ code: string }>('/api/trading/orders', { symbol: 'BTC/USDT', side: 'BUY', order_type: 'MARKET', quantity: '0.01', user_id: user.userId })
+    const answer = await stranger.post<{ code: string }>('/api/trading/orders', {
+      symbol: 'BTC/USDT',
+      side: 'BUY',
+      order_type: 'MARKET',
+      quantity: '0.01',
+      user_id: user.userId,
+    })
     expect([answer.status, answer.body.code]).toEqual([403, 'forbidden'])
   })
 
   test("another user's order is not there", async () => {
-    const mine = await user.post<{ id: string }>('/api/trading/orders', { symbol: 'BTC/USDT', side: 'BUY', order_type: 'LIMIT', quantity: '0.01', price: '20000' })
+    const mine = await user.post<{ id: string }>('/api/trading/orders', {
+      symbol: 'BTC/USDT',
+      side: 'BUY',
+      order_type: 'LIMIT',
+      quantity: '0.01',
+      price: '20000',
+    })
     expect(mine.status).toBe(201)
     expect((await stranger.get(`/api/trading/orders/${mine.body.id}`)).status).toBe(404)
     expect((await stranger.delete(`/api/trading/orders/${mine.body.id}`)).status).toBe(404)

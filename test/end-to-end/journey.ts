@@ -74,8 +74,17 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   expect(quoted.body.sources.length).toBeGreaterThan(0)
 
   // A market buy, filled by the house at a price near the one shown.
-  await eventually(() => client.get<{ asks: [string, string][] }>('/api/trading/markets/BTC-USDT/book'), ({ body }) => body.asks.length > 0)
-  const bought = await client.post<Order>('/api/trading/orders', { symbol, side: 'BUY', order_type: 'MARKET', quantity: '0.5', client_order_id: 'journey-buy' })
+  await eventually(
+    () => client.get<{ asks: [string, string][] }>('/api/trading/markets/BTC-USDT/book'),
+    ({ body }) => body.asks.length > 0,
+  )
+  const bought = await client.post<Order>('/api/trading/orders', {
+    symbol,
+    side: 'BUY',
+    order_type: 'MARKET',
+    quantity: '0.5',
+    client_order_id: 'journey-buy',
+  })
   expect(bought.status, JSON.stringify(bought.body)).toBe(201)
   expect(bought.body).toMatchObject({ status: 'FILLED', filled_quantity: '0.5' })
   const buys = bought.body.fills!
@@ -86,7 +95,13 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   expect(bought.body.fee).toBe(text(fee))
 
   // The same client order id again: the same order, not a second one.
-  const repeated = await client.post<Order>('/api/trading/orders', { symbol, side: 'BUY', order_type: 'MARKET', quantity: '0.5', client_order_id: 'journey-buy' })
+  const repeated = await client.post<Order>('/api/trading/orders', {
+    symbol,
+    side: 'BUY',
+    order_type: 'MARKET',
+    quantity: '0.5',
+    client_order_id: 'journey-buy',
+  })
   expect([repeated.status, repeated.body.id]).toEqual([201, bought.body.id])
 
   const held = await positionOf(client)
@@ -129,24 +144,35 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   const events = stream.body.items
   expect(events.map((event) => event.sequence)).toEqual(events.map((_, index) => index + 1))
   events.forEach((event, index) => expect(event.previous_hash).toBe(index === 0 ? '0'.repeat(64) : events[index - 1]!.hash))
-  for (const type of ['account.opened', 'funds.moved', 'order.created', 'trade.executed', 'order.triggered', 'order.status_updated']) expect(events.map((event) => event.type)).toContain(type)
+  for (const type of ['account.opened', 'funds.moved', 'order.created', 'trade.executed', 'order.triggered', 'order.status_updated'])
+    expect(events.map((event) => event.type)).toContain(type)
 
   // All fills added up by hand: proceeds less cost less fees is the realised profit, and the cash.
   const trades = events.filter((event) => event.type === 'trade.executed').map((event) => event.data)
-  const cash = trades.reduce((sum, { side, price, quantity, fee: paid }) => sum + (side === 'BUY' ? -1n : 1n) * mul(dec(price), dec(quantity)) - dec(paid), 0n)
+  const cash = trades.reduce(
+    (sum, { side, price, quantity, fee: paid }) => sum + (side === 'BUY' ? -1n : 1n) * mul(dec(price), dec(quantity)) - dec(paid),
+    0n,
+  )
   expect(await balanceOf(client, 'USDT')).toMatchObject({ total: text(dec('100000') + cash), held: '0' })
   const difference = dec(flat.realized_pnl) - cash
   // Each reduction rounds its share of the cost to the minor unit.
   expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(dec('0.00000001') * BigInt(trades.length))
 
   // The inbox, and a mail at a real SMTP server.
-  await eventually(() => client.get<{ items: unknown[] }>('/api/notification/notifications'), ({ body }) => JSON.stringify(body.items).includes('BTC/USDT'))
-  await eventually(() => Promise.resolve(mails.filter((mail) => mail.to.includes(client.email))), (received) => received.some((mail) => mail.source.includes('BTC/USDT')))
+  await eventually(
+    () => client.get<{ items: unknown[] }>('/api/notification/notifications'),
+    ({ body }) => JSON.stringify(body.items).includes('BTC/USDT'),
+  )
+  await eventually(
+    () => Promise.resolve(mails.filter((mail) => mail.to.includes(client.email))),
+    (received) => received.some((mail) => mail.source.includes('BTC/USDT')),
+  )
 
   // The equity curve starts at the grant and ends at the cash left.
   const curve = await eventually(
     () => client.get<{ items: { equity: string }[] }>(`/api/analytics/equity/${client.userId}`),
-    ({ status, body }) => status === 200 && body.items.length > 0 && Math.abs(Number(body.items.at(-1)!.equity) - Number(text(dec('100000') + cash))) < 0.01,
+    ({ status, body }) =>
+      status === 200 && body.items.length > 0 && Math.abs(Number(body.items.at(-1)!.equity) - Number(text(dec('100000') + cash))) < 0.01,
   )
   expect(Number(curve.body.items[0]!.equity)).toBeGreaterThan(99_000)
 
@@ -175,7 +201,9 @@ export async function positionOf(client: Client): Promise<Position> {
 }
 
 async function balanceOf(client: Client, asset: string): Promise<{ total: string; held: string } | undefined> {
-  const { body } = await client.get<{ items: { asset: string; total: string; held: string }[] }>(`/api/trading/accounts/${client.userId}/balances`)
+  const { body } = await client.get<{ items: { asset: string; total: string; held: string }[] }>(
+    `/api/trading/accounts/${client.userId}/balances`,
+  )
   return body.items.find((balance) => balance.asset === asset)
 }
 
@@ -184,10 +212,20 @@ async function stopThatTriggers(client: Client): Promise<Order> {
   for (let attempt = 0; attempt < 60; attempt++) {
     const { body: market } = await client.get<{ mark_price: string }>('/api/trading/markets/BTC-USDT')
     const stopPrice = (Number(market.mark_price) - 0.01).toFixed(2)
-    const placed = await client.post<Order & { code?: string }>('/api/trading/orders', { symbol, side: 'SELL', order_type: 'STOP', quantity: '0.2', stop_price: stopPrice })
+    const placed = await client.post<Order & { code?: string }>('/api/trading/orders', {
+      symbol,
+      side: 'SELL',
+      order_type: 'STOP',
+      quantity: '0.2',
+      stop_price: stopPrice,
+    })
     if (placed.status === 422 && placed.body.code === 'stop_would_trigger') continue
     expect(placed.status, JSON.stringify(placed.body)).toBe(201)
-    const order = await eventually(() => client.get<Order>(`/api/trading/orders/${placed.body.id}`), ({ body }) => body.status !== 'PENDING', 5_000).catch(() => undefined)
+    const order = await eventually(
+      () => client.get<Order>(`/api/trading/orders/${placed.body.id}`),
+      ({ body }) => body.status !== 'PENDING',
+      5_000,
+    ).catch(() => undefined)
     if (order) return order.body
     await client.delete(`/api/trading/orders/${placed.body.id}`)
   }

@@ -10,7 +10,10 @@ const services = ['gateway', 'trading', 'user', 'market-data', 'notification', '
 test('whatever is killed comes back by itself, and every acknowledged order is there once', { timeout: 400_000 }, async () => {
   await using platform = await startPlatform({ env: { MARU_RATE_LIMIT_PER_SECOND: '100000' } })
   const client = await Client.registered(platform.url, 'kill')
-  await eventually(() => client.get<{ asks: unknown[] }>('/api/trading/markets/BTC-USDT/book'), ({ body }) => body.asks.length > 0)
+  await eventually(
+    () => client.get<{ asks: unknown[] }>('/api/trading/markets/BTC-USDT/book'),
+    ({ body }) => body.asks.length > 0,
+  )
   const streams = [1, 2, 3].map((number) => new OrderStream(client, `stream${number}`))
   for (const stream of streams) stream.start()
   const placed = (): number => streams.reduce((sum, stream) => sum + stream.acknowledged.length, 0)
@@ -20,7 +23,11 @@ test('whatever is killed comes back by itself, and every acknowledged order is t
     const before = await instancesOf(platform, service)
     const startedMs = performance.now()
     for (const { pid } of before) process.kill(pid, 'SIGKILL')
-    await eventually(() => instancesOf(platform, service), (now) => now.some(({ pid, state }) => state === 'ready' && !before.some((old) => old.pid === pid)), 30_000)
+    await eventually(
+      () => instancesOf(platform, service),
+      (now) => now.some(({ pid, state }) => state === 'ready' && !before.some((old) => old.pid === pid)),
+      30_000,
+    )
     await tradesAgain(placed)
     recoveries[service] = Math.round(performance.now() - startedMs)
   }
@@ -28,13 +35,23 @@ test('whatever is killed comes back by itself, and every acknowledged order is t
     const pid = await postgresPid(platform)
     const startedMs = performance.now()
     process.kill(pid, 'SIGKILL')
-    await eventually(() => postgresPid(platform), (now) => now !== pid, 30_000)
-    await eventually(() => fetch(`${platform.url}/health/ready`), (answer) => answer.status === 200, 30_000)
+    await eventually(
+      () => postgresPid(platform),
+      (now) => now !== pid,
+      30_000,
+    )
+    await eventually(
+      () => fetch(`${platform.url}/health/ready`),
+      (answer) => answer.status === 200,
+      30_000,
+    )
     await tradesAgain(placed)
     recoveries['postgresql'] = Math.round(performance.now() - startedMs)
   }
   for (const stream of streams) await stream.stop()
-  process.stdout.write(`recovery in ms, from the kill to the next order taken: ${JSON.stringify(recoveries)}; orders ${placed()}, retries ${streams.reduce((sum, stream) => sum + stream.retries, 0)}\n`)
+  process.stdout.write(
+    `recovery in ms, from the kill to the next order taken: ${JSON.stringify(recoveries)}; orders ${placed()}, retries ${streams.reduce((sum, stream) => sum + stream.retries, 0)}\n`,
+  )
   expect(streams.flatMap((stream) => stream.faults)).toEqual([])
   await holdsEveryOrder(client, streams)
   await addsUp(platform)
@@ -42,7 +59,11 @@ test('whatever is killed comes back by itself, and every acknowledged order is t
   // The supervisor itself, with everything under it; started again on the same home it goes on where it was.
   platform.supervisor.kill('SIGKILL')
   const old = await Promise.all(services.map((service) => instancesOf(platform, service).catch(() => [])))
-  await eventually(() => Promise.resolve(old.flat().filter(({ pid }) => isAlive(pid))), (alive) => alive.length === 0, 20_000)
+  await eventually(
+    () => Promise.resolve(old.flat().filter(({ pid }) => isAlive(pid))),
+    (alive) => alive.length === 0,
+    20_000,
+  )
   await using again = await startPlatform({ home: platform.home, env: { MARU_RATE_LIMIT_PER_SECOND: '100000' } })
   const sameClient = new Client(again.url)
   await sameClient.login(client.email, client.password)
@@ -61,7 +82,11 @@ async function postgresPid(platform: Platform): Promise<number> {
 /** Waits until more orders have been acknowledged than before. */
 async function tradesAgain(placed: () => number): Promise<void> {
   const before = placed()
-  await eventually(() => Promise.resolve(placed()), (now) => now > before + 3, 30_000)
+  await eventually(
+    () => Promise.resolve(placed()),
+    (now) => now > before + 3,
+    30_000,
+  )
 }
 
 async function holdsEveryOrder(client: Client, streams: readonly OrderStream[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { Client } from '../support/client.ts'
+import type { Client } from '../support/client.ts'
 
 interface Acknowledged {
   clientOrderId: string

@@ -23,7 +23,11 @@ export class Client {
     const client = new Client(url)
     const unique = randomUUID().slice(0, 8)
     client.email = `${name}-${unique}@example.com`
-    const registered = await client.post<{ user_id: string }>('/api/user/register', { email: client.email, username: `${name}_${unique}`, password: client.password })
+    const registered = await client.post<{ user_id: string }>('/api/user/register', {
+      email: client.email,
+      username: `${name}_${unique}`,
+      password: client.password,
+    })
     if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`)
     client.userId = registered.body.user_id
     await client.login(client.email, client.password)
@@ -41,7 +45,10 @@ export class Client {
   async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
     const answer = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...(this.token ? { authorization: `Bearer ${this.token}` } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     })
@@ -68,14 +75,14 @@ export async function eventually<T>(ask: () => Promise<T>, check: (value: T) => 
   const end = performance.now() + withinMs
   for (;;) {
     let value: T | undefined
-    let failure: unknown
+    let failure: Error | undefined
     try {
       value = await ask()
       if (check(value)) return value
     } catch (error) {
-      failure = error
+      failure = error as Error
     }
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms; last: ${failure ? String(failure) : JSON.stringify(value)}`)
+    if (performance.now() > end) throw new Error(`not within ${withinMs} ms; last: ${failure ? failure.message : JSON.stringify(value)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

@@ -37,7 +37,11 @@ export async function startPlatform(options: { env?: Record<string, string>; hom
   const home = options.home ?? (await mkdtemp(path.join(tmpdir(), 'maru-platform-')))
   const port = await freePort()
   const env = { ...process.env, MARU_HOME: home, MARU_PORT: String(port), MARU_MARKET_DATA: 'synthetic:7', ...options.env }
-  const supervisor = spawn(process.execPath, [path.join(root, 'apps/cli/main.ts'), 'start'], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const supervisor = spawn(process.execPath, [path.join(root, 'apps/cli/main.ts'), 'start'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   const exited = new Promise<number | null>((resolve) => supervisor.once('exit', (code) => resolve(code)))
   const ready = new Promise<void>((resolve, reject) => {

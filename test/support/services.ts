@@ -4,12 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createTestDatabase } from './postgres.ts'
+import type { TestDatabase as Database } from './postgres.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyWithinMs = 30_000
 
-type Database = Awaited<ReturnType<typeof createTestDatabase>>
 type ServiceName = 'trading' | 'user' | 'market-data' | 'notification' | 'analytics'
 
 /** One service as its own process, as the supervisor would start it. */
@@ -20,7 +19,11 @@ export interface ServiceProcess extends AsyncDisposable {
   kill(): Promise<void>
 }
 
-export async function startServiceProcess(name: ServiceName, databaseUrl: string, env: Record<string, string> = {}): Promise<ServiceProcess> {
+export async function startServiceProcess(
+  name: ServiceName,
+  databaseUrl: string,
+  env: Record<string, string> = {},
+): Promise<ServiceProcess> {
   const child = fork(path.join(root, 'services', name, 'main.ts'), [], {
     env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -8,7 +8,14 @@ import { streamEvents, type StreamPlaces } from './server-sent-events.ts'
 
 const historyWaitMs = 2_000
 
-export function serveAccountStream(options: { http: HttpService; replica: Replica; accounts: Accounts; history: History; places: StreamPlaces; shutdown: AbortSignal }): void {
+export function serveAccountStream(options: {
+  http: HttpService
+  replica: Replica
+  accounts: Accounts
+  history: History
+  places: StreamPlaces
+  shutdown: AbortSignal
+}): void {
   const { http, replica, accounts, history } = options
   const { exchange } = replica
 
@@ -55,6 +62,9 @@ export function serveAccountStream(options: { http: HttpService; replica: Replic
 function parseLedgerCursor(cursor: string | undefined): { sequence: number; leg: number } | undefined {
   if (cursor === undefined) return undefined
   const parts = /^(\d{1,15})-(\d{1,4})$/.exec(cursor)
-  if (!parts) throw new Problem('invalid_request', 'cursor: is not one of ours', { errors: [{ path: 'cursor', message: 'take it from next_cursor' }] })
+  if (!parts)
+    throw new Problem('invalid_request', 'cursor: is not one of ours', {
+      errors: [{ path: 'cursor', message: 'take it from next_cursor' }],
+    })
   return { sequence: Number(parts[1]), leg: Number(parts[2]) }
 }

@@ -42,14 +42,29 @@ interface StreamOptions {
 }
 
 /** The account's events after `after` and then as they come, as Server-Sent Events whose id is the event's number. */
-export async function streamEvents({ replica, history, places, shutdown, userId, account, after, request, reply }: StreamOptions): Promise<Reply> {
+export async function streamEvents({
+  replica,
+  history,
+  places,
+  shutdown,
+  userId,
+  account,
+  after,
+  request,
+  reply,
+}: StreamOptions): Promise<Reply> {
   const release = places.take()
   const closed = new AbortController()
   const signal = AbortSignal.any([shutdown, closed.signal])
   request.raw.on('close', () => closed.abort())
   reply.raw.on('close', () => closed.abort())
   reply.hijack()
-  reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': request.id, 'x-accel-buffering': 'no' })
+  reply.raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-request-id': request.id,
+    'x-accel-buffering': 'no',
+  })
   try {
     reply.raw.write(': stream\n\n')
     let sent = after

@@ -40,7 +40,16 @@ export class History {
   }
 
   /** Newest first, from before the id `cursor`. */
-  async orders(userId: string, filter: { status?: string | undefined; symbol?: string | undefined; limit: number; cursor?: string | undefined; offset?: number | undefined }): Promise<OrderData[]> {
+  async orders(
+    userId: string,
+    filter: {
+      status?: string | undefined
+      symbol?: string | undefined
+      limit: number
+      cursor?: string | undefined
+      offset?: number | undefined
+    },
+  ): Promise<OrderData[]> {
     const { rows } = await this.#pool.query<{ document: string }>(
       `select document from trading.orders
        where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and ($4::text is null or id < $4)
@@ -50,16 +59,35 @@ export class History {
     return rows.map((row) => JSON.parse(row.document) as OrderData)
   }
 
-  async events(userId: string, after: number, limit: number): Promise<{ sequence: number; type: string; timestamp: string; data: unknown; hash: string; previous_hash: string }[]> {
-    const { rows } = await this.#pool.query<{ sequence: string; type: string; occurred_at: string; data: string; hash: string; previous_hash: string }>(
+  async events(
+    userId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ sequence: number; type: string; timestamp: string; data: unknown; hash: string; previous_hash: string }[]> {
+    const { rows } = await this.#pool.query<{
+      sequence: string
+      type: string
+      occurred_at: string
+      data: string
+      hash: string
+      previous_hash: string
+    }>(
       'select sequence, type, occurred_at, data, hash, previous_hash from trading.account_events where user_id = $1 and sequence > $2 order by sequence limit $3',
       [userId, after, limit],
     )
-    return rows.map(({ sequence, occurred_at, data, ...rest }) => ({ sequence: Number(sequence), timestamp: occurred_at, data: JSON.parse(data) as unknown, ...rest }))
+    return rows.map(({ sequence, occurred_at, data, ...rest }) => ({
+      sequence: Number(sequence),
+      timestamp: occurred_at,
+      data: JSON.parse(data) as unknown,
+      ...rest,
+    }))
   }
 
   /** The postings of the account's events, newest first; `before` is the last leg seen. */
-  async ledger(userId: string, filter: { asset?: string | undefined; limit: number; before?: { sequence: number; leg: number } | undefined }): Promise<LedgerRow[]> {
+  async ledger(
+    userId: string,
+    filter: { asset?: string | undefined; limit: number; before?: { sequence: number; leg: number } | undefined },
+  ): Promise<LedgerRow[]> {
     const rows: LedgerRow[] = []
     let through = filter.before?.sequence ?? Number.MAX_SAFE_INTEGER
     while (rows.length < filter.limit) {
@@ -88,7 +116,10 @@ export class History {
   async reached(userId: string, sequence: number, timeoutMs: number): Promise<boolean> {
     const end = performance.now() + timeoutMs
     for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 50)) {
-      const { rows } = await this.#pool.query<{ sequence: string | null }>('select max(sequence) as sequence from trading.account_events where user_id = $1', [userId])
+      const { rows } = await this.#pool.query<{ sequence: string | null }>(
+        'select max(sequence) as sequence from trading.account_events where user_id = $1',
+        [userId],
+      )
       if (Number(rows[0]!.sequence ?? 0) >= sequence) return true
       if (performance.now() + delayMs > end) return false
       await new Promise((resolve) => setTimeout(resolve, delayMs))

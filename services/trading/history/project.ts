@@ -12,7 +12,8 @@ export async function project(client: pg.PoolClient, events: readonly TradingEve
   for (const event of events) {
     const tail = tails.get(event.user_id) ?? { sequence: 0, hash: genesisHash }
     if (event.sequence <= tail.sequence) continue
-    if (event.sequence !== tail.sequence + 1) throw new Error(`account ${event.user_id} jumps from event ${tail.sequence} to ${event.sequence}`)
+    if (event.sequence !== tail.sequence + 1)
+      throw new Error(`account ${event.user_id} jumps from event ${tail.sequence} to ${event.sequence}`)
     const hash = chainHash(tail.hash, event)
     fresh.push({ event, hash, previousHash: tail.hash })
     tails.set(event.user_id, { sequence: event.sequence, hash })
@@ -21,9 +22,24 @@ export async function project(client: pg.PoolClient, events: readonly TradingEve
   await client.query(
     `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash, previous_hash)
      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])`,
-    columns(fresh, ({ event, hash, previousHash }) => [event.user_id, event.sequence, event.type, event.timestamp, JSON.stringify(event.data), hash, previousHash], 7),
+    columns(
+      fresh,
+      ({ event, hash, previousHash }) => [
+        event.user_id,
+        event.sequence,
+        event.type,
+        event.timestamp,
+        JSON.stringify(event.data),
+        hash,
+        previousHash,
+      ],
+      7,
+    ),
   )
-  await projectOrders(client, fresh.map(({ event }) => event))
+  await projectOrders(
+    client,
+    fresh.map(({ event }) => event),
+  )
 }
 
 async function readTails(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<Map<string, { sequence: number; hash: string }>> {
@@ -41,7 +57,8 @@ const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejec
 async function projectOrders(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
   // The last state of an order within the run is the one to keep.
   const latest = new Map<string, { order: OrderData; sequence: number }>()
-  for (const { type, data, sequence } of events) if (orderEvents.has(type)) latest.set((data as OrderData).id, { order: data as OrderData, sequence })
+  for (const { type, data, sequence } of events)
+    if (orderEvents.has(type)) latest.set((data as OrderData).id, { order: data as OrderData, sequence })
   if (latest.size === 0) return
   await client.query(
     `insert into trading.orders (id, user_id, client_order_id, symbol, status, sequence, document)
@@ -49,7 +66,15 @@ async function projectOrders(client: pg.PoolClient, events: readonly TradingEven
      on conflict (id) do update set status = excluded.status, sequence = excluded.sequence, document = excluded.document`,
     columns(
       [...latest.values()],
-      ({ order, sequence }) => [order.id, order.user_id, order.client_order_id, order.symbol, order.status, sequence, JSON.stringify(order)],
+      ({ order, sequence }) => [
+        order.id,
+        order.user_id,
+        order.client_order_id,
+        order.symbol,
+        order.status,
+        sequence,
+        JSON.stringify(order),
+      ],
       7,
     ),
   )

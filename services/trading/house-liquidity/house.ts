@@ -60,7 +60,15 @@ export async function runHouse(options: HouseOptions): Promise<void> {
   async function prepare(): Promise<void> {
     if (account >= 0) return
     account = await options.accounts.open(houseUserId)
-    await submit({ kind: CommandKind.setLimits, account, symbol: -1, positionNotionalMax: unlimited, leverageMaxHundredths: unlimited, dailyLossMax: unlimited, actor: houseUserId })
+    await submit({
+      kind: CommandKind.setLimits,
+      account,
+      symbol: -1,
+      positionNotionalMax: unlimited,
+      leverageMaxHundredths: unlimited,
+      dailyLossMax: unlimited,
+      actor: houseUserId,
+    })
   }
 
   async function quote(symbol: number, reference: Reference | undefined): Promise<void> {
@@ -69,7 +77,9 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     await fund(market.quote)
     // At the mark, so that the stock enters the position at what it is worth.
     if (exchange.mark(symbol) > 0) await fund(market.base)
-    const ladders = reference ? quoteLadders(market, exchange.assets[market.quote]!.scale, reference, budget(market)) : { bids: [], asks: [] }
+    const ladders = reference
+      ? quoteLadders(market, exchange.assets[market.quote]!.scale, reference, budget(market))
+      : { bids: [], asks: [] }
     await submit({ kind: CommandKind.massQuote, account, symbol, ...ladders })
   }
 
@@ -77,7 +87,10 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     const markets = exchange.markets.filter((other) => other.quote === market.quote).length
     const base = exchange.assets[market.base]!
     const unitsPerLot = market.lotUnits * 10 ** (base.scale - market.quantityScale)
-    return { quoteUnits: exchange.balance(account, market.quote).total / markets, lots: exchange.balance(account, market.base).total / unitsPerLot }
+    return {
+      quoteUnits: exchange.balance(account, market.quote).total / markets,
+      lots: exchange.balance(account, market.base).total / unitsPerLot,
+    }
   }
 
   async function onPrice(event: MarketDataEvent): Promise<void> {
@@ -101,7 +114,8 @@ export async function runHouse(options: HouseOptions): Promise<void> {
         if (performance.now() - seen < staleAfterMs) continue
         seenMs.delete(symbol)
         logger.warn({ symbol: exchange.markets[symbol]!.name }, 'no price for too long; the house withdraws its quotes')
-        if (options.quotes) await quote(symbol, undefined).catch((error: unknown) => logger.warn({ err: error }, 'the house could not withdraw its quotes'))
+        if (options.quotes)
+          await quote(symbol, undefined).catch((error: unknown) => logger.warn({ err: error }, 'the house could not withdraw its quotes'))
       }
     }
   }
@@ -109,9 +123,15 @@ export async function runHouse(options: HouseOptions): Promise<void> {
   async function followPrices(): Promise<void> {
     // Old prices are of no use: from the newest record on.
     const head = await log.head(topics.marketData)
-    for await (const records of log.follow(topics.marketData, Math.max(0, head - 1), { recordsMax: 100, bytesMax: 1_024 * 1_024, signal })) {
+    for await (const records of log.follow(topics.marketData, Math.max(0, head - 1), {
+      recordsMax: 100,
+      bytesMax: 1_024 * 1_024,
+      signal,
+    })) {
       const latest = new Map<string, MarketDataEvent>()
-      for (const record of records) for (const event of JSON.parse(Buffer.from(record.body).toString('utf8')) as MarketDataEvent[]) if (event.type === 'price.updated') latest.set(event.data.symbol, event)
+      for (const record of records)
+        for (const event of JSON.parse(Buffer.from(record.body).toString('utf8')) as MarketDataEvent[])
+          if (event.type === 'price.updated') latest.set(event.data.symbol, event)
       for (const event of latest.values()) {
         try {
           await onPrice(event)
@@ -133,5 +153,7 @@ function referenceOf(market: MarketView, event: MarketDataEvent): (Reference & {
   // A hair's breadth of floating point must not move a bid that stands on a tick.
   const bidTicks = Math.floor(Number(event.data.bid) * perTick + 1e-6)
   const askTicks = Math.max(Math.ceil(Number(event.data.ask) * perTick - 1e-6), bidTicks + 1)
-  return mark > 0 && bidTicks > 0 && mark <= market.priceMaxTicks && Number.isSafeInteger(askTicks) ? { mark, bidTicks, askTicks } : undefined
+  return mark > 0 && bidTicks > 0 && mark <= market.priceMaxTicks && Number.isSafeInteger(askTicks)
+    ? { mark, bidTicks, askTicks }
+    : undefined
 }

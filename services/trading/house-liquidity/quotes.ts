@@ -27,7 +27,12 @@ const levels = [
 const budgetShare = 0.9
 
 /** Ladders around the reference: pairs of ticks and lots, best first, within the budget. An empty side where it has nothing. */
-export function quoteLadders(market: MarketView, quoteScale: number, reference: Reference, budget: QuoteBudget): { bids: number[]; asks: number[] } {
+export function quoteLadders(
+  market: MarketView,
+  quoteScale: number,
+  reference: Reference,
+  budget: QuoteBudget,
+): { bids: number[]; asks: number[] } {
   const bids: number[] = []
   const asks: number[] = []
   let quoteLeft = budget.quoteUnits * budgetShare

@@ -15,13 +15,25 @@ export function serveMarkets({ http, replica }: { http: HttpService; replica: Re
     return symbol
   }
 
-  http.serve(tradingEndpoints.markets, () => ({ items: exchange.markets.map((_, symbol) => marketAnswer(exchange, symbol)), next_cursor: null }))
+  http.serve(tradingEndpoints.markets, () => ({
+    items: exchange.markets.map((_, symbol) => marketAnswer(exchange, symbol)),
+    next_cursor: null,
+  }))
   http.serve(tradingEndpoints.market, ({ params }) => marketAnswer(exchange, symbolOf(params.symbol)))
   http.serve(tradingEndpoints.book, ({ params, query }) => {
     const symbol = symbolOf(params.symbol)
     const market = exchange.markets[symbol]!
     const book = exchange.book(symbol, query.depth ?? 20)
-    const level = ({ price, quantity }: { price: number; quantity: number }): [string, string] => [priceText(market, price), quantityText(market, quantity)]
-    return { symbol: market.name, position: exchange.commandCount, bids: book.bids.map(level), asks: book.asks.map(level), timestamp: time(exchange.timeMs) }
+    const level = ({ price, quantity }: { price: number; quantity: number }): [string, string] => [
+      priceText(market, price),
+      quantityText(market, quantity),
+    ]
+    return {
+      symbol: market.name,
+      position: exchange.commandCount,
+      bids: book.bids.map(level),
+      asks: book.asks.map(level),
+      timestamp: time(exchange.timeMs),
+    }
   })
 }

@@ -1,5 +1,4 @@
 import type { OrderData } from '@maru/contracts'
-import { OrderStatus, type Exchange } from '@maru/domain/exchange'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
@@ -34,10 +33,4 @@ export class Orders {
     if (own?.user_id === userId && own.client_order_id === clientOrderId) return own
     return this.#history.orderOfClientId(userId, clientOrderId)
   }
-}
-
-/** Whether an order can still trade or be cancelled. */
-export function isOpen(exchange: Exchange, order: number): boolean {
-  const view = exchange.order(order)
-  return view !== undefined && view.status <= OrderStatus.partiallyFilled
 }

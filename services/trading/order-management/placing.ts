@@ -17,7 +17,8 @@ export function placeOrderCommand(exchange: Exchange, account: number, body: Pla
   const type = body.order_type
   requireField(body, 'price', type === 'LIMIT')
   requireField(body, 'stop_price', type === 'STOP')
-  if (type === 'STOP' && body.time_in_force !== undefined && body.time_in_force !== 'GTC') throw badField('time_in_force', 'a STOP order is GTC')
+  if (type === 'STOP' && body.time_in_force !== undefined && body.time_in_force !== 'GTC')
+    throw badField('time_in_force', 'a STOP order is GTC')
   const symbol = exchange.symbolOf(body.symbol)
   const market = exchange.markets[symbol]
   if (!market) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)
@@ -97,5 +98,9 @@ function takerFill(exchange: Exchange, at: number): FillData {
 
 /** The refusal numbered `code` as the problem the client sees. */
 export function refusalProblem(code: number, order?: OrderData): Problem {
-  return new Problem(refusals[code]!, undefined, order ? { extensions: { order_id: order.id, client_order_id: order.client_order_id } } : {})
+  return new Problem(
+    refusals[code]!,
+    undefined,
+    order ? { extensions: { order_id: order.id, client_order_id: order.client_order_id } } : {},
+  )
 }

@@ -70,7 +70,13 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
     const account = exchange.accountOf(userId)
     if (account >= 0) await history.reached(userId, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 50
-    const items = await history.orders(userId, { status: query.status, symbol: query.symbol, limit, cursor: query.cursor, offset: query.offset })
+    const items = await history.orders(userId, {
+      status: query.status,
+      symbol: query.symbol,
+      limit,
+      cursor: query.cursor,
+      offset: query.offset,
+    })
     return { items, next_cursor: items.length === limit ? items.at(-1)!.id : null }
   }
 
@@ -96,7 +102,10 @@ export function serveOrderManagement({ http, replica, intake, accounts, orders, 
       return refusal === 0 && view ? orderData(applied, view) : refusal
     })
     if (typeof outcome !== 'number') return outcome
-    throw new Problem(refusals[outcome]!, refusals[outcome] === 'order_not_open' ? `The order is ${(await orders.byId(id))?.status ?? 'final'}.` : undefined)
+    throw new Problem(
+      refusals[outcome]!,
+      refusals[outcome] === 'order_not_open' ? `The order is ${(await orders.byId(id))?.status ?? 'final'}.` : undefined,
+    )
   }
 
   http.serve(tradingEndpoints.cancelOrder, ({ params, identity }) => cancel(params.id, identity))

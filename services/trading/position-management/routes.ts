@@ -18,13 +18,24 @@ function positionAnswer(exchange: Exchange, position: PositionView) {
   return {
     ...positionData(exchange, position),
     mark_price: mark === 0 ? null : priceText(market, mark),
-    unrealized_pnl: mark === 0 ? (position.quantity === 0 ? '0' : null) : amountText(exchange.assets[market.quote]!, unrealizedUnits(exchange, position)),
+    unrealized_pnl:
+      mark === 0 ? (position.quantity === 0 ? '0' : null) : amountText(exchange.assets[market.quote]!, unrealizedUnits(exchange, position)),
     created_at: time(position.openedAtMs),
     updated_at: time(position.updatedAtMs),
   }
 }
 
-export function servePositionManagement({ http, replica, intake, accounts }: { http: HttpService; replica: Replica; intake: Intake; accounts: Accounts }): void {
+export function servePositionManagement({
+  http,
+  replica,
+  intake,
+  accounts,
+}: {
+  http: HttpService
+  replica: Replica
+  intake: Intake
+  accounts: Accounts
+}): void {
   const { exchange } = replica
 
   http.serve(tradingEndpoints.positions, async ({ params, identity }) => {

@@ -33,6 +33,8 @@ export async function storeSnapshot(pool: pg.Pool, state: LoadedState): Promise<
     'delete from trading.snapshots where command_count < (select min(command_count) from (select command_count from trading.snapshots order by command_count desc limit $1) kept)',
     [keptMax],
   )
-  const { rows } = await pool.query<{ oldest: string; kept: string }>('select min(log_offset) as oldest, count(*) as kept from trading.snapshots')
+  const { rows } = await pool.query<{ oldest: string; kept: string }>(
+    'select min(log_offset) as oldest, count(*) as kept from trading.snapshots',
+  )
   return Number(rows[0]!.kept) < keptMax ? 0 : Number(rows[0]!.oldest)
 }

@@ -9,7 +9,11 @@ export interface PublisherThread extends AsyncDisposable {
 const stopWithinMs = 5_000
 
 /** Starts the publishing thread; `onLeading` is told when this instance becomes or ceases to be the one that publishes. */
-export function startPublisherThread(options: { data: PublisherThreadData; onLeading: (leading: boolean) => void; onFailed: (error: unknown) => void }): PublisherThread {
+export function startPublisherThread(options: {
+  data: PublisherThreadData
+  onLeading: (leading: boolean) => void
+  onFailed: (error: unknown) => void
+}): PublisherThread {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options.data })
   let isLeading = false
   let stopping = false

@@ -1,4 +1,12 @@
-import { CommandKind, type BalanceData, type Command, type LedgerReason, type Posting, type PositionData, type TradingEvent } from '@maru/contracts'
+import {
+  CommandKind,
+  type BalanceData,
+  type Command,
+  type LedgerReason,
+  type Posting,
+  type PositionData,
+  type TradingEvent,
+} from '@maru/contracts'
 import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { accountModes, amountText, balanceData, orderData, positionData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
@@ -33,19 +41,53 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         push('order.created', field(0), field(1), orderAt(exchange, field(2), fresh))
         break
       case EventKind.orderRejected:
-        push('order.rejected', field(0), field(1), orderAt(exchange, field(2), { ...fresh, status: OrderStatus.rejected, refusal: field(3) }))
+        push(
+          'order.rejected',
+          field(0),
+          field(1),
+          orderAt(exchange, field(2), { ...fresh, status: OrderStatus.rejected, refusal: field(3) }),
+        )
         break
       case EventKind.orderTriggered:
         push('order.triggered', field(0), field(1), orderAt(exchange, field(2), fresh))
         break
       case EventKind.orderUpdated:
-        push('order.status_updated', field(0), field(1), orderAt(exchange, field(2), { status: field(3), filled: field(4), filledNotional: field(5), fee: field(6), refusal: field(7) }))
+        push(
+          'order.status_updated',
+          field(0),
+          field(1),
+          orderAt(exchange, field(2), { status: field(3), filled: field(4), filledNotional: field(5), fee: field(6), refusal: field(7) }),
+        )
         break
       case EventKind.trade: {
         const trade = { id: formatId(field(0)), symbol: field(1), price: field(2), quantity: field(3), notional: field(4) }
         const takerSide = field(5)
-        push('trade.executed', field(7), field(8), tradeData(exchange, trade, { side: takerSide, order: field(6), account: field(7), fee: field(9), realized: field(10), liquidity: 'TAKER' }))
-        push('trade.executed', field(12), field(13), tradeData(exchange, trade, { side: 1 - takerSide, order: field(11), account: field(12), fee: field(14), realized: field(15), liquidity: 'MAKER' }))
+        push(
+          'trade.executed',
+          field(7),
+          field(8),
+          tradeData(exchange, trade, {
+            side: takerSide,
+            order: field(6),
+            account: field(7),
+            fee: field(9),
+            realized: field(10),
+            liquidity: 'TAKER',
+          }),
+        )
+        push(
+          'trade.executed',
+          field(12),
+          field(13),
+          tradeData(exchange, trade, {
+            side: 1 - takerSide,
+            order: field(11),
+            account: field(12),
+            fee: field(14),
+            realized: field(15),
+            liquidity: 'MAKER',
+          }),
+        )
         break
       }
       case EventKind.fundsMoved: {
@@ -67,7 +109,16 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
       }
       case EventKind.fillBooked: {
         const booked = command as Extract<Command, { kind: typeof CommandKind.bookFill }>
-        const [account, sequence, symbol, side, price, quantity, notional, realized] = [field(0), field(1), field(2), field(3), field(4), field(5), field(6), field(7)]
+        const [account, sequence, symbol, side, price, quantity, notional, realized] = [
+          field(0),
+          field(1),
+          field(2),
+          field(3),
+          field(4),
+          field(5),
+          field(6),
+          field(7),
+        ]
         const market = exchange.markets[symbol]!
         push('fill.booked', account, sequence, {
           symbol: market.name,
@@ -78,7 +129,15 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
           actor: booked.actor,
           realized_pnl: amountText(exchange.assets[market.quote]!, realized),
           ...holdings(exchange, account, symbol),
-          postings: exchangeLegs(exchange, { symbol, side, quantity, notional, fee: 0, reference: booked.reference, reason: 'off_venue_fill' }),
+          postings: exchangeLegs(exchange, {
+            symbol,
+            side,
+            quantity,
+            notional,
+            fee: 0,
+            reference: booked.reference,
+            reason: 'off_venue_fill',
+          }),
         })
         break
       }
@@ -95,7 +154,10 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         break
       }
       case EventKind.modeChanged:
-        push('mode.changed', field(0), field(1), { mode: accountModes[field(2)]!, actor: command.kind === CommandKind.setMode ? command.actor : 'maru' })
+        push('mode.changed', field(0), field(1), {
+          mode: accountModes[field(2)]!,
+          actor: command.kind === CommandKind.setMode ? command.actor : 'maru',
+        })
         break
       default:
         // Market status, marks, duplicates and refusals belong to no account's stream.
@@ -107,7 +169,11 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
 
 const fresh = { status: OrderStatus.pending, filled: 0, filledNotional: 0, fee: 0, refusal: 0 }
 
-function orderAt(exchange: Exchange, order: number, progress: typeof fresh | { status: number; filled: number; filledNotional: number; fee: number; refusal: number }): unknown {
+function orderAt(
+  exchange: Exchange,
+  order: number,
+  progress: typeof fresh | { status: number; filled: number; filledNotional: number; fee: number; refusal: number },
+): unknown {
   const view = exchange.order(order)
   if (!view) throw new Error(`order ${order} is in the outcome of command ${exchange.commandCount} but cannot be read`)
   return orderData(exchange, view, progress)
@@ -122,7 +188,11 @@ interface Side {
   liquidity: 'MAKER' | 'TAKER'
 }
 
-function tradeData(exchange: Exchange, trade: { id: string; symbol: number; price: number; quantity: number; notional: number }, own: Side): unknown {
+function tradeData(
+  exchange: Exchange,
+  trade: { id: string; symbol: number; price: number; quantity: number; notional: number },
+  own: Side,
+): unknown {
   const market = exchange.markets[trade.symbol]!
   const quote = exchange.assets[market.quote]!
   const orderId = formatId(own.order)
@@ -140,7 +210,15 @@ function tradeData(exchange: Exchange, trade: { id: string; symbol: number; pric
     liquidity: own.liquidity,
     realized_pnl: amountText(quote, own.realized),
     ...holdings(exchange, own.account, trade.symbol),
-    postings: exchangeLegs(exchange, { symbol: trade.symbol, side: own.side, quantity: trade.quantity, notional: trade.notional, fee: own.fee, reference: trade.id, reason: 'trade' }),
+    postings: exchangeLegs(exchange, {
+      symbol: trade.symbol,
+      side: own.side,
+      quantity: trade.quantity,
+      notional: trade.notional,
+      fee: own.fee,
+      reference: trade.id,
+      reason: 'trade',
+    }),
   }
 }
 
@@ -148,13 +226,18 @@ function holdings(exchange: Exchange, account: number, symbol: number): { positi
   const market = exchange.markets[symbol]!
   const position = exchange.position(account, symbol)
   return {
-    position: position ? positionData(exchange, position) : { symbol: market.name, quantity: '0', average_price: '0', realized_pnl: '0', fees: '0' },
+    position: position
+      ? positionData(exchange, position)
+      : { symbol: market.name, quantity: '0', average_price: '0', realized_pnl: '0', fees: '0' },
     balances: [balanceData(exchange, account, market.base), balanceData(exchange, account, market.quote)],
   }
 }
 
 /** What exchanging base for quote does to this account: base one way, quote the other, the fee to the venue. */
-function exchangeLegs(exchange: Exchange, of: { symbol: number; side: number; quantity: number; notional: number; fee: number; reference: string; reason: LedgerReason }): Posting[] {
+function exchangeLegs(
+  exchange: Exchange,
+  of: { symbol: number; side: number; quantity: number; notional: number; fee: number; reference: string; reason: LedgerReason },
+): Posting[] {
   const market = exchange.markets[of.symbol]!
   const base = exchange.assets[market.base]!
   const quote = exchange.assets[market.quote]!

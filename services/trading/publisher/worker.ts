@@ -44,7 +44,12 @@ port.on('message', (message: unknown) => {
 
 yieldToOrderEntry()
 // What is written here is derived from the log: a tail that a crash of the database takes is written again, with its position.
-const pool = createPool(databaseUrl, { applicationName: `${instanceId}-publisher`, max: 4, asyncCommit: true, onError: (error) => logger.warn({ err: error }, 'idle database connection lost') })
+const pool = createPool(databaseUrl, {
+  applicationName: `${instanceId}-publisher`,
+  max: 4,
+  asyncCommit: true,
+  onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
+})
 {
   await using log = await openPostgresEventLog({ connectionString: databaseUrl, applicationName: `${instanceId}-publisher` })
   const lease = new Lease({ pool, name: 'publisher', holder: instanceId, logger })
@@ -65,7 +70,15 @@ const pool = createPool(databaseUrl, { applicationName: `${instanceId}-publisher
     })
     try {
       await Promise.all([
-        publish({ pool, log, logger, snapshotEveryCommands, snapshotEveryMs, signal, onPublished: (command) => say({ type: 'published', command }) }),
+        publish({
+          pool,
+          log,
+          logger,
+          snapshotEveryCommands,
+          snapshotEveryMs,
+          signal,
+          onPublished: (command) => say({ type: 'published', command }),
+        }),
         history.done,
       ])
     } finally {

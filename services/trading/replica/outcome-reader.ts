@@ -1,11 +1,5 @@
 import { EventKind, type Outcome } from '@maru/domain/exchange'
 
-/** Calls back for each event of an outcome with its kind and the index of its first field in `outcome.data`. */
-export function eachEvent(outcome: Outcome, visit: (kind: number, at: number) => void): void {
-  const { data, length } = outcome
-  for (let at = 0; at < length; at += data[at + 1]!) visit(data[at]!, at + 2)
-}
-
 /** The refusal number if the command was refused as a whole; 0 where it was not. */
 export function refusalOf(outcome: Outcome): number {
   const { data, length } = outcome

@@ -38,7 +38,14 @@ export class Replica {
   readonly #onFatal: (error: unknown) => void
 
   /** `onFatal`: the state may be half changed; the process must end and start from a snapshot. */
-  constructor(options: { exchange: Exchange; offset: number; log: EventLog; producer: string; logger: Logger; onFatal: (error: unknown) => void }) {
+  constructor(options: {
+    exchange: Exchange
+    offset: number
+    log: EventLog
+    producer: string
+    logger: Logger
+    onFatal: (error: unknown) => void
+  }) {
     this.#onFatal = options.onFatal
     this.#producer = options.producer
     this.exchange = options.exchange

@@ -38,12 +38,24 @@ function riskAnswer(exchange: Exchange, account: number) {
       position_size: text(limits.positionNotionalMax),
       leverage: (limits.leverageMaxHundredths / 100).toFixed(2),
       daily_loss: text(limits.dailyLossMax),
-      position_size_by_symbol: Object.fromEntries([...limits.bySymbol].map(([symbol, units]) => [exchange.markets[symbol]!.name, text(units)])),
+      position_size_by_symbol: Object.fromEntries(
+        [...limits.bySymbol].map(([symbol, units]) => [exchange.markets[symbol]!.name, text(units)]),
+      ),
     },
   }
 }
 
-export function serveRiskManagement({ http, replica, intake, accounts }: { http: HttpService; replica: Replica; intake: Intake; accounts: Accounts }): void {
+export function serveRiskManagement({
+  http,
+  replica,
+  intake,
+  accounts,
+}: {
+  http: HttpService
+  replica: Replica
+  intake: Intake
+  accounts: Accounts
+}): void {
   const { exchange } = replica
 
   http.serve(tradingEndpoints.risk, async ({ params, identity }) => riskAnswer(exchange, await accounts.of(params.user_id, identity)))
@@ -53,15 +65,23 @@ export function serveRiskManagement({ http, replica, intake, accounts }: { http:
     const symbol = body.symbol === undefined ? -1 : exchange.symbolOf(body.symbol)
     if (body.symbol !== undefined && symbol < 0) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)
     if (symbol >= 0 && (body.leverage !== undefined || body.daily_loss !== undefined))
-      throw new Problem('invalid_request', 'Of a symbol only position_size can be set.', { errors: [{ path: body.leverage === undefined ? 'daily_loss' : 'leverage', message: 'is a limit of the whole account' }] })
+      throw new Problem('invalid_request', 'Of a symbol only position_size can be set.', {
+        errors: [{ path: body.leverage === undefined ? 'daily_loss' : 'leverage', message: 'is a limit of the whole account' }],
+      })
     if (body.position_size === undefined && body.leverage === undefined && body.daily_loss === undefined)
-      throw new Problem('invalid_request', 'Name at least one limit.', { errors: [{ path: 'position_size', message: 'is required where no other limit is given' }] })
+      throw new Problem('invalid_request', 'Name at least one limit.', {
+        errors: [{ path: 'position_size', message: 'is required where no other limit is given' }],
+      })
     const asset = riskAsset(exchange)
-    const amount = (value: string | number | undefined, path: string): number => (value === undefined ? unchanged : parseAmount(asset, value, path))
+    const amount = (value: string | number | undefined, path: string): number =>
+      value === undefined ? unchanged : parseAmount(asset, value, path)
     let leverage = unchanged
     if (body.leverage !== undefined) {
       const hundredths = parseDecimal(body.leverage, 2)
-      if (typeof hundredths !== 'number' || hundredths <= 0) throw new Problem('invalid_amount', 'leverage: must be positive with at most 2 decimals', { errors: [{ path: 'leverage', message: 'must be positive with at most 2 decimals' }] })
+      if (typeof hundredths !== 'number' || hundredths <= 0)
+        throw new Problem('invalid_amount', 'leverage: must be positive with at most 2 decimals', {
+          errors: [{ path: 'leverage', message: 'must be positive with at most 2 decimals' }],
+        })
       leverage = hundredths
     }
     await submit({
@@ -81,14 +101,26 @@ export function serveRiskManagement({ http, replica, intake, accounts }: { http:
     if (refusal !== 0) throw new Problem(refusals[refusal]!)
   }
 
-  async function moveFunds(userId: string, body: { asset: string; amount: string | number; reference?: string }, sign: 1 | -1, actor: string) {
+  async function moveFunds(
+    userId: string,
+    body: { asset: string; amount: string | number; reference?: string },
+    sign: 1 | -1,
+    actor: string,
+  ) {
     const account = exchange.accountOf(userId)
     if (account < 0) throw new Problem('account_not_found')
     const asset = exchange.assetOf(body.asset)
     const view = exchange.assets[asset]
     if (!view) throw new Problem('asset_not_found', `There is no asset ${body.asset}.`)
     const outcome = await intake.submit(
-      { kind: CommandKind.moveFunds, account, asset, amount: sign * parseAmount(view, body.amount, 'amount'), reference: body.reference ?? randomUUID(), actor },
+      {
+        kind: CommandKind.moveFunds,
+        account,
+        asset,
+        amount: sign * parseAmount(view, body.amount, 'amount'),
+        reference: body.reference ?? randomUUID(),
+        actor,
+      },
       (applied) => refusalOf(applied.outcome) || balanceData(applied, account, asset),
     )
     if (typeof outcome === 'number') throw new Problem(refusals[outcome]!)
@@ -100,7 +132,12 @@ export function serveRiskManagement({ http, replica, intake, accounts }: { http:
 
   http.serve(tradingEndpoints.setMode, async ({ params, body, identity }) => {
     const account = await accounts.of(params.user_id, identity)
-    await submit({ kind: CommandKind.setMode, account, mode: body.mode === 'MARGIN' ? AccountMode.margin : AccountMode.cash, actor: identity.userId })
+    await submit({
+      kind: CommandKind.setMode,
+      account,
+      mode: body.mode === 'MARGIN' ? AccountMode.margin : AccountMode.cash,
+      actor: identity.userId,
+    })
     return riskAnswer(exchange, account)
   })
 

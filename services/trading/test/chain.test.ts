@@ -9,7 +9,9 @@ test('canonical JSON has sorted keys, no spaces, and leaves out what is undefine
 
 test('the order in which a database returns keys does not change the hash', () => {
   const event = { sequence: 3, type: 'funds.moved', timestamp: '2026-01-01T00:00:00.000Z', data: { asset: 'USDT', amount: '5' } }
-  const expected = createHash('sha256').update(`${genesisHash}\n3\nfunds.moved\n2026-01-01T00:00:00.000Z\n{"amount":"5","asset":"USDT"}`).digest('hex')
+  const expected = createHash('sha256')
+    .update(`${genesisHash}\n3\nfunds.moved\n2026-01-01T00:00:00.000Z\n{"amount":"5","asset":"USDT"}`)
+    .digest('hex')
   expect(chainHash(genesisHash, event)).toBe(expected)
   expect(chainHash(genesisHash, { ...event, data: { amount: '5', asset: 'USDT' } })).toBe(expected)
 })

@@ -42,12 +42,31 @@ test('ladders stand in order on both sides of the reference, never crossed, and 
 test('the house can quote every built-in market with what it starts with', () => {
   const exchange = builtIn()
   const house = 0
-  exchange.apply({ kind: CommandKind.openAccount, time: 0, userId: 'system-house', grants: exchange.assets.map((_, asset) => ({ asset, amount: 400_000 * 1e8 })) })
+  exchange.apply({
+    kind: CommandKind.openAccount,
+    time: 0,
+    userId: 'system-house',
+    grants: exchange.assets.map((_, asset) => ({ asset, amount: 400_000 * 1e8 })),
+  })
   for (const [symbol, market] of exchange.markets.entries()) {
-    exchange.apply({ kind: CommandKind.setLimits, time: 0, account: house, symbol: -1, positionNotionalMax: Number.MAX_SAFE_INTEGER, leverageMaxHundredths: Number.MAX_SAFE_INTEGER, dailyLossMax: Number.MAX_SAFE_INTEGER, actor: 'test' })
+    exchange.apply({
+      kind: CommandKind.setLimits,
+      time: 0,
+      account: house,
+      symbol: -1,
+      positionNotionalMax: Number.MAX_SAFE_INTEGER,
+      leverageMaxHundredths: Number.MAX_SAFE_INTEGER,
+      dailyLossMax: Number.MAX_SAFE_INTEGER,
+      actor: 'test',
+    })
     const ticks = 100 * 10 ** market.priceScale
     exchange.apply({ kind: CommandKind.markPrice, time: 0, symbol, price: ticks })
-    const ladders = quoteLadders(market, 8, { bidTicks: ticks, askTicks: ticks + 1 }, { quoteUnits: 100_000 * 1e8, lots: 10_000 * 10 ** market.quantityScale })
+    const ladders = quoteLadders(
+      market,
+      8,
+      { bidTicks: ticks, askTicks: ticks + 1 },
+      { quoteUnits: 100_000 * 1e8, lots: 10_000 * 10 ** market.quantityScale },
+    )
     exchange.apply({ kind: CommandKind.massQuote, time: 0, account: house, symbol, ...ladders })
     expect(refusals[refusalOf(exchange.outcome)]).toBe(refusals[0])
     const book = exchange.book(symbol, 20)

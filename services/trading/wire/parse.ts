@@ -23,18 +23,36 @@ function parse(value: string | number, scale: number, path: string, refusals: Re
 
 export function parsePrice(market: MarketView, value: string | number, path: string): number {
   const tick = String(market.tickUnits / 10 ** market.priceScale)
-  const units = parse(value, market.priceScale, path, { tooPrecise: 'tick_size', tooLarge: 'price_out_of_range', notPositive: 'invalid_price' }, `must be a multiple of the tick size ${tick}`)
+  const units = parse(
+    value,
+    market.priceScale,
+    path,
+    { tooPrecise: 'tick_size', tooLarge: 'price_out_of_range', notPositive: 'invalid_price' },
+    `must be a multiple of the tick size ${tick}`,
+  )
   if (units % market.tickUnits !== 0) throw new Problem('tick_size', `${path}: must be a multiple of the tick size ${tick}`)
   return units / market.tickUnits
 }
 
 export function parseQuantity(market: MarketView, value: string | number, path: string): number {
   const lot = String(market.lotUnits / 10 ** market.quantityScale)
-  const units = parse(value, market.quantityScale, path, { tooPrecise: 'lot_size', tooLarge: 'quantity_too_large', notPositive: 'invalid_quantity' }, `must be a multiple of the lot size ${lot}`)
+  const units = parse(
+    value,
+    market.quantityScale,
+    path,
+    { tooPrecise: 'lot_size', tooLarge: 'quantity_too_large', notPositive: 'invalid_quantity' },
+    `must be a multiple of the lot size ${lot}`,
+  )
   if (units % market.lotUnits !== 0) throw new Problem('lot_size', `${path}: must be a multiple of the lot size ${lot}`)
   return units / market.lotUnits
 }
 
 export function parseAmount(asset: AssetView, value: string | number, path: string): number {
-  return parse(value, asset.scale, path, { tooPrecise: 'invalid_amount', tooLarge: 'amount_too_large', notPositive: 'invalid_amount' }, `must have at most ${asset.scale} decimals`)
+  return parse(
+    value,
+    asset.scale,
+    path,
+    { tooPrecise: 'invalid_amount', tooLarge: 'amount_too_large', notPositive: 'invalid_amount' },
+    `must have at most ${asset.scale} decimals`,
+  )
 }

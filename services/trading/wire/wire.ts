@@ -23,7 +23,11 @@ export const amountText = (asset: AssetView, units: number | bigint): string => 
 export function averagePriceText(exchange: Exchange, market: MarketView, cost: number, lots: number): string {
   const quote = exchange.assets[market.quote]!
   // cost / 10^quoteScale ÷ (lots × lotUnits / 10^quantityScale)
-  return formatRatio(BigInt(cost) * 10n ** BigInt(market.quantityScale), BigInt(lots) * BigInt(market.lotUnits) * 10n ** BigInt(quote.scale), 8)
+  return formatRatio(
+    BigInt(cost) * 10n ** BigInt(market.quantityScale),
+    BigInt(lots) * BigInt(market.lotUnits) * 10n ** BigInt(quote.scale),
+    8,
+  )
 }
 
 /** The figures of an order that change; given apart where an event carries those of its own moment. */
@@ -71,7 +75,10 @@ export function positionData(exchange: Exchange, position: PositionView): Positi
   return {
     symbol: market.name,
     quantity: quantityText(market, position.quantity),
-    average_price: position.quantity === 0 || position.entryQuantity === 0 ? '0' : averagePriceText(exchange, market, position.entryCost, position.entryQuantity),
+    average_price:
+      position.quantity === 0 || position.entryQuantity === 0
+        ? '0'
+        : averagePriceText(exchange, market, position.entryCost, position.entryQuantity),
     realized_pnl: amountText(quote, position.realized - position.fees),
     fees: amountText(quote, position.fees),
   }
