@@ -1,0 +1,83 @@
+import { AccountMode, Side } from '@maru/contracts/commands'
+import { expect } from 'vitest'
+import { EventKind, type Exchange } from '../index.ts'
+import type { SeenEvent } from './venue.ts'
+
+/** Follows an exchange from outside and checks, after each command, what must always be so. */
+export class Auditor {
+  readonly #exchange: Exchange
+  readonly #sequences: number[] = []
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  check(events: readonly SeenEvent[]): void {
+    this.#checkStreams(events)
+    this.#checkAssets()
+    this.#checkHolds()
+    for (const { symbol } of this.#exchange.markets) {
+      const { bids, asks } = this.#exchange.book(symbol, 1)
+      if (bids[0] && asks[0]) expect(bids[0].price, 'the book is not crossed').toBeLessThan(asks[0].price)
+    }
+  }
+
+  /** Every account's events are numbered 1, 2, 3 … */
+  #checkStreams(events: readonly SeenEvent[]): void {
+    const count = (account: number, sequence: number): void => {
+      expect(sequence).toBe((this.#sequences[account] ?? 0) + 1)
+      this.#sequences[account] = sequence
+    }
+    for (const { kind, fields } of events) {
+      if (kind === 'trade') {
+        count(fields[7]!, fields[8]!)
+        count(fields[12]!, fields[13]!)
+      } else if (numbered.has(kind)) count(fields[0]!, fields[1]!)
+    }
+    for (let account = 0; account < this.#exchange.accountCount; account++) {
+      expect(this.#exchange.accountSequence(account)).toBe(this.#sequences[account] ?? 0)
+    }
+  }
+
+  #checkAssets(): void {
+    const exchange = this.#exchange
+    for (const { asset, difference } of exchange.reconciliation()) expect(difference, `asset ${asset} adds up`).toBe(0n)
+    for (let account = 0; account < exchange.accountCount; account++) {
+      if (exchange.mode(account) === AccountMode.margin) continue
+      for (let asset = 0; asset < exchange.assets.length; asset++) {
+        const { total, held } = exchange.balance(account, asset)
+        expect(total, `cash account ${account}, asset ${asset}`).toBeGreaterThanOrEqual(0)
+        expect(total - held, `cash account ${account}, asset ${asset}, available`).toBeGreaterThanOrEqual(0)
+      }
+    }
+  }
+
+  /** What is held is what the open orders need; quotes are counted from the book, whose other orders are known. */
+  #checkHolds(): void {
+    const exchange = this.#exchange
+    for (let account = 0; account < exchange.accountCount; account++) {
+      const held = exchange.assets.map(() => 0)
+      const open = exchange.openOrders(account)
+      for (const order of open) {
+        const market = exchange.markets[order.symbol]!
+        const lots = order.quantity - order.filled
+        const notional = (order.stopPrice || order.price) * lots * market.notionalFactor
+        const fee = Number((BigInt(notional) * BigInt(Math.max(market.makerFeePpm, market.takerFeePpm))) / 1_000_000n)
+        if (order.side === Side.buy) held[market.quote] = held[market.quote]! + notional + fee
+        else held[market.base] = held[market.base]! + lots * market.lotFactor
+        expect(order.filled).toBeLessThan(order.quantity)
+      }
+      if (this.hasQuotes.has(account)) continue
+      held.forEach((units, asset) => expect(exchange.balance(account, asset).held, `account ${account} holds of asset ${asset}`).toBe(units))
+      for (const position of exchange.positions(account)) {
+        const lots = (side: Side): number => open.filter((order) => order.symbol === position.symbol && order.side === side).reduce((sum, order) => sum + order.quantity - order.filled, 0)
+        expect([position.openBuy, position.openSell]).toEqual([lots(Side.buy), lots(Side.sell)])
+      }
+    }
+  }
+
+  /** Accounts that send mass quotes: what those hold is not listed order by order. */
+  readonly hasQuotes = new Set<number>()
+}
+
+const numbered = new Set<keyof typeof EventKind>(['accountOpened', 'orderAccepted', 'orderRejected', 'orderTriggered', 'orderUpdated', 'fundsMoved', 'fillBooked', 'limitsChanged', 'modeChanged'])
