@@ -130,7 +130,8 @@ function venueCommands(symbols: number): Command[] {
 }
 
 function order(symbol: number, side: Side, orderType: OrderType, timeInForce: TimeInForce, account: number, quantity: number, price: number, clientId: number): PlaceOrder {
-  const clientOrderId = clientId % clientIdEvery === 0 ? `bot-${account}-${clientId}` : ''
+  // A flat text, as a decoder makes them, not a concatenation that is still to be done.
+  const clientOrderId = clientId % clientIdEvery === 0 ? String(JSON.parse(`"bot-${account}-${clientId}"`)) : ''
   return { kind: CommandKind.placeOrder, time: 0, account, symbol, side, orderType, timeInForce, quantity, price, stopPrice: 0, clientOrderId }
 }
 
@@ -164,8 +165,8 @@ function commandTimes(stream: Stream): Float64Array {
   return times.sort()
 }
 
-/** The same by one book of the baseline a symbol. Its calls are made ready first, so that only its own work is timed. */
-function runOrderBooks(stream: Stream): Result {
+/** The stream as calls of the baseline, one book a symbol, made ready so that only its own work is timed. */
+export function prepareCalls(stream: Stream) {
   const books = Array.from({ length: stream.symbols }, () => new OrderBook())
   const symbolOf: number[] = []
   const calls = [...stream.opening, ...stream.measured].flatMap((command): (() => void)[] => {
@@ -189,7 +190,11 @@ function runOrderBooks(stream: Stream): Result {
     const request: LimitRequest = { id, side, size, price, timeInForce }
     return [() => void book.limit(request)]
   })
-  const measuredFrom = calls.length - stream.measured.length
+  return { books, calls, measuredFrom: calls.length - stream.measured.length }
+}
+
+function runOrderBooks(stream: Stream): Result {
+  const { books, calls, measuredFrom } = prepareCalls(stream)
   for (let at = 0; at < measuredFrom; at++) calls[at]!()
   const started = performance.now()
   for (let at = measuredFrom; at < calls.length; at++) calls[at]!()

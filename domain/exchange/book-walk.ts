@@ -24,20 +24,19 @@ export class BookWalk {
  * of the same account stands in the way. The result is in `core.walk`.
  */
 export function walkBook(core: Core, market: Market, position: number, side: Side, lots: number, minKey: number): void {
-  const { orders, levels, positions, walk } = core
+  const { orders, levels, walk } = core
   walk.lots = 0
   walk.notional = 0
   walk.fees = 0
   walk.worstPrice = 0
   walk.isTooLarge = false
-  const account = positions.account(position)
   const book: BookSide = side === Side.buy ? market.asks : market.bids
   for (let index = book.count - 1; index >= 0 && book.keys[index]! >= minKey; index--) {
     const level = book.levels[index]!
     const price = levels.price(level)
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
       const missing = lots - walk.lots
-      if (missing === 0 || orders.account(maker) === account) {
+      if (missing === 0 || orders.position(maker) === position) {
         walk.isTooLarge = !hasRoom(core, market, position)
         return
       }
@@ -65,6 +64,6 @@ function hasRoom(core: Core, market: Market, position: number): boolean {
   return (
     Math.abs(quote) + 2 * walk.notional <= amountMax &&
     Math.abs(base) + walk.lots * market.lotFactor <= amountMax &&
-    positions.entryCost(position) + walk.notional <= amountMax
+    positions.openCost(position) + walk.notional <= amountMax
   )
 }

@@ -73,8 +73,8 @@ export class Core {
 
   /** Accepted, rejected or triggered; `extra` is the symbol of the first, the refusal of the second, nothing of the third (-1). */
   emitOrder(kind: EventKind, slot: number, extra: number): void {
-    const { orders, accounts, outcome } = this
-    const account = orders.account(slot)
+    const { orders, accounts, positions, outcome } = this
+    const account = positions.account(orders.position(slot))
     const at = outcome.begin(kind, extra < 0 ? 3 : 4)
     const { data } = outcome
     data[at] = account
@@ -85,9 +85,9 @@ export class Core {
 
   /** The figures of an order as they are now. Quotes have no order events. */
   emitOrderUpdated(slot: number): void {
-    const { orders, accounts, outcome } = this
+    const { orders, accounts, positions, outcome } = this
     if (isQuote(orders.traits(slot))) return
-    const account = orders.account(slot)
+    const account = positions.account(orders.position(slot))
     const at = outcome.begin(EventKind.orderUpdated, 8)
     const { data } = outcome
     data[at] = account

@@ -60,7 +60,7 @@ export function moveFunds(core: Core, command: MoveFunds): void {
   if (refusal === none) core.emitRepeated()
   else if (refusal !== 0) core.emitRefused(refusal)
   else {
-    core.references.add(account, reference, 0, 0, ReferenceUse.funds, asset, amount, 0)
+    core.references.addMissing(account, reference, 0, 0, ReferenceUse.funds, asset, amount, 0)
     move(core, account, asset, amount, false)
   }
 }
@@ -90,7 +90,7 @@ function enteringRefusal(core: Core, account: number, asset: number, amount: num
   const position = core.positions.find(account, symbol)
   const lots = Math.ceil(Math.abs(amount) / market.lotFactor) + 1
   const quantity = position === none ? 0 : Math.abs(core.positions.quantity(position))
-  const cost = position === none ? 0 : core.positions.entryCost(position)
+  const cost = position === none ? 0 : core.positions.openCost(position)
   const entered = lots * market.referencePrice * market.notionalFactor
   return quantity + lots > amountMax || cost + entered > amountMax ? Refusal.amount_too_large : 0
 }
@@ -141,7 +141,7 @@ export function bookFill(core: Core, fill: BookFill): void {
       core.emitRefused(refusal)
       return
     }
-    core.references.add(account, reference, 0, 0, ReferenceUse.fill, kind, quantity, price)
+    core.references.addMissing(account, reference, 0, 0, ReferenceUse.fill, kind, quantity, price)
     bookAgainstOutside(core, market, position, fill)
   }
 }
@@ -156,7 +156,7 @@ function fillRefusal(core: Core, market: Market, position: number, { side, quant
   const units = quantity * market.lotFactor
   const base = Math.abs(balances.total(positions.baseBalance(position)))
   const quote = Math.abs(balances.total(positions.quoteBalance(position)))
-  if (quote + notional > amountMax || base + units > amountMax || positions.entryCost(position) + notional > amountMax) return Refusal.amount_too_large
+  if (quote + notional > amountMax || base + units > amountMax || positions.openCost(position) + notional > amountMax) return Refusal.amount_too_large
   const unpaid = holdRefusal(core, position, side, side === Side.buy ? notional : units)
   return riskRefusal(core, market, position, side, quantity, price, unpaid === 0) || unpaid
 }

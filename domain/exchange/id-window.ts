@@ -1,7 +1,10 @@
-import { grownDoubles, grownInts } from './growth.ts'
+import { none } from './orders.ts'
+import { recordBuffer } from './growth.ts'
 
-/** Figures a remembered id carries: a result, and four terms by which a repeat is told from another use of the id. */
-const figures = 6
+const recordBytes = 64
+/** Doubles of a record: two of the result, four terms by which a repeat is told from another use of the id. */
+const figureCount = 6
+const roomAtFirst = 1_024
 
 /**
  * Remembers ids that clients chose (client order ids, references of movements), each unique to its account, with the first outcome.
@@ -9,20 +12,23 @@ const figures = 6
  */
 export class IdWindow {
   readonly capacity: number
-  #room = 1_024
-  /** Entries ever added; entry n lies at n % room. */
-  #added = 0
+  #room: number
+  /** Where the next one goes, which is where the oldest lies once the room is full. */
+  #next = 0
   #kept = 0
   #texts: string[] = []
-  #accounts = new Int32Array(1_024)
-  #hashes = new Int32Array(1_024)
-  #figures = new Float64Array(1_024 * figures)
-  #table = new Int32Array(2_048)
-  #mask = 2_047
+  #doubles: Float64Array
+  #ints: Int32Array
+  #table = new Int32Array(roomAtFirst * 2)
+  #mask = roomAtFirst * 2 - 1
+  #lastHash = 0
 
   constructor(capacity: number) {
     this.capacity = Math.max(1, Math.floor(capacity))
-    if (this.capacity < this.#room) this.#room = this.capacity
+    this.#room = Math.min(this.capacity, roomAtFirst)
+    const { doubles, ints } = recordBuffer(this.#room, recordBytes)
+    this.#doubles = doubles
+    this.#ints = ints
   }
 
   get size(): number {
@@ -32,66 +38,74 @@ export class IdWindow {
   /** The place of an id, or -1. Places are only good until the next `add`. */
   find(account: number, text: string): number {
     const hash = hashOf(account, text)
+    this.#lastHash = hash
+    const table = this.#table
+    const ints = this.#ints
     for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
-      const place = this.#table[at]! - 1
-      if (place < 0) return -1
-      if (this.#hashes[place] === hash && this.#accounts[place] === account && this.#texts[place] === text) return place
+      const place = table[at]! - 1
+      if (place < 0) return none
+      if (ints[place * 16 + 13] === hash && ints[place * 16 + 12] === account && this.#texts[place] === text) return place
     }
   }
 
   figure(place: number, index: number): number {
-    return this.#figures[place * figures + index]!
+    return this.#doubles[place * 8 + index]!
   }
 
   hasTerms(place: number, a: number, b: number, c: number, d: number): boolean {
-    const at = place * figures
-    const kept = this.#figures
-    return kept[at + 2] === a && kept[at + 3] === b && kept[at + 4] === c && kept[at + 5] === d
+    const at = place * 8
+    const doubles = this.#doubles
+    return doubles[at + 2] === a && doubles[at + 3] === b && doubles[at + 4] === c && doubles[at + 5] === d
   }
 
-  /** Adds an id that is not in it: two figures of its result, four of its terms. */
-  add(account: number, text: string, result: number, refusal: number, a: number, b: number, c: number, d: number): void {
-    if (this.#kept === this.#room && this.#room < this.capacity) this.#grow()
-    const place = this.#added % this.#room
-    if (this.#kept === this.#room) this.#forget(place)
-    const hash = hashOf(account, text)
+  /** Adds the id that `find` was just asked for and did not find: two figures of its result, four of its terms. */
+  addMissing(account: number, text: string, result: number, refusal: number, a: number, b: number, c: number, d: number): void {
+    if (this.#kept === this.#room) {
+      if (this.#room < this.capacity) this.#grow()
+      else this.#forget(this.#next)
+    }
+    const place = this.#next
+    const hash = this.#lastHash
     this.#texts[place] = text
-    this.#accounts[place] = account
-    this.#hashes[place] = hash
-    const at = place * figures
-    const kept = this.#figures
-    kept[at] = result
-    kept[at + 1] = refusal
-    kept[at + 2] = a
-    kept[at + 3] = b
-    kept[at + 4] = c
-    kept[at + 5] = d
+    this.#ints[place * 16 + 12] = account
+    this.#ints[place * 16 + 13] = hash
+    const at = place * 8
+    const doubles = this.#doubles
+    doubles[at] = result
+    doubles[at + 1] = refusal
+    doubles[at + 2] = a
+    doubles[at + 3] = b
+    doubles[at + 4] = c
+    doubles[at + 5] = d
     this.#put(hash, place + 1)
-    this.#added += 1
+    this.#next = place + 1 === this.#room && this.#room === this.capacity ? 0 : place + 1
     this.#kept += 1
   }
 
   /** Everything remembered, oldest first. */
   forEach(visit: (account: number, text: string, figures: Float64Array) => void): void {
-    for (let entry = this.#added - this.#kept; entry < this.#added; entry++) {
-      const place = entry % this.#room
-      visit(this.#accounts[place]!, this.#texts[place]!, this.#figures.subarray(place * figures, place * figures + figures))
+    const isFull = this.#kept === this.capacity
+    for (let index = 0; index < this.#kept; index++) {
+      const place = isFull ? (this.#next + index) % this.#room : index
+      visit(this.#ints[place * 16 + 12]!, this.#texts[place]!, this.#doubles.subarray(place * 8, place * 8 + figureCount))
     }
   }
 
   #put(hash: number, value: number): void {
+    const table = this.#table
     let at = hash & this.#mask
-    while (this.#table[at] !== 0) at = (at + 1) & this.#mask
-    this.#table[at] = value
+    while (table[at] !== 0) at = (at + 1) & this.#mask
+    table[at] = value
   }
 
   #forget(place: number): void {
     const table = this.#table
+    const ints = this.#ints
     const mask = this.#mask
-    let gap = this.#hashes[place]! & mask
+    let gap = ints[place * 16 + 13]! & mask
     while (table[gap] !== place + 1) gap = (gap + 1) & mask
     for (let at = (gap + 1) & mask; table[at] !== 0; at = (at + 1) & mask) {
-      const home = this.#hashes[table[at]! - 1]! & mask
+      const home = ints[(table[at]! - 1) * 16 + 13]! & mask
       if (((at - home) & mask) < ((at - gap) & mask)) continue
       table[gap] = table[at]!
       gap = at
@@ -100,15 +114,15 @@ export class IdWindow {
     this.#kept -= 1
   }
 
-  /** Only while nothing was forgotten yet, so entries lie in order from place 0. */
+  /** Only while nothing was forgotten yet, so records lie in order from place 0. */
   #grow(): void {
     this.#room = Math.min(this.#room * 2, this.capacity)
-    this.#accounts = grownInts(this.#accounts, this.#room)
-    this.#hashes = grownInts(this.#hashes, this.#room)
-    this.#figures = grownDoubles(this.#figures, this.#room * figures)
+    const { doubles, ints } = recordBuffer(this.#room, recordBytes, this.#doubles)
+    this.#doubles = doubles
+    this.#ints = ints
     this.#table = new Int32Array(this.#table.length * 2)
     this.#mask = this.#table.length - 1
-    for (let place = 0; place < this.#kept; place++) this.#put(this.#hashes[place]!, place + 1)
+    for (let place = 0; place < this.#kept; place++) this.#put(ints[place * 16 + 13]!, place + 1)
   }
 }
 

@@ -30,7 +30,7 @@ export function leastKey(side: Side, limitPrice: number): number {
 export function match(core: Core, market: Market, taker: number, minKey: number): number {
   const { orders, levels } = core
   const takerSide = sideOf(orders.traits(taker))
-  const takerAccount = orders.account(taker)
+  const takerPosition = orders.position(taker)
   const book = oppositeOf(market, takerSide)
   let remaining = orders.quantity(taker) - orders.filled(taker)
   while (remaining > 0 && book.count > 0) {
@@ -38,15 +38,16 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
     if (book.keys[best]! < minKey) return 0
     const level = book.levels[best]!
     const maker = levels.first(level)
-    if (orders.account(maker) === takerAccount) return Refusal.self_trade_prevented
+    const makerPosition = orders.position(maker)
+    if (makerPosition === takerPosition) return Refusal.self_trade_prevented
     const open = orders.quantity(maker) - orders.filled(maker)
     const lots = remaining < open ? remaining : open
     const price = levels.price(level)
     const notional = price * lots * market.notionalFactor
-    if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, orders.position(taker), takerSide, lots, notional)) {
+    if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, takerPosition, takerSide, lots, notional)) {
       return Refusal.amount_too_large
     }
-    if (!isCountable(core, market, orders.position(maker), (1 - takerSide) as Side, lots, notional)) {
+    if (!isCountable(core, market, makerPosition, (1 - takerSide) as Side, lots, notional)) {
       closeResting(core, market, maker, OrderStatus.expired, Refusal.amount_too_large)
       continue
     }
@@ -66,26 +67,26 @@ function isCountable(core: Core, market: Market, position: number, side: Side, l
   if (side === Side.buy ? base + units > amountMax || quote - 2 * notional < -amountMax : quote + notional > amountMax || base - units < -amountMax) {
     return false
   }
-  if (positions.entryCost(position) + notional <= amountMax) return true
-  const quantity = positions.quantity(position)
-  return quantity === 0 || positions.cost(position, Math.abs(quantity)) + notional <= amountMax
+  return positions.openCost(position) + notional <= amountMax
 }
 
 /** One fill: both sides settled, the maker's order brought up to date, and told. */
 function trade(core: Core, market: Market, book: BookSide, taker: number, maker: number, lots: number, price: number, notional: number): void {
-  const { orders, accounts, outcome } = core
+  const { orders, accounts, positions, outcome } = core
   const takerSide = sideOf(orders.traits(taker))
   const takerFee = feeOf(notional, market.takerFeePpm)
   const makerFee = feeOf(notional, market.makerFeePpm)
-  const takerRealized = settle(core, market, orders.position(taker), takerSide, lots, price, takerFee)
-  const makerRealized = settle(core, market, orders.position(maker), (1 - takerSide) as Side, lots, price, makerFee)
+  const takerPosition = orders.position(taker)
+  const makerPosition = orders.position(maker)
+  const takerRealized = settle(core, market, takerPosition, takerSide, lots, price, takerFee)
+  const makerRealized = settle(core, market, makerPosition, (1 - takerSide) as Side, lots, price, makerFee)
   market.lastPrice = price
   market.latestPrice = price
   core.touch(price)
   core.lastTrade += 1
 
-  const takerAccount = orders.account(taker)
-  const makerAccount = orders.account(maker)
+  const takerAccount = positions.account(takerPosition)
+  const makerAccount = positions.account(makerPosition)
   const at = outcome.begin(EventKind.trade, 16)
   const { data } = outcome
   data[at] = core.lastTrade

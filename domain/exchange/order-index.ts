@@ -8,7 +8,8 @@ export class OrderIndex {
   #ids: Float64Array
   #slots: Int32Array
   #mask = 4_095
-  #shift = 20
+  /** 32 less the bits of the number of fours. */
+  #shift = 22
   #count = 0
 
   constructor() {
@@ -22,7 +23,7 @@ export class OrderIndex {
     const ids = this.#ids
     const slots = this.#slots
     const mask = this.#mask
-    for (let place = Math.imul(id, spread) >>> this.#shift; ; place = (place + 1) & mask) {
+    for (let place = homeOf(id, this.#shift); ; place = (place + 1) & mask) {
       const slot = slots[place * 4 + 2]!
       if (slot === 0) return -1
       if (ids[place * 2] === id) return slot - 1
@@ -41,11 +42,11 @@ export class OrderIndex {
     const slots = this.#slots
     const mask = this.#mask
     const shift = this.#shift
-    let gap = Math.imul(id, spread) >>> shift
+    let gap = homeOf(id, shift)
     while (ids[gap * 2] !== id) gap = (gap + 1) & mask
     // Entries after the gap that belong at or before it move into it.
     for (let place = (gap + 1) & mask; slots[place * 4 + 2] !== 0; place = (place + 1) & mask) {
-      const home = Math.imul(ids[place * 2]!, spread) >>> shift
+      const home = homeOf(ids[place * 2]!, shift)
       if (((place - home) & mask) < ((place - gap) & mask)) continue
       ids[gap * 2] = ids[place * 2]!
       slots[gap * 4 + 2] = slots[place * 4 + 2]!
@@ -57,7 +58,7 @@ export class OrderIndex {
   }
 
   #put(id: number, value: number): void {
-    let place = Math.imul(id, spread) >>> this.#shift
+    let place = homeOf(id, this.#shift)
     while (this.#slots[place * 4 + 2] !== 0) place = (place + 1) & this.#mask
     this.#ids[place * 2] = id
     this.#slots[place * 4 + 2] = value
@@ -78,5 +79,10 @@ export class OrderIndex {
   }
 }
 
-/** 2^32 over the golden ratio: consecutive ids land far apart, so that long runs of neighbours never form. */
+/** 2^32 over the golden ratio: consecutive numbers land far apart, so that long runs of neighbours never form. */
 const spread = 0x9e3779b1
+
+/** Where an id belongs: four consecutive ids side by side in one cache line, the fours spread over the table. */
+function homeOf(id: number, shift: number): number {
+  return ((Math.imul(id >>> 2, spread) >>> shift) << 2) | (id & 3)
+}

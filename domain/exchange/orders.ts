@@ -7,8 +7,9 @@ const recordBytes = 128
 export const none = -1
 
 /**
- * Every open order, and those that closed during the last command, as records of 128 bytes in one buffer: ten doubles, then integers.
- * A slot is the place of a record. Slots of closed orders are given back at the start of the next command.
+ * Every open order, and those that closed during the last command, as records of two cache lines in one buffer. The first has what resting,
+ * cancelling and walking a queue touch; the second what fills and answers need. A slot is the place of a record. Slots of closed orders
+ * are given back at the start of the next command.
  */
 export class OrderStore {
   doubles: Float64Array
@@ -33,11 +34,6 @@ export class OrderStore {
     return this.#openCount
   }
 
-  /** Slots that were ever in use; for walks over all orders. */
-  get slotCount(): number {
-    return this.#used
-  }
-
   /** The slot of an order that is open or closed during the last command, or -1. */
   find(id: number): number {
     return this.#index.find(id)
@@ -51,23 +47,22 @@ export class OrderStore {
       slot = this.#used
       this.#used += 1
     } else {
-      this.#firstFree = this.ints[slot * 32 + 23]!
+      this.#firstFree = this.ints[slot * 32 + 10]!
     }
     const { doubles, ints } = this
     const at = slot * 16
     doubles[at] = id
     doubles[at + 2] = 0
-    doubles[at + 5] = 0
-    doubles[at + 6] = 0
-    doubles[at + 7] = 0
+    doubles[at + 3] = 0
+    doubles[at + 10] = 0
+    doubles[at + 11] = 0
     const intAt = slot * 32
-    ints[intAt + 20] = account
-    ints[intAt + 21] = position
-    ints[intAt + 22] = none
-    ints[intAt + 27] = traits
-    ints[intAt + 28] = symbol
-    ints[intAt + 29] = OrderStatus.pending
-    ints[intAt + 30] = 0
+    ints[intAt + 8] = position
+    ints[intAt + 9] = none
+    ints[intAt + 14] = traits
+    ints[intAt + 15] = OrderStatus.pending
+    ints[intAt + 28] = account
+    ints[intAt + 29] = symbol
     this.clientOrderIds[slot] = ''
     this.#index.add(id, slot)
     this.#openCount += 1
@@ -76,8 +71,7 @@ export class OrderStore {
 
   /** Makes an order final. It stays readable until `releaseClosed`. */
   close(slot: number, status: OrderStatus, refusal: number): void {
-    this.ints[slot * 32 + 29] = status
-    this.ints[slot * 32 + 30] = refusal
+    this.ints[slot * 32 + 15] = status | (refusal << 8)
     if (this.#closedCount === this.#closed.length) this.#closed = grownInts(this.#closed, this.#closed.length * 2)
     this.#closed[this.#closedCount] = slot
     this.#closedCount += 1
@@ -89,14 +83,10 @@ export class OrderStore {
     for (let index = 0; index < this.#closedCount; index++) {
       const slot = this.#closed[index]!
       this.#index.remove(this.doubles[slot * 16]!)
-      this.ints[slot * 32 + 23] = this.#firstFree
+      this.ints[slot * 32 + 10] = this.#firstFree
       this.#firstFree = slot
     }
     this.#closedCount = 0
-  }
-
-  isOpen(slot: number): boolean {
-    return this.ints[slot * 32 + 29]! <= OrderStatus.partiallyFilled
   }
 
   // ---- doubles ------------------------------------------------------------------------------------------------------
@@ -117,104 +107,105 @@ export class OrderStore {
     this.doubles[slot * 16 + 2] = lots
   }
   price(slot: number): number {
-    return this.doubles[slot * 16 + 3]!
+    return this.doubles[slot * 16 + 8]!
   }
   setPrice(slot: number, ticks: number): void {
-    this.doubles[slot * 16 + 3] = ticks
+    this.doubles[slot * 16 + 8] = ticks
   }
   stopPrice(slot: number): number {
-    return this.doubles[slot * 16 + 4]!
+    return this.doubles[slot * 16 + 9]!
   }
   setStopPrice(slot: number, ticks: number): void {
-    this.doubles[slot * 16 + 4] = ticks
+    this.doubles[slot * 16 + 9] = ticks
   }
   filledNotional(slot: number): number {
-    return this.doubles[slot * 16 + 5]!
+    return this.doubles[slot * 16 + 10]!
   }
   setFilledNotional(slot: number, units: number): void {
-    this.doubles[slot * 16 + 5] = units
+    this.doubles[slot * 16 + 10] = units
   }
   fee(slot: number): number {
-    return this.doubles[slot * 16 + 6]!
+    return this.doubles[slot * 16 + 11]!
   }
   setFee(slot: number, units: number): void {
-    this.doubles[slot * 16 + 6] = units
+    this.doubles[slot * 16 + 11] = units
   }
   /** What the order holds of its account: quote minor units of a buy, base minor units of a sell. */
   hold(slot: number): number {
-    return this.doubles[slot * 16 + 7]!
+    return this.doubles[slot * 16 + 3]!
   }
   setHold(slot: number, units: number): void {
-    this.doubles[slot * 16 + 7] = units
+    this.doubles[slot * 16 + 3] = units
   }
   createdAtMs(slot: number): number {
-    return this.doubles[slot * 16 + 8]!
+    return this.doubles[slot * 16 + 12]!
   }
   setCreatedAtMs(slot: number, ms: number): void {
-    this.doubles[slot * 16 + 8] = ms
+    this.doubles[slot * 16 + 12] = ms
   }
   updatedAtMs(slot: number): number {
-    return this.doubles[slot * 16 + 9]!
+    return this.doubles[slot * 16 + 13]!
   }
   setUpdatedAtMs(slot: number, ms: number): void {
-    this.doubles[slot * 16 + 9] = ms
+    this.doubles[slot * 16 + 13] = ms
   }
 
   // ---- integers -----------------------------------------------------------------------------------------------------
 
   account(slot: number): number {
-    return this.ints[slot * 32 + 20]!
+    return this.ints[slot * 32 + 28]!
   }
   position(slot: number): number {
-    return this.ints[slot * 32 + 21]!
+    return this.ints[slot * 32 + 8]!
   }
   /** The level it rests in, or -1. */
   level(slot: number): number {
-    return this.ints[slot * 32 + 22]!
+    return this.ints[slot * 32 + 9]!
   }
   setLevel(slot: number, level: number): void {
-    this.ints[slot * 32 + 22] = level
+    this.ints[slot * 32 + 9] = level
   }
   /** The order behind it in its level. */
   next(slot: number): number {
-    return this.ints[slot * 32 + 23]!
+    return this.ints[slot * 32 + 10]!
   }
   setNext(slot: number, next: number): void {
-    this.ints[slot * 32 + 23] = next
+    this.ints[slot * 32 + 10] = next
   }
   previous(slot: number): number {
-    return this.ints[slot * 32 + 24]!
+    return this.ints[slot * 32 + 11]!
   }
   setPrevious(slot: number, previous: number): void {
-    this.ints[slot * 32 + 24] = previous
+    this.ints[slot * 32 + 11] = previous
   }
   /** The next order of its owner: of the account for an order, of the position's quotes of this side for a quote. */
   ownerNext(slot: number): number {
-    return this.ints[slot * 32 + 25]!
+    return this.ints[slot * 32 + 12]!
   }
   setOwnerNext(slot: number, next: number): void {
-    this.ints[slot * 32 + 25] = next
+    this.ints[slot * 32 + 12] = next
   }
   ownerPrevious(slot: number): number {
-    return this.ints[slot * 32 + 26]!
+    return this.ints[slot * 32 + 13]!
   }
   setOwnerPrevious(slot: number, previous: number): void {
-    this.ints[slot * 32 + 26] = previous
+    this.ints[slot * 32 + 13] = previous
   }
   traits(slot: number): number {
-    return this.ints[slot * 32 + 27]!
+    return this.ints[slot * 32 + 14]!
   }
   symbol(slot: number): number {
-    return this.ints[slot * 32 + 28]!
+    return this.ints[slot * 32 + 29]!
   }
   status(slot: number): OrderStatus {
-    return this.ints[slot * 32 + 29]! as OrderStatus
+    return (this.ints[slot * 32 + 15]! & 255) as OrderStatus
   }
+  /** Of an order that is open, which has no refusal. */
   setStatus(slot: number, status: OrderStatus): void {
-    this.ints[slot * 32 + 29] = status
+    this.ints[slot * 32 + 15] = status
   }
   refusal(slot: number): number {
-    return this.ints[slot * 32 + 30]!
+    return this.ints[slot * 32 + 15]! >> 8
   }
 
   #grow(): void {

@@ -67,7 +67,7 @@ function repeats(core: Core, order: PlaceOrder): boolean {
 }
 
 function remember(core: Core, order: PlaceOrder, refusal: number): void {
-  core.clientOrders.add(order.account, order.clientOrderId, core.lastOrder, refusal, kindOf(order), order.quantity, order.price, order.stopPrice)
+  core.clientOrders.addMissing(order.account, order.clientOrderId, core.lastOrder, refusal, kindOf(order), order.quantity, order.price, order.stopPrice)
 }
 
 /** Market and kind of an order as one number. */

@@ -9,7 +9,8 @@ const recordBytes = 128
 
 /**
  * Positions as records of 128 bytes, one for each account and market that were ever used together. The entry is kept as a fraction,
- * `entryCost ÷ entryQuantity` quote minor units a lot, which reducing leaves alone; a flat position keeps its last one.
+ * `entryCost ÷ entryQuantity` quote minor units a lot, which reducing leaves alone; a flat position keeps its last one. The first cache line
+ * of a record is what placing and cancelling touch, the second what fills change.
  */
 export class PositionStore {
   doubles: Float64Array
@@ -44,16 +45,16 @@ export class PositionStore {
     const position = this.#count
     this.#count += 1
     this.#index.add(account, symbol, position)
-    this.doubles[position * 16 + 9] = none
+    this.doubles[position * 16 + 3] = none
     const at = position * 32
-    this.ints[at + 20] = account
-    this.ints[at + 21] = symbol
-    this.ints[at + 22] = this.#balances.of(account, base)
-    this.ints[at + 23] = this.#balances.of(account, quote)
-    this.ints[at + 24] = 0
-    this.ints[at + 25] = this.#accounts.firstPosition(account)
-    this.ints[at + 26] = none
-    this.ints[at + 27] = none
+    this.ints[at + 8] = account
+    this.ints[at + 9] = symbol
+    this.ints[at + 10] = this.#balances.of(account, base)
+    this.ints[at + 11] = this.#balances.of(account, quote)
+    this.ints[at + 12] = 0
+    this.ints[at + 13] = this.#accounts.firstPosition(account)
+    this.ints[at + 14] = none
+    this.ints[at + 15] = none
     this.#accounts.setFirstPosition(account, position)
     return position
   }
@@ -71,7 +72,6 @@ export class PositionStore {
     const { doubles } = this
     const at = position * 16
     const quantity = doubles[at]!
-    doubles[at + 6] = timeMs
     if (quantity === 0) {
       this.#open(at, lots, unitPrice, timeMs)
       return 0
@@ -79,20 +79,23 @@ export class PositionStore {
     const isLong = quantity > 0
     const size = isLong ? quantity : -quantity
     const added = isLong ? lots : -lots
-    const cost = this.cost(position, size)
+    const cost = doubles[at + 10]!
     if (added > 0) {
+      const entryCost = cost + added * unitPrice
       doubles[at] = quantity + lots
-      doubles[at + 1] = cost + added * unitPrice
-      doubles[at + 2] = size + added
+      doubles[at + 8] = entryCost
+      doubles[at + 9] = size + added
+      doubles[at + 10] = entryCost
+      doubles[at + 14] = timeMs
       return 0
     }
     const closed = -added < size ? -added : size
-    const closedCost = closed === size ? cost : cost - this.cost(position, size - closed)
+    this.#reduce(at, closed, quantity + lots, timeMs)
+    const closedCost = cost - doubles[at + 10]!
     const proceeds = closed * unitPrice
     const realized = isLong ? proceeds - closedCost : closedCost - proceeds
-    doubles[at + 3] = doubles[at + 3]! + realized
+    doubles[at + 11] = doubles[at + 11]! + realized
     if (-added > size) this.#open(at, quantity + lots, unitPrice, timeMs)
-    else doubles[at] = quantity + lots
     return realized
   }
 
@@ -101,38 +104,34 @@ export class PositionStore {
    * that nothing is realised; what crosses zero enters at `unitPrice`.
    */
   transfer(position: number, lots: number, unitPrice: number, timeMs: number): void {
-    const { doubles } = this
     const at = position * 16
-    const quantity = doubles[at]!
+    const quantity = this.doubles[at]!
     const left = quantity + lots
-    const isReduced = quantity !== 0 && lots > 0 !== quantity > 0
-    if (isReduced && (left === 0 || left > 0 === quantity > 0)) {
-      doubles[at] = left
-      doubles[at + 6] = timeMs
-    } else if (isReduced) {
-      this.#open(at, left, unitPrice, timeMs)
-      doubles[at + 6] = timeMs
-    } else {
-      this.fill(position, lots, unitPrice, timeMs)
-    }
-  }
-
-  /** What `size` lots of a position cost at its average, quote minor units, half-even. */
-  cost(position: number, size: number): number {
-    const at = position * 16
-    const entryQuantity = this.doubles[at + 2]!
-    const entryCost = this.doubles[at + 1]!
-    return size === entryQuantity ? entryCost : mulDiv(entryCost, size, entryQuantity, 'half_even')
+    if (quantity === 0 || lots > 0 === quantity > 0) this.fill(position, lots, unitPrice, timeMs)
+    else if (left === 0 || left > 0 === quantity > 0) this.#reduce(at, Math.abs(lots), left, timeMs)
+    else this.#open(at, left, unitPrice, timeMs)
   }
 
   #open(at: number, lots: number, unitPrice: number, timeMs: number): void {
     const { doubles } = this
     const size = lots > 0 ? lots : -lots
+    const cost = size * unitPrice
     doubles[at] = lots
-    doubles[at + 1] = size * unitPrice
-    doubles[at + 2] = size
-    doubles[at + 5] = timeMs
-    doubles[at + 6] = timeMs
+    doubles[at + 8] = cost
+    doubles[at + 9] = size
+    doubles[at + 10] = cost
+    doubles[at + 13] = timeMs
+    doubles[at + 14] = timeMs
+  }
+
+  /** Leaves `left` lots after taking `closed` away; their cost follows from the average, which stays. */
+  #reduce(at: number, closed: number, left: number, timeMs: number): void {
+    const { doubles } = this
+    const quantity = doubles[at]!
+    const size = (quantity > 0 ? quantity : -quantity) - closed
+    doubles[at + 10] = size === 0 ? 0 : mulDiv(doubles[at + 8]!, size, doubles[at + 9]!, 'half_even')
+    doubles[at] = size === 0 ? 0 : left
+    doubles[at + 14] = timeMs
   }
 
   /** Signed lots. */
@@ -140,78 +139,82 @@ export class PositionStore {
     return this.doubles[position * 16]!
   }
   entryCost(position: number): number {
-    return this.doubles[position * 16 + 1]!
+    return this.doubles[position * 16 + 8]!
   }
   entryQuantity(position: number): number {
-    return this.doubles[position * 16 + 2]!
+    return this.doubles[position * 16 + 9]!
+  }
+  /** What the open lots cost at the average, quote minor units, half-even. */
+  openCost(position: number): number {
+    return this.doubles[position * 16 + 10]!
   }
   /** Realised P&L before fees. */
   realized(position: number): number {
-    return this.doubles[position * 16 + 3]!
+    return this.doubles[position * 16 + 11]!
   }
   fees(position: number): number {
-    return this.doubles[position * 16 + 4]!
+    return this.doubles[position * 16 + 12]!
   }
   addFees(position: number, units: number): void {
-    this.doubles[position * 16 + 4] = this.doubles[position * 16 + 4]! + units
+    this.doubles[position * 16 + 12] = this.doubles[position * 16 + 12]! + units
   }
   /** When it was last opened from flat or crossed zero; 0 where it was never open. */
   openedAtMs(position: number): number {
-    return this.doubles[position * 16 + 5]!
+    return this.doubles[position * 16 + 13]!
   }
   updatedAtMs(position: number): number {
-    return this.doubles[position * 16 + 6]!
+    return this.doubles[position * 16 + 14]!
   }
   /** Lots of open buy orders, waiting stops and quotes included. */
   openBuy(position: number): number {
-    return this.doubles[position * 16 + 7]!
+    return this.doubles[position * 16 + 1]!
   }
   openSell(position: number): number {
-    return this.doubles[position * 16 + 8]!
+    return this.doubles[position * 16 + 2]!
   }
   /** Open lots of a side (0: buy, 1: sell). */
   open(position: number, side: number): number {
-    return this.doubles[position * 16 + 7 + side]!
+    return this.doubles[position * 16 + 1 + side]!
   }
   addOpen(position: number, side: number, lots: number): void {
-    this.doubles[position * 16 + 7 + side] = this.doubles[position * 16 + 7 + side]! + lots
+    this.doubles[position * 16 + 1 + side] = this.doubles[position * 16 + 1 + side]! + lots
   }
   /** Position limit of this market alone, quote minor units; -1 where none was set. */
   notionalMax(position: number): number {
-    return this.doubles[position * 16 + 9]!
+    return this.doubles[position * 16 + 3]!
   }
   setNotionalMax(position: number, units: number): void {
-    this.doubles[position * 16 + 9] = units
+    this.doubles[position * 16 + 3] = units
   }
 
   account(position: number): number {
-    return this.ints[position * 32 + 20]!
+    return this.ints[position * 32 + 8]!
   }
   symbol(position: number): number {
-    return this.ints[position * 32 + 21]!
+    return this.ints[position * 32 + 9]!
   }
   baseBalance(position: number): number {
-    return this.ints[position * 32 + 22]!
+    return this.ints[position * 32 + 10]!
   }
   quoteBalance(position: number): number {
-    return this.ints[position * 32 + 23]!
+    return this.ints[position * 32 + 11]!
   }
   /** Open orders, quotes left out. */
   openCount(position: number): number {
-    return this.ints[position * 32 + 24]!
+    return this.ints[position * 32 + 12]!
   }
   addOpenCount(position: number, orders: number): void {
-    this.ints[position * 32 + 24] = this.ints[position * 32 + 24]! + orders
+    this.ints[position * 32 + 12] = this.ints[position * 32 + 12]! + orders
   }
   nextOfAccount(position: number): number {
-    return this.ints[position * 32 + 25]!
+    return this.ints[position * 32 + 13]!
   }
   /** Best quote of a side (0: bids, 1: asks) of the account's mass quote here, or -1. */
   firstQuote(position: number, side: number): number {
-    return this.ints[position * 32 + 26 + side]!
+    return this.ints[position * 32 + 14 + side]!
   }
   setFirstQuote(position: number, side: number, slot: number): void {
-    this.ints[position * 32 + 26 + side] = slot
+    this.ints[position * 32 + 14 + side] = slot
   }
 
   #grow(): void {

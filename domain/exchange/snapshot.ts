@@ -184,7 +184,8 @@ function readAccounts(core: Core, from: ByteReader): void {
   }
 }
 
-const positionFigures = 10
+/** Figures of a position's record that are kept; 1 and 2, the open lots, come back with the orders. */
+const positionFigures = [0, 3, 8, 9, 10, 11, 12, 13, 14] as const
 
 function writeHoldings(core: Core, out: ByteWriter): void {
   const { balances, positions } = core
@@ -199,8 +200,7 @@ function writeHoldings(core: Core, out: ByteWriter): void {
     out.i32(positions.account(position))
     out.i32(positions.symbol(position))
     const at = position * 16
-    // Open lots (the figures 7 and 8) come back with the orders.
-    for (let figure = 0; figure < positionFigures; figure++) if (figure !== 7 && figure !== 8) out.f64(positions.doubles[at + figure]!)
+    for (const figure of positionFigures) out.f64(positions.doubles[at + figure]!)
   }
 }
 
@@ -215,7 +215,7 @@ function readHoldings(core: Core, from: ByteReader): void {
     const market = core.market(from.i32())
     if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has a position of nobody or in no market')
     const at = core.positionOf(account, market) * 16
-    for (let figure = 0; figure < positionFigures; figure++) if (figure !== 7 && figure !== 8) positions.doubles[at + figure] = from.f64()
+    for (const figure of positionFigures) positions.doubles[at + figure] = from.f64()
   }
 }
 
@@ -230,6 +230,9 @@ function writeWindow(window: IdWindow, out: ByteWriter): void {
 
 function readWindow(window: IdWindow, from: ByteReader): void {
   for (let left = from.i32(); left > 0; left--) {
-    window.add(from.i32(), from.text(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64())
+    const account = from.i32()
+    const text = from.text()
+    if (window.find(account, text) !== none) throw new SnapshotError('the snapshot has an id twice')
+    window.addMissing(account, text, from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64())
   }
 }

@@ -87,7 +87,7 @@ else {
     if (final.realized) expect(money(store.realized(position) - store.fees(position))).toBe(trimmed(final.realized))
     if (final.mark && final.unrealized) {
       const value = Math.abs(lots) * units(final.mark, priceScale) * factor
-      const unrealized = (value - store.cost(position, Math.abs(lots))) * Math.sign(lots)
+      const unrealized = (value - store.openCost(position)) * Math.sign(lots)
       expect(money(unrealized)).toBe(trimmed(final.unrealized))
       if (final.total) expect(money(store.realized(position) - store.fees(position) + unrealized)).toBe(trimmed(final.total))
     }
@@ -107,7 +107,7 @@ describe('positions in general', () => {
           cash -= lots * price
         }
         const quantity = store.quantity(position)
-        const unrealized = quantity === 0 ? 0 : (Math.abs(quantity) * mark - store.cost(position, Math.abs(quantity))) * Math.sign(quantity)
+        const unrealized = quantity === 0 ? 0 : (Math.abs(quantity) * mark - store.openCost(position)) * Math.sign(quantity)
         expect(store.realized(position) + unrealized).toBe(cash + quantity * mark)
       }),
       { numRuns: 500 },
