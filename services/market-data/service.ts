@@ -16,6 +16,8 @@ import type { Queryable } from './store/candle-store.ts'
 const retentionDays = 90
 /** The first prices are waited for this long before the service is ready without them. */
 const firstPricesMs = 3_000
+/** A replay or a synthetic market is waited for a little longer: its 24 hours are made within a second, on a busy machine in a few. */
+const firstHistoryMs = 10_000
 
 /** Starts the market-data service. Throws SettingsError on faulty settings. */
 export async function start(context: ServiceContext): Promise<StartedService> {
@@ -61,9 +63,10 @@ export async function start(context: ServiceContext): Promise<StartedService> {
 /** Resolves when every market of the source has a price, and its last 24 hours where they can be made; or in time without. */
 async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, firstPricesMs)
+    const mode = () => feed.state.sources?.mode ?? 'live'
+    const timers = [setTimeout(() => mode() === 'live' && done(), firstPricesMs), setTimeout(() => done(), firstHistoryMs)]
     const done = () => {
-      clearTimeout(timer)
+      for (const timer of timers) clearTimeout(timer)
       resolve()
     }
     signal.addEventListener('abort', done, { once: true })
@@ -72,7 +75,7 @@ async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void>
       // Nothing to wait for where every exchange is down.
       if (sources.length > 0 && sources.every((source) => source.state === 'down')) return done()
       const priced = sources.flatMap((source) => source.symbols)
-      const complete = feed.state.historyComplete || feed.state.sources?.mode === 'live'
+      const complete = feed.state.historyComplete || mode() === 'live'
       if (complete && priced.length > 0 && priced.every((symbol) => viewPrice(feed.state, symbol, Date.now())?.stale === false)) done()
     }
     // Not before the first batch after the start: what was stored earlier may be of another source.
