@@ -67,6 +67,7 @@ async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void>
     const timers = [setTimeout(() => mode() === 'live' && done(), firstPricesMs), setTimeout(() => done(), firstHistoryMs)]
     const done = () => {
       for (const timer of timers) clearTimeout(timer)
+      ignore()
       resolve()
     }
     signal.addEventListener('abort', done, { once: true })
@@ -79,7 +80,7 @@ async function firstPrices(feed: MarketFeed, signal: AbortSignal): Promise<void>
       if (complete && priced.length > 0 && priced.every((symbol) => viewPrice(feed.state, symbol, Date.now())?.stale === false)) done()
     }
     // Not before the first batch after the start: what was stored earlier may be of another source.
-    feed.onChange(look)
+    const ignore = feed.onChange(look)
   })
 }
 

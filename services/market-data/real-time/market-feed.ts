@@ -29,8 +29,10 @@ export class MarketFeed {
     this.#logger = logger
   }
 
-  onChange(listener: ChangeListener): void {
+  /** Calls `listener` after every batch, until what it returns is called. */
+  onChange(listener: ChangeListener): () => void {
     this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Applies everything stored so far. */
