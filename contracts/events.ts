@@ -98,14 +98,16 @@ export type TradingEvent =
         side: 'BUY' | 'SELL'
         price: string
         quantity: string
+        /** Price times quantity, in the fee asset; with the fee it says what the ledger posted. */
+        notional: string
         fee: string
+        /** The quote asset of the market. */
         fee_asset: string
         liquidity: 'MAKER' | 'TAKER'
         /** Of this fill, before its fee. */
         realized_pnl: string
         position: PositionData
         balances: BalanceData[]
-        postings: Posting[]
       }
     >
   | AccountEvent<
@@ -119,12 +121,12 @@ export type TradingEvent =
         side: 'BUY' | 'SELL'
         price: string
         quantity: string
+        notional: string
         reference: string
         actor: string
         realized_pnl: string
         position: PositionData
         balances: BalanceData[]
-        postings: Posting[]
       }
     >
   | AccountEvent<

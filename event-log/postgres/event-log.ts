@@ -6,17 +6,22 @@ import { Appender } from './appender.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { tableOf } from './names.ts'
 import { Listener } from './listener.ts'
+import { Notifier } from './notifier.ts'
 import { Reader } from './reader.ts'
 
 /**
- * The event log on PostgreSQL, over three connections of its own (appends, reads, notifications), each opened when first used.
+ * The event log on PostgreSQL, over four connections of its own (appends, reads, notifications out and in), each opened when first used.
  * The schema is there already (`installEventLog`). A lost connection or a restarted server is waited for: appends and `follow` until
  * closed, other questions for 10 s. Errors of rights and of unknown topics are thrown as the driver gives them.
  * A body must not be changed until its append has resolved.
  */
 export async function openPostgresEventLog(options: ConnectionOptions): Promise<EventLog> {
   const hints = new Hints()
-  const appender = new Appender(options, (topic, offset) => hints.give(topic, offset))
+  const notifier = new Notifier(options)
+  const appender = new Appender(options, (topic, offset) => {
+    hints.give(topic, offset)
+    notifier.announce(topic, offset)
+  })
   const reader = new Reader(options)
   const listener = new Listener(options, hints)
   const closing = new AbortController()
@@ -55,7 +60,8 @@ export async function openPostgresEventLog(options: ConnectionOptions): Promise<
     },
     async [Symbol.asyncDispose]() {
       closing.abort()
-      await Promise.all([appender.close(), reader.close(), listener.close()])
+      await appender.close()
+      await Promise.all([notifier.close(), reader.close(), listener.close()])
     },
   }
 }

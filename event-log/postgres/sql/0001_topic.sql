@@ -42,7 +42,6 @@ begin
   if p_writer is not null and not exists (select from event_log.{{table}}_writers where name = p_writer and epoch = p_epoch) then
     raise exception 'a newer writer % has opened', p_writer using errcode = 'ML001';
   end if;
-  perform pg_notify('event_log_{{table}}', v_offset::text);
   return v_offset;
 end
 $body$;

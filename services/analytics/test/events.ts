@@ -39,7 +39,7 @@ export class Account {
         realized_pnl: realized,
         position: position(symbol, fill.position),
         balances: Object.entries(fill.totals).map(([asset, total]) => balance(asset, total)),
-        postings: [],
+        notional: String(Number(price) * Number(quantity)),
       },
     }
   }

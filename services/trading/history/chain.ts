@@ -12,12 +12,10 @@ export interface ChainedEvent {
 
 /**
  * SHA-256, hex, over `previous hash, sequence, type, timestamp, data`, one a line, where data is JSON with sorted keys and no
- * spaces. Anyone who holds a stream can check that nothing in it was changed, dropped or put in between.
+ * spaces (given apart where the caller has it). Anyone who holds a stream can check that nothing in it was changed, dropped or put in between.
  */
-export function chainHash(previousHash: string, event: ChainedEvent): string {
-  return createHash('sha256')
-    .update([previousHash, event.sequence, event.type, event.timestamp, canonicalJson(event.data)].join('\n'))
-    .digest('hex')
+export function chainHash(previousHash: string, event: ChainedEvent, data = canonicalJson(event.data)): string {
+  return createHash('sha256').update(`${previousHash}\n${event.sequence}\n${event.type}\n${event.timestamp}\n${data}`).digest('hex')
 }
 
 /** JSON with object keys in code-unit order. The data holds texts, booleans, null, lists and objects; amounts are texts. */

@@ -1,5 +1,7 @@
 import type pg from 'pg'
-import type { FillData, OrderData, Posting } from '@maru/contracts'
+import type { FillData, OrderData, TradingEvent } from '@maru/contracts'
+import { genesisHash } from './chain.ts'
+import { postingsOf } from './postings.ts'
 
 /** Events read at once to find postings. */
 const ledgerPage = 500
@@ -64,23 +66,25 @@ export class History {
     after: number,
     limit: number,
   ): Promise<{ sequence: number; type: string; timestamp: string; data: unknown; hash: string; previous_hash: string }[]> {
-    const { rows } = await this.#pool.query<{
-      sequence: string
-      type: string
-      occurred_at: string
-      data: string
-      hash: string
-      previous_hash: string
-    }>(
-      'select sequence, type, occurred_at, data, hash, previous_hash from trading.account_events where user_id = $1 and sequence > $2 order by sequence limit $3',
-      [userId, after, limit],
+    // With the event before the first, whose hash the first one names.
+    const { rows } = await this.#pool.query<{ sequence: string; type: string; occurred_at: string; data: string; hash: Buffer }>(
+      `select sequence, type, occurred_at, data, hash from trading.account_events where user_id = $1 and sequence >= $2 order by sequence limit $3`,
+      [userId, after, limit + 1],
     )
-    return rows.map(({ sequence, occurred_at, data, ...rest }) => ({
-      sequence: Number(sequence),
-      timestamp: occurred_at,
-      data: JSON.parse(data) as unknown,
-      ...rest,
-    }))
+    const isBeforeFirst = Number(rows[0]?.sequence) === after
+    let previous = isBeforeFirst ? rows[0]!.hash.toString('hex') : genesisHash
+    return (isBeforeFirst ? rows.slice(1) : rows.slice(0, limit)).map(({ sequence, type, occurred_at, data, hash }) => {
+      const event = {
+        sequence: Number(sequence),
+        type,
+        timestamp: occurred_at,
+        data: JSON.parse(data) as unknown,
+        hash: hash.toString('hex'),
+        previous_hash: previous,
+      }
+      previous = event.hash
+      return event
+    })
   }
 
   /** The postings of the account's events, newest first; `before` is the last leg seen. */
@@ -91,14 +95,14 @@ export class History {
     const rows: LedgerRow[] = []
     let through = filter.before?.sequence ?? Number.MAX_SAFE_INTEGER
     while (rows.length < filter.limit) {
-      const { rows: events } = await this.#pool.query<{ sequence: string; occurred_at: string; data: string }>(
-        `select sequence, occurred_at, data from trading.account_events
+      const { rows: events } = await this.#pool.query<{ sequence: string; type: TradingEvent['type']; occurred_at: string; data: string }>(
+        `select sequence, type, occurred_at, data from trading.account_events
          where user_id = $1 and sequence <= $2 and type in ('trade.executed', 'funds.moved', 'fill.booked') order by sequence desc limit $3`,
         [userId, through, ledgerPage],
       )
       for (const event of events) {
         const sequence = Number(event.sequence)
-        const { postings } = JSON.parse(event.data) as { postings: Posting[] }
+        const postings = postingsOf({ type: event.type, data: JSON.parse(event.data) as TradingEvent['data'] })
         for (let leg = postings.length - 1; leg >= 0; leg--) {
           const posting = postings[leg]!
           const isSeen = sequence === filter.before?.sequence && leg >= filter.before.leg

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { OrderData, TradingEvent } from '@maru/contracts'
-import { chainHash, genesisHash } from './chain.ts'
+import { canonicalJson, chainHash, genesisHash } from './chain.ts'
 
 /**
  * Writes a run of trading events to the history tables, within the transaction of `client`. An event whose number an account already
@@ -8,32 +8,25 @@ import { chainHash, genesisHash } from './chain.ts'
  */
 export async function project(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
   const tails = await readTails(client, events)
-  const fresh: { event: TradingEvent; hash: string; previousHash: string }[] = []
+  const fresh: { event: TradingEvent; data: string; hash: string }[] = []
   for (const event of events) {
     const tail = tails.get(event.user_id) ?? { sequence: 0, hash: genesisHash }
     if (event.sequence <= tail.sequence) continue
     if (event.sequence !== tail.sequence + 1)
       throw new Error(`account ${event.user_id} jumps from event ${tail.sequence} to ${event.sequence}`)
-    const hash = chainHash(tail.hash, event)
-    fresh.push({ event, hash, previousHash: tail.hash })
+    const data = canonicalJson(event.data)
+    const hash = chainHash(tail.hash, event, data)
+    fresh.push({ event, data, hash })
     tails.set(event.user_id, { sequence: event.sequence, hash })
   }
   if (fresh.length === 0) return
   await client.query(
-    `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash, previous_hash)
-     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])`,
+    `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash)
+     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])`,
     columns(
       fresh,
-      ({ event, hash, previousHash }) => [
-        event.user_id,
-        event.sequence,
-        event.type,
-        event.timestamp,
-        JSON.stringify(event.data),
-        hash,
-        previousHash,
-      ],
-      7,
+      ({ event, data, hash }) => [event.user_id, event.sequence, event.type, event.timestamp, data, Buffer.from(hash, 'hex')],
+      6,
     ),
   )
   await projectOrders(
@@ -44,12 +37,12 @@ export async function project(client: pg.PoolClient, events: readonly TradingEve
 
 async function readTails(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<Map<string, { sequence: number; hash: string }>> {
   const users = [...new Set(events.map((event) => event.user_id))]
-  const { rows } = await client.query<{ user_id: string; sequence: string; hash: string }>(
+  const { rows } = await client.query<{ user_id: string; sequence: string; hash: Buffer }>(
     `select tail.* from unnest($1::text[]) as wanted(user_id)
      cross join lateral (select user_id, sequence, hash from trading.account_events e where e.user_id = wanted.user_id order by sequence desc limit 1) tail`,
     [users],
   )
-  return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash }]))
+  return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash.toString('hex') }]))
 }
 
 const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejected', 'order.triggered', 'order.status_updated'])

@@ -1,12 +1,4 @@
-import {
-  CommandKind,
-  type BalanceData,
-  type Command,
-  type LedgerReason,
-  type Posting,
-  type PositionData,
-  type TradingEvent,
-} from '@maru/contracts'
+import { CommandKind, type BalanceData, type Command, type LedgerReason, type PositionData, type TradingEvent } from '@maru/contracts'
 import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { accountModes, amountText, balanceData, orderData, positionData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
@@ -125,19 +117,11 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
           side: sideName(side),
           price: priceText(market, price),
           quantity: quantityText(market, quantity),
+          notional: amountText(exchange.assets[market.quote]!, notional),
           reference: booked.reference,
           actor: booked.actor,
           realized_pnl: amountText(exchange.assets[market.quote]!, realized),
           ...holdings(exchange, account, symbol),
-          postings: exchangeLegs(exchange, {
-            symbol,
-            side,
-            quantity,
-            notional,
-            fee: 0,
-            reference: booked.reference,
-            reason: 'off_venue_fill',
-          }),
         })
         break
       }
@@ -205,20 +189,12 @@ function tradeData(
     side: sideName(own.side),
     price: priceText(market, trade.price),
     quantity: quantityText(market, trade.quantity),
+    notional: amountText(quote, trade.notional),
     fee: amountText(quote, own.fee),
     fee_asset: quote.name,
     liquidity: own.liquidity,
     realized_pnl: amountText(quote, own.realized),
     ...holdings(exchange, own.account, trade.symbol),
-    postings: exchangeLegs(exchange, {
-      symbol: trade.symbol,
-      side: own.side,
-      quantity: trade.quantity,
-      notional: trade.notional,
-      fee: own.fee,
-      reference: trade.id,
-      reason: 'trade',
-    }),
   }
 }
 
@@ -231,21 +207,4 @@ function holdings(exchange: Exchange, account: number, symbol: number): { positi
       : { symbol: market.name, quantity: '0', average_price: '0', realized_pnl: '0', fees: '0' },
     balances: [balanceData(exchange, account, market.base), balanceData(exchange, account, market.quote)],
   }
-}
-
-/** What exchanging base for quote does to this account: base one way, quote the other, the fee to the venue. */
-function exchangeLegs(
-  exchange: Exchange,
-  of: { symbol: number; side: number; quantity: number; notional: number; fee: number; reference: string; reason: LedgerReason },
-): Posting[] {
-  const market = exchange.markets[of.symbol]!
-  const base = exchange.assets[market.base]!
-  const quote = exchange.assets[market.quote]!
-  const sign = of.side === 0 ? 1 : -1
-  const legs: Posting[] = [
-    { asset: base.name, amount: quantityText(market, sign * of.quantity), reason: of.reason, reference: of.reference },
-    { asset: quote.name, amount: amountText(quote, -sign * of.notional), reason: of.reason, reference: of.reference },
-  ]
-  if (of.fee !== 0) legs.push({ asset: quote.name, amount: amountText(quote, -of.fee), reason: 'fee', reference: of.reference })
-  return legs
 }

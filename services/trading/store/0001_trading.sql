@@ -35,7 +35,6 @@ create table account_events (
   type text not null,
   occurred_at text not null,
   data text not null,
-  hash text not null,
-  previous_hash text not null,
+  hash bytea not null,
   primary key (user_id, sequence)
 );

@@ -13,7 +13,17 @@ export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED'] as const
 export const accountModes = ['CASH', 'MARGIN'] as const
 
 export const sideName = (side: number): 'BUY' | 'SELL' => sides[side]!
-export const time = (ms: number): string => new Date(ms).toISOString()
+
+let lastMs = -1
+let lastText = ''
+/** ISO 8601. Orders of one record share their millisecond, so the last text is kept. */
+export function time(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString()
+    lastMs = ms
+  }
+  return lastText
+}
 
 export const priceText = (market: MarketView, ticks: number): string => formatUnits(ticks * market.tickUnits, market.priceScale)
 export const quantityText = (market: MarketView, lots: number): string => formatUnits(lots * market.lotUnits, market.quantityScale)
