@@ -14,12 +14,17 @@ for (const [place, entry] of Object.entries(lock.packages)) {
     const parts = name.split('/').at(-1).split('-')
     const os = parts.map((part) => systems[part]).find(Boolean)
     const cpu = parts.map((part) => processors[part]).find(Boolean)
-    if (!os || !cpu || !/^\d+\.\d+\.\d+/.test(version)) throw new Error(`${name}@${version} of ${place} is missing and its platform cannot be told`)
+    if (!os || !cpu || !/^\d+\.\d+\.\d+/.test(version))
+      throw new Error(`${name}@${version} of ${place} is missing and its platform cannot be told`)
     missing[`node_modules/${name}`] = {
       version,
       cpu: [cpu],
       ...(entry.dev ? { dev: true } : {}),
-      ...(os === 'linux' && parts.includes('gnu') ? { libc: ['glibc'] } : os === 'linux' && parts.includes('musl') ? { libc: ['musl'] } : {}),
+      ...(os === 'linux' && parts.includes('gnu')
+        ? { libc: ['glibc'] }
+        : os === 'linux' && parts.includes('musl')
+          ? { libc: ['musl'] }
+          : {}),
       optional: true,
       os: [os],
       ...(entry.engines ? { engines: entry.engines } : {}),
@@ -29,7 +34,9 @@ for (const [place, entry] of Object.entries(lock.packages)) {
 
 const names = Object.keys(missing)
 if (names.length > 0 && process.argv.includes('--check')) {
-  process.stderr.write(`package-lock.json lacks ${names.length} optional packages, so that npm ci fails; run node .ci/complete-lock.mjs:\n${names.join('\n')}\n`)
+  process.stderr.write(
+    `package-lock.json lacks ${names.length} optional packages, so that npm ci fails; run node .ci/complete-lock.mjs:\n${names.join('\n')}\n`,
+  )
   process.exit(1)
 }
 if (names.length > 0) {

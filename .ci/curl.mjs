@@ -2,7 +2,10 @@
 const parameters = process.argv.slice(2)
 const headers = {}
 const data = []
-let method, url, after = '', timeoutMs = 30_000
+let method,
+  url,
+  after = '',
+  timeoutMs = 30_000
 while (parameters.length > 0) {
   const option = parameters.shift()
   if (option === '-s' || option === '--fail-with-body') continue
@@ -18,6 +21,11 @@ while (parameters.length > 0) {
 }
 if (data.length > 0) headers['content-type'] ??= 'application/x-www-form-urlencoded'
 const body = data.length > 0 ? data.join('&') : undefined
-const answer = await fetch(url, { method: method ?? (body === undefined ? 'GET' : 'POST'), headers, body, signal: AbortSignal.timeout(timeoutMs) })
+const answer = await fetch(url, {
+  method: method ?? (body === undefined ? 'GET' : 'POST'),
+  headers,
+  body,
+  signal: AbortSignal.timeout(timeoutMs),
+})
 process.stdout.write((await answer.text()) + after)
 if (!answer.ok) process.exitCode = 22

@@ -15,7 +15,12 @@ function exact(a: number, b: number, c: number, rounding: Rounding): number {
 }
 
 const roundings: Rounding[] = ['down', 'up', 'half_even']
-const amount = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.nat(1_000), fc.nat(1_000).map((under) => amountMax - under))
+const amount = fc.oneof(
+  fc.maxSafeNat(),
+  fc.nat(),
+  fc.nat(1_000),
+  fc.nat(1_000).map((under) => amountMax - under),
+)
 const divisor = fc.oneof(amount, fc.constantFrom(2, 3, 7, 1_000_000, 100_000_000)).filter((value) => value > 0)
 
 describe('mulDiv', () => {
