@@ -42,6 +42,12 @@ export class TokenVerifier {
     this.#keys = keys
   }
 
+  /** Who a token seen before, and still valid, belongs to; undefined where `verify` must be asked. */
+  verifyKnown(authorization: string): Identity | undefined {
+    const known = this.#identities.get(authorization)
+    return known && known.expiresAtMs > Date.now() ? known.identity : undefined
+  }
+
   /** Throws Problem `unauthenticated` or `token_expired`; `unavailable` when no key could be had to judge by. */
   async verify(authorization: string | undefined): Promise<Identity> {
     if (authorization === undefined) throw new Problem('unauthenticated')

@@ -4,13 +4,14 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { BodyOf, Endpoint, ErrorCode, ParamsOf, QueryOf, ReplyOf } from '@maru/contracts'
 import type { Identity, TokenVerifier } from './authentication.ts'
-import { readBody } from './body.ts'
+import { useBodyParsers } from './body-parsers.ts'
 import { answerClientError } from './client-error.ts'
 import type { Logger } from './logger.ts'
-import { createHttpMetrics, isLoopback } from './metrics.ts'
+import { createHttpMetrics, isLoopback, type HttpMetrics, type RouteMetrics } from './metrics.ts'
 import { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
 import { compileReply } from './replies.ts'
+import { RequestLogger } from './request-logger.ts'
 import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
 import { compileValidator, shapeProblem } from './validation.ts'
 
@@ -56,6 +57,12 @@ export interface HttpServiceOptions {
   messageMaxBytes?: number
 }
 
+/** What a request carries from hook to hook. */
+interface Carried {
+  identity?: Identity | undefined
+  routeMetrics?: RouteMetrics | undefined
+}
+
 const headerMaxBytes = 16 * 1_024
 const targetMaxCharacters = 8 * 1_024
 
@@ -66,6 +73,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
+    childLoggerFactory: (logger, bindings, childOptions) => new RequestLogger(logger, bindings, childOptions),
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     keepAliveTimeout: 65_000,
     // Requests that reach a stopping service are still served; it has said that it is leaving.
@@ -76,6 +84,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     frameworkErrors: (error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply),
   })
   app.decorateRequest('identity', undefined)
+  app.decorateRequest('routeMetrics', undefined)
   app.setValidatorCompiler(compileValidator)
   app.setErrorHandler((error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply))
   useBodyParsers(app, bodyMaxBytes)
@@ -95,8 +104,10 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   app.setNotFoundHandler((request, reply) => answerProblem(notServed(request, reply, methodsByPath, sockets), request, reply))
 
   const metrics = createHttpMetrics()
-  app.addHook('onResponse', async (request, reply) => {
-    metrics.observe(request.method, request.routeOptions.url ?? '(none)', reply.statusCode, reply.elapsedTime)
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = (request as Carried).routeMetrics ?? metrics.route(request.method, request.routeOptions.url ?? '(none)')
+    route.observe(reply.statusCode, reply.elapsedTime)
+    done()
   })
   app.get('/metrics', async (request, reply) => {
     if (!isLoopback(request.socket.remoteAddress)) throw new Problem('not_found')
@@ -107,7 +118,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   return {
     app,
     serve(endpoint, handler) {
-      serveEndpoint(app, endpoint, handler as never, options)
+      serveEndpoint(app, endpoint, handler as never, options, metrics)
     },
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
     async stop(deadlineMs) {
@@ -118,12 +129,25 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   }
 }
 
-function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, handler: Handler<Endpoint>, options: HttpServiceOptions): void {
+function serveEndpoint(
+  app: FastifyInstance,
+  endpoint: Endpoint,
+  handler: Handler<Endpoint>,
+  options: HttpServiceOptions,
+  metrics: HttpMetrics,
+): void {
   const route = `${endpoint.method} ${endpoint.path}`
   const serialize =
     endpoint.replyType === undefined
       ? compileReply(endpoint.reply, { logger: options.logger, strict: options.strictReplies ?? false, route })
       : undefined
+  const routeMetrics = metrics.route(endpoint.method, endpoint.path)
+  const finish = (reply: FastifyReply, answer: unknown): unknown => {
+    if (!serialize || reply.sent || answer === undefined || answer === reply || reply.statusCode !== endpoint.status) return answer
+    // Serialised here, so that Fastify does not look for a schema by status.
+    void reply.type('application/json; charset=utf-8').send(serialize(answer))
+    return reply.sent ? undefined : reply
+  }
   app.route({
     method: endpoint.method,
     url: endpoint.path,
@@ -133,44 +157,65 @@ function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, handler: Handle
       ...(endpoint.body ? { body: endpoint.body } : {}),
     },
     ...(serialize ? { serializerCompiler: () => serialize } : {}),
-    // Before the body is read: who may not call costs no parsing.
-    onRequest: async (request) => {
-      if (request.url.length > targetMaxCharacters) throw new Problem('uri_too_long')
-      if (/%00/.test(request.url)) throw new Problem('invalid_request', 'NUL characters are not accepted.')
-      ;(request as { identity?: Identity | undefined }).identity = await identify(request, endpoint, options.verifier)
-      expectContentType(request, endpoint)
+    // Before the body is read: who may not call costs no parsing. Hooks with callbacks, as promises cost a turn each.
+    onRequest: (request, _reply, done) => {
+      // HEAD is served by the route of GET.
+      if (request.method === endpoint.method) (request as Carried).routeMetrics = routeMetrics
+      const { url } = request
+      if (url.length > targetMaxCharacters) throw new Problem('uri_too_long')
+      if (url.includes('%00')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+      const { authorization } = request.headers
+      const known = authorization === undefined ? undefined : options.verifier.verifyKnown(authorization)
+      if (known || (authorization === undefined && endpoint.access === 'public')) {
+        admit(request, endpoint, known)
+        done()
+        return
+      }
+      identify(authorization, endpoint, options.verifier)
+        .then((identity) => admit(request, endpoint, identity))
+        .then(() => done(), done)
     },
-    preValidation: async (request) => {
-      if (endpoint.body || isEmpty(request.body)) return
-      throw new Problem('invalid_request', 'This endpoint takes no body.', { errors: [{ path: 'body', message: 'must be empty' }] })
+    preValidation: (request, _reply, done) => {
+      if (!endpoint.body && !isEmpty(request.body))
+        throw new Problem('invalid_request', 'This endpoint takes no body.', { errors: [{ path: 'body', message: 'must be empty' }] })
+      done()
     },
-    handler: async (request, reply) => {
+    handler: (request, reply) => {
       reply.code(endpoint.status)
       reply.header('x-request-id', request.id)
       if (endpoint.replyType !== undefined) reply.type(endpoint.replyType)
-      const answer = await handler({
+      const answer: unknown = handler({
         params: request.params,
         query: request.query,
         body: request.body,
-        identity: (request as { identity?: Identity }).identity,
+        identity: (request as Carried).identity,
         requestId: request.id,
         request,
         reply,
       } as never)
-      if (!serialize || reply.sent || answer === undefined || answer === reply || reply.statusCode !== endpoint.status) return answer
-      // Serialised here, so that Fastify does not look for a schema by status.
-      return reply.type('application/json; charset=utf-8').send(serialize(answer))
+      if (isThenable(answer)) return Promise.resolve(answer).then((value) => finish(reply, value))
+      const result = finish(reply, answer)
+      // For Fastify undefined, not in a promise, says that the answer comes later.
+      return result === undefined && !reply.sent ? Promise.resolve() : result
     },
   })
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
 /** A public endpoint takes whoever comes: a token that is not valid is as good as none, so that an expired one never bars a refresh. */
-async function identify(request: FastifyRequest, endpoint: Endpoint, verifier: TokenVerifier): Promise<Identity | undefined> {
-  const { authorization } = request.headers
-  if (endpoint.access === 'public') return authorization === undefined ? undefined : verifier.verify(authorization).catch(() => undefined)
-  const identity = await verifier.verify(authorization)
-  if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
-  return identity
+function identify(authorization: string | undefined, endpoint: Endpoint, verifier: TokenVerifier): Promise<Identity | undefined> {
+  const verified = verifier.verify(authorization)
+  return endpoint.access === 'public' ? verified.catch(() => undefined) : verified
+}
+
+/** Notes who calls, and refuses who may not, and a body of the wrong type. */
+function admit(request: FastifyRequest, endpoint: Endpoint, identity: Identity | undefined): void {
+  if (endpoint.access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
+  ;(request as Carried).identity = identity
+  expectContentType(request, endpoint)
 }
 
 function expectContentType(request: FastifyRequest, endpoint: Endpoint): void {
@@ -185,54 +230,6 @@ function expectContentType(request: FastifyRequest, endpoint: Endpoint): void {
 
 function isEmpty(body: unknown): boolean {
   return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
-}
-
-/** An escaped NUL in JSON: legal there, but no text in PostgreSQL. */
-const escapedNul = /(?:^|[^\\])(?:\\\\)*\\u0000/
-
-function nulProblem(path: string): Problem {
-  return new Problem('invalid_request', `${path}: NUL characters are not accepted.`, {
-    errors: [{ path, message: 'must not hold a NUL character' }],
-  })
-}
-
-/** Levels of a body that are searched for the field to name; no contract nests as deep. */
-const depthMax = 16
-
-/** Path of the first text with a NUL; undefined where only a name, or a level too deep, holds one. */
-function pathOfNul(value: unknown, depth = 0): string | undefined {
-  if (typeof value === 'string') return value.includes('\0') ? '' : undefined
-  if (value === null || typeof value !== 'object' || depth === depthMax) return undefined
-  for (const [name, member] of Object.entries(value)) {
-    const path = pathOfNul(member, depth + 1)
-    if (path !== undefined) return path === '' ? name : `${name}.${path}`
-  }
-  return undefined
-}
-
-function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
-    const text = (await readBody(payload, maxBytes)).toString('utf8')
-    if (text === '') return undefined
-    const body = await new Promise((resolve, reject) => {
-      void parseJson(request, text, (error, parsed) => (error ? reject(new Problem('invalid_json')) : resolve(parsed)))
-    })
-    if (escapedNul.test(text)) throw nulProblem(pathOfNul(body) ?? 'body')
-    return body
-  })
-  app.addContentTypeParser('application/x-www-form-urlencoded', async (_request: FastifyRequest, payload: IncomingMessage) => {
-    const fields = new URLSearchParams((await readBody(payload, maxBytes)).toString('utf8'))
-    const body: Record<string, string> = Object.create(null) as Record<string, string>
-    for (const [name, value] of fields) {
-      if (name in body)
-        throw new Problem('invalid_request', undefined, { errors: [{ path: name.slice(0, 200), message: 'is given twice' }] })
-      if (value.includes('\0') || name.includes('\0')) throw nulProblem(name.replaceAll('\0', '').slice(0, 200))
-      body[name] = value
-    }
-    return { ...body }
-  })
 }
 
 /** A request id given by the client is kept where it is harmless in a log. */
