@@ -13,8 +13,23 @@ type LimitRequest = Parameters<InstanceType<typeof OrderBook>['limit']>[0]
 
 const accountCount = 1_000
 const restingPerSide = 1_000
-const middle = 50_000
-const levelsPerSide = 400
+const middle = 6_183_763
+/**
+ * Shape of the stream, from eleven minutes of Binance BTC/USDT on 2024-08-09: how far from the middle the changes of its book lie (ticks of 0.01,
+ * at steps of the share of changes), nearly each at a price of its own; 48 % of changes take a level away; and for each hundred
+ * changes of the book there are seven trades.
+ */
+const distances = [
+  [0, 1],
+  [0.1, 1_245],
+  [0.25, 4_531],
+  [0.5, 10_454],
+  [0.75, 17_012],
+  [0.9, 25_993],
+  [1, 30_000],
+] as const
+const takingShare = 0.07
+const cancelShare = 0.48
 const commandCount = 150_000
 const rounds = 7
 const clientIdEvery = 2
@@ -63,14 +78,14 @@ export function makeStream(symbols: number, seed: number): Stream {
   for (const command of venueCommands(symbols)) send(command)
 
   const limitOrder = (symbol: number, side: Side): void => {
-    const distance = 1 + Math.floor(levelsPerSide * random() * random())
+    const distance = distanceAt(random())
     const price = side === Side.buy ? middle - distance : middle + distance
     send(order(symbol, side, OrderType.limit, TimeInForce.gtc, pick(accountCount / 2), 1 + pick(200), price, clientIds++))
     open[symbol * 2 + side]!.push(exchange.outcome.data[4]!)
   }
   const takingOrder = (symbol: number, side: Side): void => {
     const isMarket = random() < 0.5
-    const price = isMarket ? 0 : side === Side.buy ? middle + 20 : middle - 20
+    const price = isMarket ? 0 : side === Side.buy ? middle + 2_000 : middle - 2_000
     const account = accountCount / 2 + pick(accountCount / 2)
     send(order(symbol, side, isMarket ? OrderType.market : OrderType.limit, TimeInForce.ioc, account, 1 + pick(300), price, clientIds++))
   }
@@ -94,11 +109,19 @@ export function makeStream(symbols: number, seed: number): Stream {
     const side = pick(2) as Side
     const what = random()
     const isFull = open[symbol * 2 + side]!.length > restingPerSide
-    if (what < 0.2) takingOrder(symbol, side)
-    else if (what < 0.6 && isFull) cancel(symbol, side)
+    if (what < takingShare) takingOrder(symbol, side)
+    else if (what < takingShare + cancelShare && isFull) cancel(symbol, side)
     else limitOrder(symbol, side)
   }
   return { symbols, opening, measured }
+}
+
+/** Distance from the middle in ticks at a share of the changes, between the steps of the table. */
+function distanceAt(share: number): number {
+  const above = Math.max(1, distances.findIndex(([at]) => at >= share))
+  const [fromShare, from] = distances[above - 1]!
+  const [toShare, to] = distances[above]!
+  return Math.round(from + ((share - fromShare) / (toShare - fromShare)) * (to - from))
 }
 
 function venueCommands(symbols: number): Command[] {
@@ -123,7 +146,7 @@ function venueCommands(symbols: number): Command[] {
   }
   for (let account = 0; account < accountCount; account++) {
     const grants = [{ asset: 0, amount: 10_000_000 * 1e8 }]
-    for (let symbol = 0; symbol < Math.min(symbols, 63); symbol++) grants.push({ asset: symbol + 1, amount: 1_000 * 1e8 })
+    for (let symbol = 0; symbol < Math.min(symbols, 63); symbol++) grants.push({ asset: symbol + 1, amount: 5 * 1e8 })
     commands.push({ kind: CommandKind.openAccount, time: 0, userId: `user-${account}`, grants })
   }
   return commands

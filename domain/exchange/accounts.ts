@@ -3,8 +3,8 @@ import { recordBuffer } from './growth.ts'
 import { none } from './orders.ts'
 
 const recordBytes = 64
-/** Below what a Map can hold, with room to spare. */
-export const accountsMax = 10_000_000
+/** An account is 22 bits of a key in `PairIndex`, and fewer than a Map can hold. */
+export const accountsMax = 2 ** 22
 /** A limit that was never set: the default of the venue holds. */
 export const unset = -1
 
@@ -54,21 +54,21 @@ export class AccountStore {
 
   /** Number of the last event of the account's stream; 0 before the first. */
   sequence(account: number): number {
-    return this.#doubles[account * 8]!
+    return this.#doubles[account << 3]!
   }
   /** Numbers the next event of the account's stream. */
   nextSequence(account: number): number {
-    const next = this.#doubles[account * 8]! + 1
-    this.#doubles[account * 8] = next
+    const next = this.#doubles[account << 3]! + 1
+    this.#doubles[account << 3] = next
     return next
   }
   setSequence(account: number, sequence: number): void {
-    this.#doubles[account * 8] = sequence
+    this.#doubles[account << 3] = sequence
   }
 
   /** Realised P&L after fees on `day` (days since 1970 UTC), in minor units of the risk asset. */
   dayRealized(account: number, day: number): number {
-    return this.#doubles[account * 8 + 2] === day ? this.#doubles[account * 8 + 1]! : 0
+    return this.#doubles[(account << 3) | 2] === day ? this.#doubles[(account << 3) | 1]! : 0
   }
   addDayRealized(account: number, day: number, units: number): void {
     const at = account * 8
@@ -81,52 +81,52 @@ export class AccountStore {
   }
   /** The day that `dayRealized` was last counted for. */
   realizedDay(account: number): number {
-    return this.#doubles[account * 8 + 2]!
+    return this.#doubles[(account << 3) | 2]!
   }
 
   positionNotionalMax(account: number): number {
-    return this.#doubles[account * 8 + 3]!
+    return this.#doubles[(account << 3) | 3]!
   }
   setPositionNotionalMax(account: number, units: number): void {
-    this.#doubles[account * 8 + 3] = units
+    this.#doubles[(account << 3) | 3] = units
   }
   leverageMaxHundredths(account: number): number {
-    return this.#doubles[account * 8 + 4]!
+    return this.#doubles[(account << 3) | 4]!
   }
   setLeverageMaxHundredths(account: number, hundredths: number): void {
-    this.#doubles[account * 8 + 4] = hundredths
+    this.#doubles[(account << 3) | 4] = hundredths
   }
   dailyLossMax(account: number): number {
-    return this.#doubles[account * 8 + 5]!
+    return this.#doubles[(account << 3) | 5]!
   }
   setDailyLossMax(account: number, units: number): void {
-    this.#doubles[account * 8 + 5] = units
+    this.#doubles[(account << 3) | 5] = units
   }
 
   mode(account: number): AccountMode {
-    return this.#ints[account * 16 + 12]! as AccountMode
+    return this.#ints[(account << 4) | 12]! as AccountMode
   }
   setMode(account: number, mode: AccountMode): void {
-    this.#ints[account * 16 + 12] = mode
+    this.#ints[(account << 4) | 12] = mode
   }
   /** Newest open order of the account, quotes left out. */
   firstOrder(account: number): number {
-    return this.#ints[account * 16 + 13]!
+    return this.#ints[(account << 4) | 13]!
   }
   setFirstOrder(account: number, slot: number): void {
-    this.#ints[account * 16 + 13] = slot
+    this.#ints[(account << 4) | 13] = slot
   }
   firstPosition(account: number): number {
-    return this.#ints[account * 16 + 14]!
+    return this.#ints[(account << 4) | 14]!
   }
   setFirstPosition(account: number, position: number): void {
-    this.#ints[account * 16 + 14] = position
+    this.#ints[(account << 4) | 14] = position
   }
   firstBalance(account: number): number {
-    return this.#ints[account * 16 + 15]!
+    return this.#ints[(account << 4) | 15]!
   }
   setFirstBalance(account: number, balance: number): void {
-    this.#ints[account * 16 + 15] = balance
+    this.#ints[(account << 4) | 15] = balance
   }
 
   #grow(): void {

@@ -1,24 +1,20 @@
 import type { AccountStore } from './accounts.ts'
-import { recordBuffer } from './growth.ts'
+import { grownDoubles, grownInts } from './growth.ts'
 import { none } from './orders.ts'
 import { PairIndex } from './pair-index.ts'
 
-const recordBytes = 32
-
-/** Balances as records of 32 bytes, one for each account and asset that were ever used together: total, and what open orders hold of it. */
+/** Balances, one for each account and asset that were ever used together: total, and what open orders hold of it. */
 export class BalanceStore {
-  doubles: Float64Array
-  ints: Int32Array
+  /** Total and held of each balance side by side. */
+  #units = new Float64Array(2_048)
+  /** Account, asset and next balance of the account. */
+  #owners = new Int32Array(4_096)
   readonly #index = new PairIndex()
   readonly #accounts: AccountStore
-  #capacity = 1_024
   #count = 0
 
   constructor(accounts: AccountStore) {
     this.#accounts = accounts
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.doubles = doubles
-    this.ints = ints
   }
 
   get count(): number {
@@ -33,50 +29,45 @@ export class BalanceStore {
   of(account: number, asset: number): number {
     const found = this.#index.find(account, asset)
     if (found !== none) return found
-    if (this.#count === this.#capacity) this.#grow()
     const balance = this.#count
+    if (balance * 2 === this.#units.length) {
+      this.#units = grownDoubles(this.#units, balance << 2)
+      this.#owners = grownInts(this.#owners, balance << 3)
+    }
     this.#count += 1
     this.#index.add(account, asset, balance)
-    const at = balance * 8
-    this.ints[at + 4] = account
-    this.ints[at + 5] = asset
-    this.ints[at + 6] = this.#accounts.firstBalance(account)
+    this.#owners[balance << 2] = account
+    this.#owners[(balance << 2) | 1] = asset
+    this.#owners[(balance << 2) | 2] = this.#accounts.firstBalance(account)
     this.#accounts.setFirstBalance(account, balance)
     return balance
   }
 
   total(balance: number): number {
-    return this.doubles[balance * 4]!
+    return this.#units[balance << 1]!
   }
   setTotal(balance: number, units: number): void {
-    this.doubles[balance * 4] = units
+    this.#units[balance << 1] = units
   }
   add(balance: number, units: number): void {
-    this.doubles[balance * 4] = this.doubles[balance * 4]! + units
+    this.#units[balance << 1] = this.#units[balance << 1]! + units
   }
   held(balance: number): number {
-    return this.doubles[balance * 4 + 1]!
+    return this.#units[(balance << 1) | 1]!
   }
   addHeld(balance: number, units: number): void {
-    this.doubles[balance * 4 + 1] = this.doubles[balance * 4 + 1]! + units
+    this.#units[(balance << 1) | 1] = this.#units[(balance << 1) | 1]! + units
   }
   available(balance: number): number {
-    return this.doubles[balance * 4]! - this.doubles[balance * 4 + 1]!
+    return this.#units[balance << 1]! - this.#units[(balance << 1) | 1]!
   }
   account(balance: number): number {
-    return this.ints[balance * 8 + 4]!
+    return this.#owners[balance << 2]!
   }
   asset(balance: number): number {
-    return this.ints[balance * 8 + 5]!
+    return this.#owners[(balance << 2) | 1]!
   }
   nextOfAccount(balance: number): number {
-    return this.ints[balance * 8 + 6]!
-  }
-
-  #grow(): void {
-    this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.doubles)
-    this.doubles = doubles
-    this.ints = ints
+    return this.#owners[(balance << 2) | 2]!
   }
 }

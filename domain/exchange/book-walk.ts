@@ -31,9 +31,10 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.worstPrice = 0
   walk.isTooLarge = false
   const book: BookSide = side === Side.buy ? market.asks : market.bids
-  for (let index = book.count - 1; index >= 0 && book.keys[index]! >= minKey; index--) {
-    const level = book.levels[index]!
+  for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
+    const level = book.levelAt(place)
     const price = levels.price(level)
+    if (price * book.sign < minKey) break
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
       const missing = lots - walk.lots
       if (missing === 0 || orders.position(maker) === position) {

@@ -1,6 +1,6 @@
 import { AccountStore } from './accounts.ts'
 import { BalanceStore } from './balances.ts'
-import { LevelStore } from './book-side.ts'
+import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
 import { IdWindow } from './id-window.ts'
 import type { Asset, Market } from './markets.ts'
@@ -11,7 +11,7 @@ import { PositionStore } from './positions.ts'
 import { isQuote } from './traits.ts'
 import type { MarketView } from './views.ts'
 
-export const msPerDay = 86_400_000
+const msPerDay = 86_400_000
 
 /** The whole state of the exchange, and the outcome of the command being applied. The functions beside this file work on it. */
 export class Core {
@@ -32,6 +32,7 @@ export class Core {
   timeMs = 0
   /** Days since 1970 UTC of `timeMs`. */
   day = 0
+  nextDayMs = msPerDay
   lastOrder = 0
   lastTrade = 0
   /** Daily loss limit of accounts that were given none, in the risk asset; known once there is a market. */
@@ -44,6 +45,19 @@ export class Core {
   constructor(idWindow: number) {
     this.clientOrders = new IdWindow(idWindow)
     this.references = new IdWindow(idWindow)
+  }
+
+  /** Moves the clock to the time of a command; never back, and never to what is no time. */
+  advance(timeMs: number): void {
+    if (timeMs <= this.timeMs || !Number.isSafeInteger(timeMs)) return
+    this.timeMs = timeMs
+    if (timeMs >= this.nextDayMs) this.startDay()
+  }
+
+  /** Finds the day of `timeMs`; after a restore too. */
+  startDay(): void {
+    this.day = Math.floor(this.timeMs / msPerDay)
+    this.nextDayMs = (this.day + 1) * msPerDay
   }
 
   market(symbol: number): Market | undefined {
@@ -94,9 +108,11 @@ export class Core {
     data[at + 1] = accounts.nextSequence(account)
     data[at + 2] = orders.id(slot)
     data[at + 3] = orders.status(slot)
-    data[at + 4] = orders.filled(slot)
-    data[at + 5] = orders.filledNotional(slot)
-    data[at + 6] = orders.fee(slot)
+    const filled = orders.filled(slot)
+    data[at + 4] = filled
+    // Without a fill both are zero, and the second line of the record need not be read.
+    data[at + 5] = filled === 0 ? 0 : orders.filledNotional(slot)
+    data[at + 6] = filled === 0 ? 0 : orders.fee(slot)
     data[at + 7] = orders.refusal(slot)
   }
 }

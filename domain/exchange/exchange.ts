@@ -3,7 +3,7 @@ import { accountPositionMax, setLimits, setMode } from './account-settings.ts'
 import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
 import { cancelAll, cancelOrder } from './cancels.ts'
-import { Core, msPerDay } from './core.ts'
+import { Core } from './core.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
 import { none } from './orders.ts'
 import type { Outcome } from './outcome-writer.ts'
@@ -60,52 +60,31 @@ export class Exchange {
     core.orders.releaseClosed()
     core.touchedLow = 0
     core.touchedHigh = 0
-    if (command.time > core.timeMs) advance(core, command.time)
+    // Each case reads its own fields, so that each of these reads sees one shape of command.
     switch (command.kind) {
       case CommandKind.placeOrder:
+        core.advance(command.time)
         placeOrder(core, command)
-        break
+        wake(core, command.symbol)
+        return
       case CommandKind.cancelOrder:
+        core.advance(command.time)
         cancelOrder(core, command)
         return
       case CommandKind.massQuote:
+        core.advance(command.time)
         massQuote(core, command)
-        break
+        wake(core, command.symbol)
+        return
       case CommandKind.markPrice:
+        core.advance(command.time)
         markPrice(core, command)
-        break
-      case CommandKind.cancelAll:
-        cancelAll(core, command)
+        wake(core, command.symbol)
         return
-      case CommandKind.openAccount:
-        openAccount(core, command)
-        return
-      case CommandKind.moveFunds:
-        moveFunds(core, command)
-        return
-      case CommandKind.bookFill:
-        bookFill(core, command)
-        return
-      case CommandKind.setLimits:
-        setLimits(core, command)
-        return
-      case CommandKind.setMode:
-        setMode(core, command)
-        return
-      case CommandKind.addAsset:
-        addAsset(core, command)
-        return
-      case CommandKind.addMarket:
-        addMarket(core, command)
-        return
-      case CommandKind.setMarketStatus:
-        setMarketStatus(core, command)
-        break
       default:
-        refuseUnknown(core, command)
-        return
+        core.advance(command.time)
+        applySeldom(core, command)
     }
-    if (core.touchedHigh !== 0) runTriggers(core, core.markets[command.symbol]!)
   }
 
   // ---- accounts -----------------------------------------------------------------------------------------------------
@@ -240,10 +219,37 @@ export class Exchange {
   }
 }
 
-function advance(core: Core, timeMs: number): void {
-  if (!Number.isSafeInteger(timeMs)) return
-  core.timeMs = timeMs
-  core.day = Math.floor(timeMs / msPerDay)
+/** Runs the stops that the prices touched by this command may wake. */
+function wake(core: Core, symbol: number): void {
+  if (core.touchedHigh !== 0) runTriggers(core, core.markets[symbol]!)
+}
+
+type SeldomCommand = Exclude<Command, { kind: typeof CommandKind.placeOrder | typeof CommandKind.cancelOrder | typeof CommandKind.massQuote | typeof CommandKind.markPrice }>
+
+function applySeldom(core: Core, command: SeldomCommand): void {
+  switch (command.kind) {
+    case CommandKind.cancelAll:
+      return cancelAll(core, command)
+    case CommandKind.openAccount:
+      return openAccount(core, command)
+    case CommandKind.moveFunds:
+      return moveFunds(core, command)
+    case CommandKind.bookFill:
+      return bookFill(core, command)
+    case CommandKind.setLimits:
+      return setLimits(core, command)
+    case CommandKind.setMode:
+      return setMode(core, command)
+    case CommandKind.addAsset:
+      return addAsset(core, command)
+    case CommandKind.addMarket:
+      return addMarket(core, command)
+    case CommandKind.setMarketStatus:
+      setMarketStatus(core, command)
+      return wake(core, command.symbol)
+    default:
+      return refuseUnknown(core, command)
+  }
 }
 
 /** A kind this release does not know: refused, so that a log written by a newer one cannot stop a replica. */

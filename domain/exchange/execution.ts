@@ -5,6 +5,7 @@ import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match, oppositeOf } from './matching.ts'
 import { rest } from './open-orders.ts'
+import { none } from './orders.ts'
 import { OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
@@ -44,7 +45,7 @@ export function execute(core: Core, market: Market, slot: number): void {
 export function executeTriggered(core: Core, market: Market, slot: number): void {
   const { orders } = core
   const side = sideOf(orders.traits(slot))
-  if (oppositeOf(market, side).count === 0) {
+  if (oppositeOf(market, side).bestLevel === none) {
     expire(core, slot, Refusal.no_liquidity)
     return
   }
@@ -74,7 +75,6 @@ function canFillWhole(core: Core, market: Market, slot: number, minKey: number):
 
 /** Ends an order that is not resting; what was filled stays filled. */
 export function expire(core: Core, slot: number, refusal: number): void {
-  core.orders.setUpdatedAtMs(slot, core.timeMs)
   core.orders.close(slot, OrderStatus.expired, refusal)
   core.emitOrderUpdated(slot)
 }

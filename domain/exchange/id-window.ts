@@ -19,7 +19,8 @@ export class IdWindow {
   #texts: string[] = []
   #doubles: Float64Array
   #ints: Int32Array
-  #table = new Int32Array(roomAtFirst * 2)
+  /** Entries of hash and place + 1: most misses are told without a look at a record. */
+  #table = new Int32Array(roomAtFirst * 4)
   #mask = roomAtFirst * 2 - 1
   #lastHash = 0
 
@@ -42,9 +43,9 @@ export class IdWindow {
     const table = this.#table
     const ints = this.#ints
     for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
-      const place = table[at]! - 1
+      const place = table[(at << 1) | 1]! - 1
       if (place < 0) return none
-      if (ints[place * 16 + 13] === hash && ints[place * 16 + 12] === account && this.#texts[place] === text) return place
+      if (table[at << 1] === hash && ints[(place << 4) | 12] === account && this.#texts[place] === text) return place
     }
   }
 
@@ -67,8 +68,8 @@ export class IdWindow {
     const place = this.#next
     const hash = this.#lastHash
     this.#texts[place] = text
-    this.#ints[place * 16 + 12] = account
-    this.#ints[place * 16 + 13] = hash
+    this.#ints[(place << 4) | 12] = account
+    this.#ints[(place << 4) | 13] = hash
     const at = place * 8
     const doubles = this.#doubles
     doubles[at] = result
@@ -87,30 +88,31 @@ export class IdWindow {
     const isFull = this.#kept === this.capacity
     for (let index = 0; index < this.#kept; index++) {
       const place = isFull ? (this.#next + index) % this.#room : index
-      visit(this.#ints[place * 16 + 12]!, this.#texts[place]!, this.#doubles.subarray(place * 8, place * 8 + figureCount))
+      visit(this.#ints[(place << 4) | 12]!, this.#texts[place]!, this.#doubles.subarray(place << 3, place * 8 + figureCount))
     }
   }
 
   #put(hash: number, value: number): void {
     const table = this.#table
     let at = hash & this.#mask
-    while (table[at] !== 0) at = (at + 1) & this.#mask
-    table[at] = value
+    while (table[(at << 1) | 1] !== 0) at = (at + 1) & this.#mask
+    table[at << 1] = hash
+    table[(at << 1) | 1] = value
   }
 
   #forget(place: number): void {
     const table = this.#table
-    const ints = this.#ints
     const mask = this.#mask
-    let gap = ints[place * 16 + 13]! & mask
-    while (table[gap] !== place + 1) gap = (gap + 1) & mask
-    for (let at = (gap + 1) & mask; table[at] !== 0; at = (at + 1) & mask) {
-      const home = ints[(table[at]! - 1) * 16 + 13]! & mask
+    let gap = this.#ints[(place << 4) | 13]! & mask
+    while (table[(gap << 1) | 1] !== place + 1) gap = (gap + 1) & mask
+    for (let at = (gap + 1) & mask; table[(at << 1) | 1] !== 0; at = (at + 1) & mask) {
+      const home = table[at << 1]! & mask
       if (((at - home) & mask) < ((at - gap) & mask)) continue
-      table[gap] = table[at]!
+      table[gap << 1] = table[at << 1]!
+      table[(gap << 1) | 1] = table[(at << 1) | 1]!
       gap = at
     }
-    table[gap] = 0
+    table[(gap << 1) | 1] = 0
     this.#kept -= 1
   }
 
@@ -121,8 +123,8 @@ export class IdWindow {
     this.#doubles = doubles
     this.#ints = ints
     this.#table = new Int32Array(this.#table.length * 2)
-    this.#mask = this.#table.length - 1
-    for (let place = 0; place < this.#kept; place++) this.#put(ints[place * 16 + 13]!, place + 1)
+    this.#mask = this.#mask * 2 + 1
+    for (let place = 0; place < this.#kept; place++) this.#put(ints[(place << 4) | 13]!, place + 1)
   }
 }
 

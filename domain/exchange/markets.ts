@@ -1,7 +1,8 @@
 import { MarketStatus, type AddMarket } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
-import { BookSide, type LevelStore } from './book-side.ts'
+import { BookSide } from './book-side.ts'
 import { ExactSum } from './exact-sum.ts'
+import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
 import type { MarketView } from './views.ts'
 

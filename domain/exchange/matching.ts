@@ -5,6 +5,7 @@ import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { closeResting, heldBalance, unlinkOwner } from './open-orders.ts'
+import { none } from './orders.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { settle } from './settlement.ts'
@@ -15,7 +16,9 @@ export function oppositeOf(market: Market, side: Side): BookSide {
   return side === Side.buy ? market.asks : market.bids
 }
 
-/** Least key of the opposite side that a limit price still trades with; with no limit (0) any. */
+/**
+ * The worst key of the opposite side that a limit price still trades with: keys grow towards better prices (see BookSide). With no limit (0) any.
+ */
 export function leastKey(side: Side, limitPrice: number): number {
   if (limitPrice === 0) return Number.NEGATIVE_INFINITY
   return side === Side.buy ? -limitPrice : limitPrice
@@ -33,16 +36,15 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
   const takerPosition = orders.position(taker)
   const book = oppositeOf(market, takerSide)
   let remaining = orders.quantity(taker) - orders.filled(taker)
-  while (remaining > 0 && book.count > 0) {
-    const best = book.count - 1
-    if (book.keys[best]! < minKey) return 0
-    const level = book.levels[best]!
+  while (remaining > 0 && book.bestLevel !== none) {
+    const level = book.bestLevel
+    const price = levels.price(level)
+    if (price * book.sign < minKey) return 0
     const maker = levels.first(level)
     const makerPosition = orders.position(maker)
     if (makerPosition === takerPosition) return Refusal.self_trade_prevented
     const open = orders.quantity(maker) - orders.filled(maker)
     const lots = remaining < open ? remaining : open
-    const price = levels.price(level)
     const notional = price * lots * market.notionalFactor
     if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, takerPosition, takerSide, lots, notional)) {
       return Refusal.amount_too_large

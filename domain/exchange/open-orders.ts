@@ -55,7 +55,6 @@ export function withdraw(core: Core, market: Market, slot: number): void {
 /** Withdraws a resting order for good and says so in its owner's stream. */
 export function closeResting(core: Core, market: Market, slot: number, status: OrderStatus, refusal: number): void {
   withdraw(core, market, slot)
-  core.orders.setUpdatedAtMs(slot, core.timeMs)
   core.orders.close(slot, status, refusal)
   core.emitOrderUpdated(slot)
 }

@@ -6,6 +6,7 @@ import { marketFundsRefusal } from './execution.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { oppositeOf } from './matching.ts'
+import { none } from './orders.ts'
 import { Refusal } from './refusals.ts'
 import { riskRefusal } from './risk.ts'
 
@@ -58,7 +59,7 @@ function bookRefusal(core: Core, market: Market, position: number, order: PlaceO
     const isReached = order.side === Side.buy ? latestPrice >= order.stopPrice : latestPrice <= order.stopPrice
     if (isReached) return Refusal.stop_would_trigger
   }
-  if (order.orderType === OrderType.market && oppositeOf(market, order.side).count === 0) {
+  if (order.orderType === OrderType.market && oppositeOf(market, order.side).bestLevel === none) {
     return market.referencePrice === 0 ? Refusal.no_reference_price : Refusal.no_liquidity
   }
   const mayRest = order.orderType !== OrderType.market && order.timeInForce === TimeInForce.gtc

@@ -1,80 +1,69 @@
-import { recordBuffer } from './growth.ts'
+import { none } from './orders.ts'
 
 /**
- * Finds the slot of an open order by its id: open addressing with linear probing; removal closes the gap, so that probes stay short for ever.
- * An entry is 16 bytes: the id as a double, slot + 1 as an integer.
+ * Finds the slot of an order by its id: open addressing with linear probing; removal closes the gap, so that probes stay short for ever. An
+ * entry is the low half of the id and slot + 1. Whole ids are in the orders' records, which are handed in where two halves may be alike.
  */
 export class OrderIndex {
-  #ids: Float64Array
-  #slots: Int32Array
+  #entries = new Int32Array(4_096 * 2)
   #mask = 4_095
   /** 32 less the bits of the number of fours. */
   #shift = 22
   #count = 0
 
-  constructor() {
-    const { doubles, ints } = recordBuffer(this.#mask + 1, 16)
-    this.#ids = doubles
-    this.#slots = ints
-  }
-
-  /** The slot of an order, or -1. */
-  find(id: number): number {
-    const ids = this.#ids
-    const slots = this.#slots
+  /** The slot of an order, or -1. @param records records of 16 doubles, the id first */
+  find(id: number, records: Float64Array): number {
+    const entries = this.#entries
     const mask = this.#mask
-    for (let place = homeOf(id, this.#shift); ; place = (place + 1) & mask) {
-      const slot = slots[place * 4 + 2]!
-      if (slot === 0) return -1
-      if (ids[place * 2] === id) return slot - 1
+    const low = id | 0
+    for (let place = homeOf(low, this.#shift); ; place = (place + 1) & mask) {
+      const slot = entries[(place << 1) | 1]! - 1
+      if (slot === none) return none
+      if (entries[place << 1] === low && records[slot << 4] === id) return slot
     }
   }
 
   add(id: number, slot: number): void {
     if (this.#count * 2 > this.#mask) this.#grow()
-    this.#put(id, slot + 1)
+    this.#put(id | 0, slot + 1)
     this.#count += 1
   }
 
-  /** Removes an id that is in it. */
-  remove(id: number): void {
-    const ids = this.#ids
-    const slots = this.#slots
+  /** Removes an order that is in it. */
+  remove(id: number, slot: number): void {
+    const entries = this.#entries
     const mask = this.#mask
     const shift = this.#shift
-    let gap = homeOf(id, shift)
-    while (ids[gap * 2] !== id) gap = (gap + 1) & mask
+    let gap = homeOf(id | 0, shift)
+    while (entries[(gap << 1) | 1] !== slot + 1) gap = (gap + 1) & mask
     // Entries after the gap that belong at or before it move into it.
-    for (let place = (gap + 1) & mask; slots[place * 4 + 2] !== 0; place = (place + 1) & mask) {
-      const home = homeOf(ids[place * 2]!, shift)
+    for (let place = (gap + 1) & mask; entries[(place << 1) | 1] !== 0; place = (place + 1) & mask) {
+      const home = homeOf(entries[place << 1]!, shift)
       if (((place - home) & mask) < ((place - gap) & mask)) continue
-      ids[gap * 2] = ids[place * 2]!
-      slots[gap * 4 + 2] = slots[place * 4 + 2]!
+      entries[gap << 1] = entries[place << 1]!
+      entries[(gap << 1) | 1] = entries[(place << 1) | 1]!
       gap = place
     }
-    ids[gap * 2] = 0
-    slots[gap * 4 + 2] = 0
+    entries[(gap << 1) | 1] = 0
     this.#count -= 1
   }
 
-  #put(id: number, value: number): void {
-    let place = homeOf(id, this.#shift)
-    while (this.#slots[place * 4 + 2] !== 0) place = (place + 1) & this.#mask
-    this.#ids[place * 2] = id
-    this.#slots[place * 4 + 2] = value
+  #put(low: number, value: number): void {
+    const entries = this.#entries
+    let place = homeOf(low, this.#shift)
+    while (entries[(place << 1) | 1] !== 0) place = (place + 1) & this.#mask
+    entries[place << 1] = low
+    entries[(place << 1) | 1] = value
   }
 
   #grow(): void {
-    const oldIds = this.#ids
-    const oldSlots = this.#slots
-    const { doubles, ints } = recordBuffer(oldIds.length, 16)
-    this.#ids = doubles
-    this.#slots = ints
+    const old = this.#entries
+    this.#entries = new Int32Array(old.length * 2)
     this.#mask = this.#mask * 2 + 1
     this.#shift -= 1
-    for (let place = 0; place < oldIds.length / 2; place++) {
-      const value = oldSlots[place * 4 + 2]!
-      if (value !== 0) this.#put(oldIds[place * 2]!, value)
+    for (let at = 0; at < old.length; at += 2) {
+      const value = old[at + 1]!
+      if (value !== 0) this.#put(old[at]!, value)
     }
   }
 }
@@ -82,7 +71,7 @@ export class OrderIndex {
 /** 2^32 over the golden ratio: consecutive numbers land far apart, so that long runs of neighbours never form. */
 const spread = 0x9e3779b1
 
-/** Where an id belongs: four consecutive ids side by side in one cache line, the fours spread over the table. */
-function homeOf(id: number, shift: number): number {
-  return ((Math.imul(id >>> 2, spread) >>> shift) << 2) | (id & 3)
+/** Where an id belongs: four consecutive ids side by side, the fours spread over the table. */
+function homeOf(low: number, shift: number): number {
+  return ((Math.imul(low >>> 2, spread) >>> shift) << 2) | (low & 3)
 }

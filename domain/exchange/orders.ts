@@ -36,7 +36,7 @@ export class OrderStore {
 
   /** The slot of an order that is open or closed during the last command, or -1. */
   find(id: number): number {
-    return this.#index.find(id)
+    return this.#index.find(id, this.doubles)
   }
 
   /** A fresh record with everything zero but what is given. */
@@ -47,7 +47,7 @@ export class OrderStore {
       slot = this.#used
       this.#used += 1
     } else {
-      this.#firstFree = this.ints[slot * 32 + 10]!
+      this.#firstFree = this.ints[(slot << 5) | 10]!
     }
     const { doubles, ints } = this
     const at = slot * 16
@@ -71,7 +71,7 @@ export class OrderStore {
 
   /** Makes an order final. It stays readable until `releaseClosed`. */
   close(slot: number, status: OrderStatus, refusal: number): void {
-    this.ints[slot * 32 + 15] = status | (refusal << 8)
+    this.ints[(slot << 5) | 15] = status | (refusal << 8)
     if (this.#closedCount === this.#closed.length) this.#closed = grownInts(this.#closed, this.#closed.length * 2)
     this.#closed[this.#closedCount] = slot
     this.#closedCount += 1
@@ -82,8 +82,8 @@ export class OrderStore {
   releaseClosed(): void {
     for (let index = 0; index < this.#closedCount; index++) {
       const slot = this.#closed[index]!
-      this.#index.remove(this.doubles[slot * 16]!)
-      this.ints[slot * 32 + 10] = this.#firstFree
+      this.#index.remove(this.doubles[slot << 4]!, slot)
+      this.ints[(slot << 5) | 10] = this.#firstFree
       this.#firstFree = slot
     }
     this.#closedCount = 0
@@ -92,120 +92,120 @@ export class OrderStore {
   // ---- doubles ------------------------------------------------------------------------------------------------------
 
   id(slot: number): number {
-    return this.doubles[slot * 16]!
+    return this.doubles[slot << 4]!
   }
   quantity(slot: number): number {
-    return this.doubles[slot * 16 + 1]!
+    return this.doubles[(slot << 4) | 1]!
   }
   setQuantity(slot: number, lots: number): void {
-    this.doubles[slot * 16 + 1] = lots
+    this.doubles[(slot << 4) | 1] = lots
   }
   filled(slot: number): number {
-    return this.doubles[slot * 16 + 2]!
+    return this.doubles[(slot << 4) | 2]!
   }
   setFilled(slot: number, lots: number): void {
-    this.doubles[slot * 16 + 2] = lots
+    this.doubles[(slot << 4) | 2] = lots
   }
   price(slot: number): number {
-    return this.doubles[slot * 16 + 8]!
+    return this.doubles[(slot << 4) | 8]!
   }
   setPrice(slot: number, ticks: number): void {
-    this.doubles[slot * 16 + 8] = ticks
+    this.doubles[(slot << 4) | 8] = ticks
   }
   stopPrice(slot: number): number {
-    return this.doubles[slot * 16 + 9]!
+    return this.doubles[(slot << 4) | 9]!
   }
   setStopPrice(slot: number, ticks: number): void {
-    this.doubles[slot * 16 + 9] = ticks
+    this.doubles[(slot << 4) | 9] = ticks
   }
   filledNotional(slot: number): number {
-    return this.doubles[slot * 16 + 10]!
+    return this.doubles[(slot << 4) | 10]!
   }
   setFilledNotional(slot: number, units: number): void {
-    this.doubles[slot * 16 + 10] = units
+    this.doubles[(slot << 4) | 10] = units
   }
   fee(slot: number): number {
-    return this.doubles[slot * 16 + 11]!
+    return this.doubles[(slot << 4) | 11]!
   }
   setFee(slot: number, units: number): void {
-    this.doubles[slot * 16 + 11] = units
+    this.doubles[(slot << 4) | 11] = units
   }
   /** What the order holds of its account: quote minor units of a buy, base minor units of a sell. */
   hold(slot: number): number {
-    return this.doubles[slot * 16 + 3]!
+    return this.doubles[(slot << 4) | 3]!
   }
   setHold(slot: number, units: number): void {
-    this.doubles[slot * 16 + 3] = units
+    this.doubles[(slot << 4) | 3] = units
   }
   createdAtMs(slot: number): number {
-    return this.doubles[slot * 16 + 12]!
+    return this.doubles[(slot << 4) | 12]!
   }
   setCreatedAtMs(slot: number, ms: number): void {
-    this.doubles[slot * 16 + 12] = ms
+    this.doubles[(slot << 4) | 12] = ms
   }
   updatedAtMs(slot: number): number {
-    return this.doubles[slot * 16 + 13]!
+    return this.doubles[(slot << 4) | 13]!
   }
   setUpdatedAtMs(slot: number, ms: number): void {
-    this.doubles[slot * 16 + 13] = ms
+    this.doubles[(slot << 4) | 13] = ms
   }
 
   // ---- integers -----------------------------------------------------------------------------------------------------
 
   account(slot: number): number {
-    return this.ints[slot * 32 + 28]!
+    return this.ints[(slot << 5) | 28]!
   }
   position(slot: number): number {
-    return this.ints[slot * 32 + 8]!
+    return this.ints[(slot << 5) | 8]!
   }
   /** The level it rests in, or -1. */
   level(slot: number): number {
-    return this.ints[slot * 32 + 9]!
+    return this.ints[(slot << 5) | 9]!
   }
   setLevel(slot: number, level: number): void {
-    this.ints[slot * 32 + 9] = level
+    this.ints[(slot << 5) | 9] = level
   }
   /** The order behind it in its level. */
   next(slot: number): number {
-    return this.ints[slot * 32 + 10]!
+    return this.ints[(slot << 5) | 10]!
   }
   setNext(slot: number, next: number): void {
-    this.ints[slot * 32 + 10] = next
+    this.ints[(slot << 5) | 10] = next
   }
   previous(slot: number): number {
-    return this.ints[slot * 32 + 11]!
+    return this.ints[(slot << 5) | 11]!
   }
   setPrevious(slot: number, previous: number): void {
-    this.ints[slot * 32 + 11] = previous
+    this.ints[(slot << 5) | 11] = previous
   }
   /** The next order of its owner: of the account for an order, of the position's quotes of this side for a quote. */
   ownerNext(slot: number): number {
-    return this.ints[slot * 32 + 12]!
+    return this.ints[(slot << 5) | 12]!
   }
   setOwnerNext(slot: number, next: number): void {
-    this.ints[slot * 32 + 12] = next
+    this.ints[(slot << 5) | 12] = next
   }
   ownerPrevious(slot: number): number {
-    return this.ints[slot * 32 + 13]!
+    return this.ints[(slot << 5) | 13]!
   }
   setOwnerPrevious(slot: number, previous: number): void {
-    this.ints[slot * 32 + 13] = previous
+    this.ints[(slot << 5) | 13] = previous
   }
   traits(slot: number): number {
-    return this.ints[slot * 32 + 14]!
+    return this.ints[(slot << 5) | 14]!
   }
   symbol(slot: number): number {
-    return this.ints[slot * 32 + 29]!
+    return this.ints[(slot << 5) | 29]!
   }
   status(slot: number): OrderStatus {
-    return (this.ints[slot * 32 + 15]! & 255) as OrderStatus
+    return (this.ints[(slot << 5) | 15]! & 255) as OrderStatus
   }
   /** Of an order that is open, which has no refusal. */
   setStatus(slot: number, status: OrderStatus): void {
-    this.ints[slot * 32 + 15] = status
+    this.ints[(slot << 5) | 15] = status
   }
   refusal(slot: number): number {
-    return this.ints[slot * 32 + 15]! >> 8
+    return this.ints[(slot << 5) | 15]! >> 8
   }
 
   #grow(): void {

@@ -45,7 +45,7 @@ export class PositionStore {
     const position = this.#count
     this.#count += 1
     this.#index.add(account, symbol, position)
-    this.doubles[position * 16 + 3] = none
+    this.doubles[(position << 4) | 3] = none
     const at = position * 32
     this.ints[at + 8] = account
     this.ints[at + 9] = symbol
@@ -136,41 +136,41 @@ export class PositionStore {
 
   /** Signed lots. */
   quantity(position: number): number {
-    return this.doubles[position * 16]!
+    return this.doubles[position << 4]!
   }
   entryCost(position: number): number {
-    return this.doubles[position * 16 + 8]!
+    return this.doubles[(position << 4) | 8]!
   }
   entryQuantity(position: number): number {
-    return this.doubles[position * 16 + 9]!
+    return this.doubles[(position << 4) | 9]!
   }
   /** What the open lots cost at the average, quote minor units, half-even. */
   openCost(position: number): number {
-    return this.doubles[position * 16 + 10]!
+    return this.doubles[(position << 4) | 10]!
   }
   /** Realised P&L before fees. */
   realized(position: number): number {
-    return this.doubles[position * 16 + 11]!
+    return this.doubles[(position << 4) | 11]!
   }
   fees(position: number): number {
-    return this.doubles[position * 16 + 12]!
+    return this.doubles[(position << 4) | 12]!
   }
   addFees(position: number, units: number): void {
-    this.doubles[position * 16 + 12] = this.doubles[position * 16 + 12]! + units
+    this.doubles[(position << 4) | 12] = this.doubles[(position << 4) | 12]! + units
   }
   /** When it was last opened from flat or crossed zero; 0 where it was never open. */
   openedAtMs(position: number): number {
-    return this.doubles[position * 16 + 13]!
+    return this.doubles[(position << 4) | 13]!
   }
   updatedAtMs(position: number): number {
-    return this.doubles[position * 16 + 14]!
+    return this.doubles[(position << 4) | 14]!
   }
   /** Lots of open buy orders, waiting stops and quotes included. */
   openBuy(position: number): number {
-    return this.doubles[position * 16 + 1]!
+    return this.doubles[(position << 4) | 1]!
   }
   openSell(position: number): number {
-    return this.doubles[position * 16 + 2]!
+    return this.doubles[(position << 4) | 2]!
   }
   /** Open lots of a side (0: buy, 1: sell). */
   open(position: number, side: number): number {
@@ -181,33 +181,33 @@ export class PositionStore {
   }
   /** Position limit of this market alone, quote minor units; -1 where none was set. */
   notionalMax(position: number): number {
-    return this.doubles[position * 16 + 3]!
+    return this.doubles[(position << 4) | 3]!
   }
   setNotionalMax(position: number, units: number): void {
-    this.doubles[position * 16 + 3] = units
+    this.doubles[(position << 4) | 3] = units
   }
 
   account(position: number): number {
-    return this.ints[position * 32 + 8]!
+    return this.ints[(position << 5) | 8]!
   }
   symbol(position: number): number {
-    return this.ints[position * 32 + 9]!
+    return this.ints[(position << 5) | 9]!
   }
   baseBalance(position: number): number {
-    return this.ints[position * 32 + 10]!
+    return this.ints[(position << 5) | 10]!
   }
   quoteBalance(position: number): number {
-    return this.ints[position * 32 + 11]!
+    return this.ints[(position << 5) | 11]!
   }
   /** Open orders, quotes left out. */
   openCount(position: number): number {
-    return this.ints[position * 32 + 12]!
+    return this.ints[(position << 5) | 12]!
   }
   addOpenCount(position: number, orders: number): void {
-    this.ints[position * 32 + 12] = this.ints[position * 32 + 12]! + orders
+    this.ints[(position << 5) | 12] = this.ints[(position << 5) | 12]! + orders
   }
   nextOfAccount(position: number): number {
-    return this.ints[position * 32 + 13]!
+    return this.ints[(position << 5) | 13]!
   }
   /** Best quote of a side (0: bids, 1: asks) of the account's mass quote here, or -1. */
   firstQuote(position: number, side: number): number {

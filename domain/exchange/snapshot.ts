@@ -2,7 +2,7 @@ import type { AccountMode, MarketStatus } from '@maru/contracts/commands'
 import { createAsset, createMarket } from './administration.ts'
 import type { BookSide } from './book-side.ts'
 import { ByteReader, ByteWriter, hash128, SnapshotError, toHex } from './bytes.ts'
-import { Core, msPerDay } from './core.ts'
+import { Core } from './core.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { IdWindow } from './id-window.ts'
 import type { Market, MarketTerms } from './markets.ts'
@@ -69,7 +69,7 @@ function readBody(from: ByteReader): Core {
   const core = new Core(from.f64())
   core.commandCount = from.f64()
   core.timeMs = from.f64()
-  core.day = Math.floor(core.timeMs / msPerDay)
+  core.startDay()
   core.lastOrder = from.f64()
   core.lastTrade = from.f64()
   readAssets(core, from)
@@ -88,8 +88,8 @@ function sidesOf(market: Market): BookSide[] {
 
 /** Visits a side best price first, within a price oldest first. */
 function forEachResting(core: Core, side: BookSide, visit: (slot: number) => void): void {
-  for (let depth = 0; depth < side.count; depth++) {
-    for (let slot = core.levels.first(side.levelAt(depth)); slot !== none; slot = core.orders.next(slot)) visit(slot)
+  for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
+    for (let slot = core.levels.first(side.levelAt(place)); slot !== none; slot = core.orders.next(slot)) visit(slot)
   }
 }
 

@@ -23,8 +23,8 @@ export function runTriggers(core: Core, market: Market): void {
 function reached(core: Core, market: Market): number {
   const { buyStops, sellStops } = market
   const { levels, orders } = core
-  const buy = buyStops.count > 0 && buyStops.bestPrice <= core.touchedHigh ? levels.first(buyStops.levelAt(0)) : none
-  const sell = sellStops.count > 0 && sellStops.bestPrice >= core.touchedLow ? levels.first(sellStops.levelAt(0)) : none
+  const buy = buyStops.bestLevel !== none && buyStops.bestPrice <= core.touchedHigh ? levels.first(buyStops.bestLevel) : none
+  const sell = sellStops.bestLevel !== none && sellStops.bestPrice >= core.touchedLow ? levels.first(sellStops.bestLevel) : none
   if (buy === none) return sell
   if (sell === none) return buy
   return orders.id(buy) < orders.id(sell) ? buy : sell

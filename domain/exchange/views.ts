@@ -3,7 +3,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import type { MarketTerms } from './markets.ts'
 import { none } from './orders.ts'
-import type { OrderStatus } from './outcome.ts'
+import { OrderStatus } from './outcome.ts'
 import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
 export interface AssetView {
@@ -102,7 +102,8 @@ export function orderView(core: Core, slot: number): OrderView {
     refusal: orders.refusal(slot),
     clientOrderId: orders.clientOrderIds[slot]!,
     createdAtMs: orders.createdAtMs(slot),
-    updatedAtMs: orders.updatedAtMs(slot),
+    // What closed did so during this command; nothing later shows it.
+    updatedAtMs: orders.status(slot) > OrderStatus.partiallyFilled ? core.timeMs : orders.updatedAtMs(slot),
   }
 }
 
@@ -125,8 +126,8 @@ export function positionView(core: Core, position: number): PositionView {
 export function bookLevels(core: Core, side: BookSide, depth: number): BookLevel[] {
   const { levels } = core
   const shown: BookLevel[] = []
-  for (let at = 0; at < depth && at < side.count; at++) {
-    const level = side.levelAt(at)
+  for (let place = side.bestPlace; place !== none && shown.length < depth; place = side.nextPlace(place)) {
+    const level = side.levelAt(place)
     shown.push({ price: levels.price(level), quantity: levels.quantity(level), orders: levels.count(level) })
   }
   return shown

@@ -95,7 +95,7 @@ else {
 }
 
 describe('positions in general', () => {
-  const fills = fc.array(fc.tuple(fc.integer({ min: -5_000, max: 5_000 }).filter((lots) => lots !== 0), fc.integer({ min: 1, max: 10_000_000 })), { minLength: 1, maxLength: 60 })
+  const fills = fc.array(fc.tuple(fc.integer({ min: -5_000, max: 5_000 }).filter((lots) => lots !== 0), fc.integer({ min: 1, max: 10_000_000 })), { minLength: 1, maxLength: 60, size: 'max' })
 
   test('realised and unrealised P&L are cash received less cash paid plus the value of what is left, to the unit', () => {
     fc.assert(

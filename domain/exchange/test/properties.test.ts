@@ -59,7 +59,7 @@ const others: fc.Arbitrary<Unstamped> = fc.oneof(
   fc.record({ kind: fc.constant(CommandKind.setLimits), account, symbol: fc.constantFrom(-1, 0), positionNotionalMax: fc.constantFrom(-1, 500 * one, 5_000 * one), leverageMaxHundredths: fc.constantFrom(-1, 50, 200, 1_000), dailyLossMax: fc.constantFrom(-1, 0, 10 * one, 1_000 * one), actor: fc.constant('operator') }),
 )
 const command = fc.oneof({ weight: 12, arbitrary: placement }, { weight: 4, arbitrary: cancel }, { weight: 2, arbitrary: quote }, { weight: 3, arbitrary: others }) as fc.Arbitrary<Unstamped>
-const commands = fc.array(command, { minLength: 1, maxLength: 120 })
+const commands = fc.array(command, { minLength: 1, maxLength: 120, size: 'max' })
 
 describe('whatever the commands are', () => {
   test('assets add up, cash accounts owe nothing, holds are what open orders need, streams have no gap', () => {
@@ -141,7 +141,7 @@ test('the book equals a slow and plain one, trade for trade', () => {
   const order = fc.record({ account: fc.nat(3), isBuy: fc.boolean(), price, lots: fc.integer({ min: 1, max: 50 }), type: fc.constantFrom('GTC', 'GTC', 'GTC', 'IOC', 'MARKET') })
   const step = fc.oneof({ weight: 4, arbitrary: order }, { weight: 1, arbitrary: fc.record({ cancel: fc.nat(60) }) })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
       const venue = new Venue({ terms: cheapTerms })
       for (let user = 0; user < 4; user++) venue.account(`user-${user}`, 100_000, 100)
       const reference = new ReferenceBook()
@@ -196,7 +196,7 @@ describe('poison', () => {
 
   test('never throws, never half applies: all that must be so stays so, and a snapshot is still the same state', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(garbage, spoilt, spoilt, command.map((good) => ({ ...good, time: 0 }) as Command)), { maxLength: 60 }), (sequence) => {
+      fc.property(fc.array(fc.oneof(garbage, spoilt, spoilt, command.map((good) => ({ ...good, time: 0 }) as Command)), { maxLength: 60, size: 'max' }), (sequence) => {
         const venue = openVenue()
         for (const poison of sequence) {
           venue.exchange.apply(poison)
