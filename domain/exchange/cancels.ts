@@ -9,7 +9,7 @@ import { isQuote } from './traits.ts'
 
 /** Cancels one open order of the account, in whatever state its market is. */
 export function cancelOrder(core: Core, cancel: CancelOrder): void {
-  const { orders, accounts } = core
+  const { orders, accounts, positions } = core
   if (!accounts.has(cancel.account)) {
     core.emitRefused(Refusal.account_not_found)
     return
@@ -21,11 +21,12 @@ export function cancelOrder(core: Core, cancel: CancelOrder): void {
     return
   }
   // Another's order and a quote, which only a mass quote moves, are as if they were not there.
-  if (orders.account(slot) !== cancel.account || isQuote(orders.traits(slot))) {
+  const position = orders.position(slot)
+  if (positions.account(position) !== cancel.account || isQuote(orders.traits(slot))) {
     core.emitRefused(Refusal.order_not_found)
     return
   }
-  closeResting(core, core.markets[orders.symbol(slot)]!, slot, OrderStatus.cancelled, 0)
+  closeResting(core, core.markets[positions.symbol(position)]!, slot, OrderStatus.cancelled, 0)
 }
 
 /** Cancels every open order of the account, newest first, and withdraws its quotes; in one market or in all. */
@@ -43,7 +44,7 @@ export function cancelAll(core: Core, cancel: CancelAll): void {
   let next = none
   for (let slot = accounts.firstOrder(cancel.account); slot !== none; slot = next) {
     next = orders.ownerNext(slot)
-    const symbol = orders.symbol(slot)
+    const symbol = positions.symbol(orders.position(slot))
     if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, OrderStatus.cancelled, 0)
   }
   for (let position = accounts.firstPosition(cancel.account); position !== none; position = positions.nextOfAccount(position)) {

@@ -4,7 +4,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { closeResting, heldBalance, unlinkOwner } from './open-orders.ts'
+import { closeResting, unlinkOwner } from './open-orders.ts'
 import { none } from './orders.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -108,17 +108,9 @@ function trade(core: Core, market: Market, book: BookSide, taker: number, maker:
   data[at + 14] = makerFee
   data[at + 15] = makerRealized
 
-  addFill(core, taker, lots, notional, takerFee)
-  addFill(core, maker, lots, notional, makerFee)
+  orders.addFill(taker, lots, notional, takerFee, core.timeMs)
+  orders.addFill(maker, lots, notional, makerFee, core.timeMs)
   updateMaker(core, market, book, maker, lots, price)
-}
-
-function addFill(core: Core, slot: number, lots: number, notional: number, fee: number): void {
-  const { orders } = core
-  orders.setFilled(slot, orders.filled(slot) + lots)
-  orders.setFilledNotional(slot, orders.filledNotional(slot) + notional)
-  orders.setFee(slot, orders.fee(slot) + fee)
-  orders.setUpdatedAtMs(slot, core.timeMs)
 }
 
 /** The maker's hold, queue and lists after a fill that is already in its figures. */
@@ -128,7 +120,7 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   const position = orders.position(maker)
   const remaining = orders.quantity(maker) - orders.filled(maker)
   const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
-  balances.addHeld(heldBalance(core, position, side), hold - orders.hold(maker))
+  balances.addHeld(orders.heldBalance(maker), hold - orders.hold(maker))
   orders.setHold(maker, hold)
   positions.addOpen(position, side, -lots)
   if (remaining === 0) {

@@ -29,7 +29,7 @@ export function rest(core: Core, market: Market, slot: number): void {
   const price = orderTypeOf(traits) === OrderType.stop ? orders.stopPrice(slot) : orders.price(slot)
   const hold = holdFor(market, side, price, lots)
   orders.setHold(slot, hold)
-  balances.addHeld(heldBalance(core, position, side), hold)
+  balances.addHeld(orders.heldBalance(slot), hold)
   positions.addOpen(position, side, lots)
   sideOfBook(market, traits).append(slot, price, lots)
   if (!isQuote(traits)) {
@@ -45,7 +45,7 @@ export function withdraw(core: Core, market: Market, slot: number): void {
   const side = sideOf(traits)
   const position = orders.position(slot)
   const lots = orders.quantity(slot) - orders.filled(slot)
-  balances.addHeld(heldBalance(core, position, side), -orders.hold(slot))
+  balances.addHeld(orders.heldBalance(slot), -orders.hold(slot))
   orders.setHold(slot, 0)
   positions.addOpen(position, side, -lots)
   sideOfBook(market, traits).remove(slot, lots)
@@ -61,7 +61,7 @@ export function closeResting(core: Core, market: Market, slot: number, status: O
 
 function linkToAccount(core: Core, slot: number): void {
   const { orders, accounts } = core
-  const account = orders.account(slot)
+  const account = core.positions.account(orders.position(slot))
   const first = accounts.firstOrder(account)
   orders.setOwnerPrevious(slot, none)
   orders.setOwnerNext(slot, first)
@@ -78,6 +78,6 @@ export function unlinkOwner(core: Core, slot: number): void {
   if (next !== none) orders.setOwnerPrevious(next, previous)
   if (previous !== none) orders.setOwnerNext(previous, next)
   else if (isQuote(traits)) positions.setFirstQuote(orders.position(slot), sideOf(traits), next)
-  else accounts.setFirstOrder(orders.account(slot), next)
+  else accounts.setFirstOrder(positions.account(orders.position(slot)), next)
   if (!isQuote(traits)) positions.addOpenCount(orders.position(slot), -1)
 }

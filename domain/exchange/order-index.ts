@@ -11,7 +11,7 @@ export class OrderIndex {
   #shift = 22
   #count = 0
 
-  /** The slot of an order, or -1. @param records records of 16 doubles, the id first */
+  /** The slot of an order, or -1. @param records records of 8 doubles, the id first */
   find(id: number, records: Float64Array): number {
     const entries = this.#entries
     const mask = this.#mask
@@ -19,7 +19,7 @@ export class OrderIndex {
     for (let place = homeOf(low, this.#shift); ; place = (place + 1) & mask) {
       const slot = entries[(place << 1) | 1]! - 1
       if (slot === none) return none
-      if (entries[place << 1] === low && records[slot << 4] === id) return slot
+      if (entries[place << 1] === low && records[slot << 3] === id) return slot
     }
   }
 

@@ -2,18 +2,40 @@ import { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
 import { OrderIndex } from './order-index.ts'
 
-const recordBytes = 128
+const recordBytes = 64
+/** Status and refusal lie above the traits in the same integer. */
+const statusShift = 6
+const statusMask = 7
+const refusalShift = 9
+const stateMask = -1 << statusShift
+
+/** What an order is made of. Prices it does not have are 0. */
+export interface NewOrder {
+  id: number
+  position: number
+  heldBalance: number
+  traits: number
+  quantity: number
+  price: number
+  stopPrice: number
+  createdAtMs: number
+  clientOrderId: string
+}
+
 /** End of a list, and no slot. */
 export const none = -1
 
 /**
- * Every open order, and those that closed during the last command, as records of two cache lines in one buffer. The first has what resting,
- * cancelling and walking a queue touch; the second what fills and answers need. A slot is the place of a record. Slots of closed orders
- * are given back at the start of the next command.
+ * Every open order, and those that closed during the last command. A slot is the place of an order in two tables of one cache line an order:
+ * the first has what resting, cancelling and walking a queue touch, the second what fills and answers need. Slots of closed orders are given
+ * back at the start of the next command.
  */
 export class OrderStore {
-  doubles: Float64Array
-  ints: Int32Array
+  /** Hot: id, quantity, filled and hold as doubles, then integers from the ninth on. */
+  #doubles: Float64Array
+  #ints: Int32Array
+  /** Cold: price, stop price, filled notional, fee, times of creation and of the last fill. */
+  #details: Float64Array
   readonly clientOrderIds: string[] = []
   readonly #index = new OrderIndex()
   #capacity = 1_024
@@ -25,8 +47,9 @@ export class OrderStore {
 
   constructor() {
     const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.doubles = doubles
-    this.ints = ints
+    this.#doubles = doubles
+    this.#ints = ints
+    this.#details = recordBuffer(this.#capacity, recordBytes).doubles
   }
 
   /** Orders that are open now. */
@@ -36,34 +59,35 @@ export class OrderStore {
 
   /** The slot of an order that is open or closed during the last command, or -1. */
   find(id: number): number {
-    return this.#index.find(id, this.doubles)
+    return this.#index.find(id, this.#doubles)
   }
 
-  /** A fresh record with everything zero but what is given. */
-  create(id: number, account: number, position: number, symbol: number, traits: number): number {
+  /** A fresh order with nothing filled and nothing held. */
+  create(order: NewOrder): number {
     let slot = this.#firstFree
     if (slot === none) {
       if (this.#used === this.#capacity) this.#grow()
       slot = this.#used
       this.#used += 1
     } else {
-      this.#firstFree = this.ints[(slot << 5) | 10]!
+      this.#firstFree = this.next(slot)
     }
-    const { doubles, ints } = this
-    const at = slot * 16
-    doubles[at] = id
-    doubles[at + 2] = 0
-    doubles[at + 3] = 0
-    doubles[at + 10] = 0
-    doubles[at + 11] = 0
-    const intAt = slot * 32
-    ints[intAt + 8] = position
-    ints[intAt + 9] = none
-    ints[intAt + 14] = traits
-    ints[intAt + 15] = OrderStatus.pending
-    ints[intAt + 28] = account
-    ints[intAt + 29] = symbol
-    this.clientOrderIds[slot] = ''
+    const { id } = order
+    const doubles = this.#doubles
+    const ints = this.#ints
+    const details = this.#details
+    doubles[slot << 3] = id
+    doubles[(slot << 3) | 1] = order.quantity
+    doubles[(slot << 3) | 2] = 0
+    doubles[(slot << 3) | 3] = 0
+    ints[(slot << 4) | 8] = order.position
+    ints[(slot << 4) | 9] = none
+    ints[(slot << 4) | 14] = order.traits
+    ints[(slot << 4) | 15] = order.heldBalance
+    details[slot << 3] = order.price
+    details[(slot << 3) | 1] = order.stopPrice
+    details[(slot << 3) | 4] = order.createdAtMs
+    this.clientOrderIds[slot] = order.clientOrderId
     this.#index.add(id, slot)
     this.#openCount += 1
     return slot
@@ -71,7 +95,7 @@ export class OrderStore {
 
   /** Makes an order final. It stays readable until `releaseClosed`. */
   close(slot: number, status: OrderStatus, refusal: number): void {
-    this.ints[(slot << 5) | 15] = status | (refusal << 8)
+    this.#ints[(slot << 4) | 14] = (this.traits(slot) & ~stateMask) | (status << statusShift) | (refusal << refusalShift)
     if (this.#closedCount === this.#closed.length) this.#closed = grownInts(this.#closed, this.#closed.length * 2)
     this.#closed[this.#closedCount] = slot
     this.#closedCount += 1
@@ -82,136 +106,128 @@ export class OrderStore {
   releaseClosed(): void {
     for (let index = 0; index < this.#closedCount; index++) {
       const slot = this.#closed[index]!
-      this.#index.remove(this.doubles[slot << 4]!, slot)
-      this.ints[(slot << 5) | 10] = this.#firstFree
+      this.#index.remove(this.id(slot), slot)
+      this.setNext(slot, this.#firstFree)
       this.#firstFree = slot
     }
     this.#closedCount = 0
   }
 
-  // ---- doubles ------------------------------------------------------------------------------------------------------
+  // ---- the first line -------------------------------------------------------------------------------------------------
 
   id(slot: number): number {
-    return this.doubles[slot << 4]!
+    return this.#doubles[slot << 3]!
   }
   quantity(slot: number): number {
-    return this.doubles[(slot << 4) | 1]!
+    return this.#doubles[(slot << 3) | 1]!
   }
   setQuantity(slot: number, lots: number): void {
-    this.doubles[(slot << 4) | 1] = lots
+    this.#doubles[(slot << 3) | 1] = lots
   }
   filled(slot: number): number {
-    return this.doubles[(slot << 4) | 2]!
+    return this.#doubles[(slot << 3) | 2]!
   }
   setFilled(slot: number, lots: number): void {
-    this.doubles[(slot << 4) | 2] = lots
-  }
-  price(slot: number): number {
-    return this.doubles[(slot << 4) | 8]!
-  }
-  setPrice(slot: number, ticks: number): void {
-    this.doubles[(slot << 4) | 8] = ticks
-  }
-  stopPrice(slot: number): number {
-    return this.doubles[(slot << 4) | 9]!
-  }
-  setStopPrice(slot: number, ticks: number): void {
-    this.doubles[(slot << 4) | 9] = ticks
-  }
-  filledNotional(slot: number): number {
-    return this.doubles[(slot << 4) | 10]!
-  }
-  setFilledNotional(slot: number, units: number): void {
-    this.doubles[(slot << 4) | 10] = units
-  }
-  fee(slot: number): number {
-    return this.doubles[(slot << 4) | 11]!
-  }
-  setFee(slot: number, units: number): void {
-    this.doubles[(slot << 4) | 11] = units
+    this.#doubles[(slot << 3) | 2] = lots
   }
   /** What the order holds of its account: quote minor units of a buy, base minor units of a sell. */
   hold(slot: number): number {
-    return this.doubles[(slot << 4) | 3]!
+    return this.#doubles[(slot << 3) | 3]!
   }
   setHold(slot: number, units: number): void {
-    this.doubles[(slot << 4) | 3] = units
-  }
-  createdAtMs(slot: number): number {
-    return this.doubles[(slot << 4) | 12]!
-  }
-  setCreatedAtMs(slot: number, ms: number): void {
-    this.doubles[(slot << 4) | 12] = ms
-  }
-  updatedAtMs(slot: number): number {
-    return this.doubles[(slot << 4) | 13]!
-  }
-  setUpdatedAtMs(slot: number, ms: number): void {
-    this.doubles[(slot << 4) | 13] = ms
-  }
-
-  // ---- integers -----------------------------------------------------------------------------------------------------
-
-  account(slot: number): number {
-    return this.ints[(slot << 5) | 28]!
+    this.#doubles[(slot << 3) | 3] = units
   }
   position(slot: number): number {
-    return this.ints[(slot << 5) | 8]!
+    return this.#ints[(slot << 4) | 8]!
   }
   /** The level it rests in, or -1. */
   level(slot: number): number {
-    return this.ints[(slot << 5) | 9]!
+    return this.#ints[(slot << 4) | 9]!
   }
   setLevel(slot: number, level: number): void {
-    this.ints[(slot << 5) | 9] = level
+    this.#ints[(slot << 4) | 9] = level
   }
   /** The order behind it in its level. */
   next(slot: number): number {
-    return this.ints[(slot << 5) | 10]!
+    return this.#ints[(slot << 4) | 10]!
   }
   setNext(slot: number, next: number): void {
-    this.ints[(slot << 5) | 10] = next
+    this.#ints[(slot << 4) | 10] = next
   }
   previous(slot: number): number {
-    return this.ints[(slot << 5) | 11]!
+    return this.#ints[(slot << 4) | 11]!
   }
   setPrevious(slot: number, previous: number): void {
-    this.ints[(slot << 5) | 11] = previous
+    this.#ints[(slot << 4) | 11] = previous
   }
-  /** The next order of its owner: of the account for an order, of the position's quotes of this side for a quote. */
+  /** The next order of its owner: of the account for an order, of the position and side for a quote. */
   ownerNext(slot: number): number {
-    return this.ints[(slot << 5) | 12]!
+    return this.#ints[(slot << 4) | 12]!
   }
   setOwnerNext(slot: number, next: number): void {
-    this.ints[(slot << 5) | 12] = next
+    this.#ints[(slot << 4) | 12] = next
   }
   ownerPrevious(slot: number): number {
-    return this.ints[(slot << 5) | 13]!
+    return this.#ints[(slot << 4) | 13]!
   }
   setOwnerPrevious(slot: number, previous: number): void {
-    this.ints[(slot << 5) | 13] = previous
+    this.#ints[(slot << 4) | 13] = previous
   }
+  /** Side, type and so on as `traits.ts` packs them, in the low bits; status and refusal above them. */
   traits(slot: number): number {
-    return this.ints[(slot << 5) | 14]!
-  }
-  symbol(slot: number): number {
-    return this.ints[(slot << 5) | 29]!
+    return this.#ints[(slot << 4) | 14]!
   }
   status(slot: number): OrderStatus {
-    return (this.ints[(slot << 5) | 15]! & 255) as OrderStatus
+    return ((this.#ints[(slot << 4) | 14]! >> statusShift) & statusMask) as OrderStatus
   }
-  /** Of an order that is open, which has no refusal. */
+  /** Of an order that stays open. */
   setStatus(slot: number, status: OrderStatus): void {
-    this.ints[(slot << 5) | 15] = status
+    this.#ints[(slot << 4) | 14] = (this.traits(slot) & ~stateMask) | (status << statusShift)
   }
   refusal(slot: number): number {
-    return this.ints[(slot << 5) | 15]! >> 8
+    return this.#ints[(slot << 4) | 14]! >> refusalShift
+  }
+  /** The balance it holds from. */
+  heldBalance(slot: number): number {
+    return this.#ints[(slot << 4) | 15]!
+  }
+
+  // ---- the second line ------------------------------------------------------------------------------------------------
+
+  price(slot: number): number {
+    return this.#details[slot << 3]!
+  }
+  stopPrice(slot: number): number {
+    return this.#details[(slot << 3) | 1]!
+  }
+  filledNotional(slot: number): number {
+    return this.filled(slot) === 0 ? 0 : this.#details[(slot << 3) | 2]!
+  }
+  fee(slot: number): number {
+    return this.filled(slot) === 0 ? 0 : this.#details[(slot << 3) | 3]!
+  }
+  createdAtMs(slot: number): number {
+    return this.#details[(slot << 3) | 4]!
+  }
+  /** Time of the last fill, or of creation. */
+  updatedAtMs(slot: number): number {
+    return this.#details[(slot << 3) | (this.filled(slot) === 0 ? 4 : 5)]!
+  }
+  /** Takes a fill into the figures. Until the first, notional, fee and its time are not there. */
+  addFill(slot: number, lots: number, notional: number, fee: number, timeMs: number): void {
+    const details = this.#details
+    const filled = this.#doubles[(slot << 3) | 2]!
+    details[(slot << 3) | 2] = filled === 0 ? notional : details[(slot << 3) | 2]! + notional
+    details[(slot << 3) | 3] = filled === 0 ? fee : details[(slot << 3) | 3]! + fee
+    details[(slot << 3) | 5] = timeMs
+    this.#doubles[(slot << 3) | 2] = filled + lots
   }
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.doubles)
-    this.doubles = doubles
-    this.ints = ints
+    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.#doubles)
+    this.#doubles = doubles
+    this.#ints = ints
+    this.#details = recordBuffer(this.#capacity, recordBytes, this.#details).doubles
   }
 }

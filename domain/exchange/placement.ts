@@ -1,8 +1,7 @@
 import { OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { execute } from './execution.ts'
-import type { Market } from './markets.ts'
-import { rest } from './open-orders.ts'
+import { heldBalance, rest } from './open-orders.ts'
 import { orderRefusal } from './order-checks.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -28,7 +27,7 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
   }
   const position = core.positionOf(order.account, market)
   const refusal = orderRefusal(core, market, position, order)
-  const slot = record(core, market, position, order)
+  const slot = record(core, position, order)
   if (order.clientOrderId !== '') remember(core, order, refusal)
   if (refusal !== 0) {
     core.orders.close(slot, OrderStatus.rejected, refusal)
@@ -75,19 +74,20 @@ function kindOf(order: PlaceOrder): number {
   return order.symbol * 64 + packTraits(order.side, order.orderType, order.timeInForce, false)
 }
 
-function record(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  const { orders } = core
-  const { orderType } = order
+function record(core: Core, position: number, order: PlaceOrder): number {
+  const { orderType, side } = order
   core.lastOrder += 1
-  const traits = packTraits(order.side, orderType, order.timeInForce, false)
-  const slot = orders.create(core.lastOrder, order.account, position, market.symbol, traits)
-  orders.setQuantity(slot, kept(order.quantity))
-  orders.setPrice(slot, orderType === OrderType.limit ? kept(order.price) : 0)
-  orders.setStopPrice(slot, orderType === OrderType.stop ? kept(order.stopPrice) : 0)
-  orders.setCreatedAtMs(slot, core.timeMs)
-  orders.setUpdatedAtMs(slot, core.timeMs)
-  if (order.clientOrderId !== '') orders.clientOrderIds[slot] = order.clientOrderId
-  return slot
+  return core.orders.create({
+    id: core.lastOrder,
+    position,
+    heldBalance: heldBalance(core, position, side),
+    traits: packTraits(side, orderType, order.timeInForce, false),
+    quantity: kept(order.quantity),
+    price: orderType === OrderType.limit ? kept(order.price) : 0,
+    stopPrice: orderType === OrderType.stop ? kept(order.stopPrice) : 0,
+    createdAtMs: core.timeMs,
+    clientOrderId: order.clientOrderId,
+  })
 }
 
 /** A figure fit to be kept: what is no whole number of at least 0 (only rejected orders have it) is kept as 0. */

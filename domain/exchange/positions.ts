@@ -5,16 +5,23 @@ import { recordBuffer } from './growth.ts'
 import { none } from './orders.ts'
 import { PairIndex } from './pair-index.ts'
 
-const recordBytes = 128
+const recordBytes = 64
+/** Doubles in use of the second line. */
+const entryFigures = 7
+/** Quantity and limit of the first line, and the entry. */
+export const positionFigures = entryFigures + 2
 
 /**
- * Positions as records of 128 bytes, one for each account and market that were ever used together. The entry is kept as a fraction,
- * `entryCost ÷ entryQuantity` quote minor units a lot, which reducing leaves alone; a flat position keeps its last one. The first cache line
- * of a record is what placing and cancelling touch, the second what fills change.
+ * Positions, one for each account and market that were ever used together, in two tables of one cache line a position: the first has what
+ * placing and cancelling touch, the second (`entries`) what fills change. The entry is kept as a fraction, `entryCost ÷ entryQuantity` quote
+ * minor units a lot, which reducing leaves alone; a flat position keeps its last one.
  */
 export class PositionStore {
-  doubles: Float64Array
-  ints: Int32Array
+  /** Quantity, open lots of buys and of sells, limit; then integers from the ninth on. */
+  #doubles: Float64Array
+  #ints: Int32Array
+  /** Entry cost and quantity, cost of the open lots, realised P&L, fees, times of opening and of the last change. */
+  #entries: Float64Array
   readonly #index = new PairIndex()
   readonly #accounts: AccountStore
   readonly #balances: BalanceStore
@@ -25,8 +32,9 @@ export class PositionStore {
     this.#accounts = accounts
     this.#balances = balances
     const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.doubles = doubles
-    this.ints = ints
+    this.#doubles = doubles
+    this.#ints = ints
+    this.#entries = recordBuffer(this.#capacity, recordBytes).doubles
   }
 
   get count(): number {
@@ -45,16 +53,16 @@ export class PositionStore {
     const position = this.#count
     this.#count += 1
     this.#index.add(account, symbol, position)
-    this.doubles[(position << 4) | 3] = none
-    const at = position * 32
-    this.ints[at + 8] = account
-    this.ints[at + 9] = symbol
-    this.ints[at + 10] = this.#balances.of(account, base)
-    this.ints[at + 11] = this.#balances.of(account, quote)
-    this.ints[at + 12] = 0
-    this.ints[at + 13] = this.#accounts.firstPosition(account)
-    this.ints[at + 14] = none
-    this.ints[at + 15] = none
+    this.#doubles[(position << 3) | 3] = none
+    const at = position << 4
+    this.#ints[at | 8] = account
+    this.#ints[at | 9] = symbol
+    this.#ints[at | 10] = this.#balances.of(account, base)
+    this.#ints[at | 11] = this.#balances.of(account, quote)
+    this.#ints[at | 12] = 0
+    this.#ints[at | 13] = this.#accounts.firstPosition(account)
+    this.#ints[at | 14] = none
+    this.#ints[at | 15] = none
     this.#accounts.setFirstPosition(account, position)
     return position
   }
@@ -69,33 +77,32 @@ export class PositionStore {
    * @returns realised P&L before fees, quote minor units
    */
   fill(position: number, lots: number, unitPrice: number, timeMs: number): number {
-    const { doubles } = this
-    const at = position * 16
-    const quantity = doubles[at]!
+    const quantity = this.#doubles[position << 3]!
     if (quantity === 0) {
-      this.#open(at, lots, unitPrice, timeMs)
+      this.#open(position, lots, unitPrice, timeMs)
       return 0
     }
+    const entries = this.#entries
     const isLong = quantity > 0
     const size = isLong ? quantity : -quantity
     const added = isLong ? lots : -lots
-    const cost = doubles[at + 10]!
+    const cost = entries[(position << 3) | 2]!
     if (added > 0) {
       const entryCost = cost + added * unitPrice
-      doubles[at] = quantity + lots
-      doubles[at + 8] = entryCost
-      doubles[at + 9] = size + added
-      doubles[at + 10] = entryCost
-      doubles[at + 14] = timeMs
+      this.#doubles[position << 3] = quantity + lots
+      entries[position << 3] = entryCost
+      entries[(position << 3) | 1] = size + added
+      entries[(position << 3) | 2] = entryCost
+      entries[(position << 3) | 6] = timeMs
       return 0
     }
     const closed = -added < size ? -added : size
-    this.#reduce(at, closed, quantity + lots, timeMs)
-    const closedCost = cost - doubles[at + 10]!
+    this.#reduce(position, size - closed, quantity + lots, timeMs)
+    const closedCost = cost - entries[(position << 3) | 2]!
     const proceeds = closed * unitPrice
     const realized = isLong ? proceeds - closedCost : closedCost - proceeds
-    doubles[at + 11] = doubles[at + 11]! + realized
-    if (-added > size) this.#open(at, quantity + lots, unitPrice, timeMs)
+    entries[(position << 3) | 3] = entries[(position << 3) | 3]! + realized
+    if (-added > size) this.#open(position, quantity + lots, unitPrice, timeMs)
     return realized
   }
 
@@ -104,123 +111,132 @@ export class PositionStore {
    * that nothing is realised; what crosses zero enters at `unitPrice`.
    */
   transfer(position: number, lots: number, unitPrice: number, timeMs: number): void {
-    const at = position * 16
-    const quantity = this.doubles[at]!
+    const quantity = this.quantity(position)
     const left = quantity + lots
     if (quantity === 0 || lots > 0 === quantity > 0) this.fill(position, lots, unitPrice, timeMs)
-    else if (left === 0 || left > 0 === quantity > 0) this.#reduce(at, Math.abs(lots), left, timeMs)
-    else this.#open(at, left, unitPrice, timeMs)
+    else if (left === 0 || left > 0 === quantity > 0) this.#reduce(position, Math.abs(left), left, timeMs)
+    else this.#open(position, left, unitPrice, timeMs)
   }
 
-  #open(at: number, lots: number, unitPrice: number, timeMs: number): void {
-    const { doubles } = this
+  #open(position: number, lots: number, unitPrice: number, timeMs: number): void {
+    const entries = this.#entries
     const size = lots > 0 ? lots : -lots
     const cost = size * unitPrice
-    doubles[at] = lots
-    doubles[at + 8] = cost
-    doubles[at + 9] = size
-    doubles[at + 10] = cost
-    doubles[at + 13] = timeMs
-    doubles[at + 14] = timeMs
+    this.#doubles[position << 3] = lots
+    entries[position << 3] = cost
+    entries[(position << 3) | 1] = size
+    entries[(position << 3) | 2] = cost
+    entries[(position << 3) | 5] = timeMs
+    entries[(position << 3) | 6] = timeMs
   }
 
-  /** Leaves `left` lots after taking `closed` away; their cost follows from the average, which stays. */
-  #reduce(at: number, closed: number, left: number, timeMs: number): void {
-    const { doubles } = this
-    const quantity = doubles[at]!
-    const size = (quantity > 0 ? quantity : -quantity) - closed
-    doubles[at + 10] = size === 0 ? 0 : mulDiv(doubles[at + 8]!, size, doubles[at + 9]!, 'half_even')
-    doubles[at] = size === 0 ? 0 : left
-    doubles[at + 14] = timeMs
+  /** Leaves `size` lots of a position, signed `quantity`; their cost follows from the average, which stays. Crossing zero is the caller's. */
+  #reduce(position: number, size: number, quantity: number, timeMs: number): void {
+    const entries = this.#entries
+    entries[(position << 3) | 2] = size === 0 ? 0 : mulDiv(entries[position << 3]!, size, entries[(position << 3) | 1]!, 'half_even')
+    this.#doubles[position << 3] = size === 0 ? 0 : quantity
+    entries[(position << 3) | 6] = timeMs
+  }
+
+  /** Every figure that is not derived from orders, for a snapshot: quantity and limit, then the entry. */
+  figures(position: number): number[] {
+    return [this.quantity(position), this.notionalMax(position), ...this.#entries.subarray(position << 3, (position << 3) + entryFigures)]
+  }
+  /** Sets what `figures` gave. */
+  setFigures(position: number, figures: readonly number[]): void {
+    this.#doubles[position << 3] = figures[0]!
+    this.setNotionalMax(position, figures[1]!)
+    for (let figure = 0; figure < entryFigures; figure++) this.#entries[(position << 3) + figure] = figures[figure + 2]!
   }
 
   /** Signed lots. */
   quantity(position: number): number {
-    return this.doubles[position << 4]!
+    return this.#doubles[position << 3]!
   }
   entryCost(position: number): number {
-    return this.doubles[(position << 4) | 8]!
+    return this.#entries[position << 3]!
   }
   entryQuantity(position: number): number {
-    return this.doubles[(position << 4) | 9]!
+    return this.#entries[(position << 3) | 1]!
   }
   /** What the open lots cost at the average, quote minor units, half-even. */
   openCost(position: number): number {
-    return this.doubles[(position << 4) | 10]!
+    return this.#entries[(position << 3) | 2]!
   }
   /** Realised P&L before fees. */
   realized(position: number): number {
-    return this.doubles[(position << 4) | 11]!
+    return this.#entries[(position << 3) | 3]!
   }
   fees(position: number): number {
-    return this.doubles[(position << 4) | 12]!
+    return this.#entries[(position << 3) | 4]!
   }
   addFees(position: number, units: number): void {
-    this.doubles[(position << 4) | 12] = this.doubles[(position << 4) | 12]! + units
+    this.#entries[(position << 3) | 4] = this.#entries[(position << 3) | 4]! + units
   }
   /** When it was last opened from flat or crossed zero; 0 where it was never open. */
   openedAtMs(position: number): number {
-    return this.doubles[(position << 4) | 13]!
+    return this.#entries[(position << 3) | 5]!
   }
   updatedAtMs(position: number): number {
-    return this.doubles[(position << 4) | 14]!
+    return this.#entries[(position << 3) | 6]!
   }
   /** Lots of open buy orders, waiting stops and quotes included. */
   openBuy(position: number): number {
-    return this.doubles[(position << 4) | 1]!
+    return this.#doubles[(position << 3) | 1]!
   }
   openSell(position: number): number {
-    return this.doubles[(position << 4) | 2]!
+    return this.#doubles[(position << 3) | 2]!
   }
   /** Open lots of a side (0: buy, 1: sell). */
   open(position: number, side: number): number {
-    return this.doubles[position * 16 + 1 + side]!
+    return this.#doubles[((position << 3) | 1) + side]!
   }
   addOpen(position: number, side: number, lots: number): void {
-    this.doubles[position * 16 + 1 + side] = this.doubles[position * 16 + 1 + side]! + lots
+    this.#doubles[((position << 3) | 1) + side] = this.#doubles[((position << 3) | 1) + side]! + lots
   }
   /** Position limit of this market alone, quote minor units; -1 where none was set. */
   notionalMax(position: number): number {
-    return this.doubles[(position << 4) | 3]!
+    return this.#doubles[(position << 3) | 3]!
   }
   setNotionalMax(position: number, units: number): void {
-    this.doubles[(position << 4) | 3] = units
+    this.#doubles[(position << 3) | 3] = units
   }
 
   account(position: number): number {
-    return this.ints[(position << 5) | 8]!
+    return this.#ints[(position << 4) | 8]!
   }
   symbol(position: number): number {
-    return this.ints[(position << 5) | 9]!
+    return this.#ints[(position << 4) | 9]!
   }
   baseBalance(position: number): number {
-    return this.ints[(position << 5) | 10]!
+    return this.#ints[(position << 4) | 10]!
   }
   quoteBalance(position: number): number {
-    return this.ints[(position << 5) | 11]!
+    return this.#ints[(position << 4) | 11]!
   }
   /** Open orders, quotes left out. */
   openCount(position: number): number {
-    return this.ints[(position << 5) | 12]!
+    return this.#ints[(position << 4) | 12]!
   }
   addOpenCount(position: number, orders: number): void {
-    this.ints[(position << 5) | 12] = this.ints[(position << 5) | 12]! + orders
+    this.#ints[(position << 4) | 12] = this.#ints[(position << 4) | 12]! + orders
   }
   nextOfAccount(position: number): number {
-    return this.ints[(position << 5) | 13]!
+    return this.#ints[(position << 4) | 13]!
   }
   /** Best quote of a side (0: bids, 1: asks) of the account's mass quote here, or -1. */
   firstQuote(position: number, side: number): number {
-    return this.ints[position * 32 + 14 + side]!
+    return this.#ints[((position << 4) | 14) + side]!
   }
   setFirstQuote(position: number, side: number, slot: number): void {
-    this.ints[position * 32 + 14 + side] = slot
+    this.#ints[((position << 4) | 14) + side] = slot
   }
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.doubles)
-    this.doubles = doubles
-    this.ints = ints
+    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.#doubles)
+    this.#doubles = doubles
+    this.#ints = ints
+    this.#entries = recordBuffer(this.#capacity, recordBytes, this.#entries).doubles
   }
 }

@@ -127,7 +127,7 @@ function shrink(core: Core, market: Market, slot: number, side: Side, lots: numb
   if (less === 0) return
   const position = orders.position(slot)
   const hold = holdFor(market, side, orders.price(slot), lots)
-  balances.addHeld(heldBalance(core, position, side), hold - orders.hold(slot))
+  balances.addHeld(orders.heldBalance(slot), hold - orders.hold(slot))
   orders.setHold(slot, hold)
   positions.addOpen(position, side, -less)
   sideOfBook(market, orders.traits(slot)).reduce(slot, less)
@@ -158,15 +158,19 @@ function addSide(core: Core, market: Market, position: number, side: Side, level
 
 /** The slot of a new quote if some of it rests, else -1. */
 function placeQuote(core: Core, market: Market, position: number, side: Side, price: number, lots: number): number {
-  const { orders, positions } = core
+  const { orders } = core
   core.lastOrder += 1
-  const traits = packTraits(side, OrderType.limit, TimeInForce.gtc, true)
-  const slot = orders.create(core.lastOrder, positions.account(position), position, market.symbol, traits)
-  orders.setQuantity(slot, lots)
-  orders.setPrice(slot, price)
-  orders.setStopPrice(slot, 0)
-  orders.setCreatedAtMs(slot, core.timeMs)
-  orders.setUpdatedAtMs(slot, core.timeMs)
+  const slot = orders.create({
+    id: core.lastOrder,
+    position,
+    heldBalance: heldBalance(core, position, side),
+    traits: packTraits(side, OrderType.limit, TimeInForce.gtc, true),
+    quantity: lots,
+    price,
+    stopPrice: 0,
+    createdAtMs: core.timeMs,
+    clientOrderId: '',
+  })
   const stopped = match(core, market, slot, leastKey(side, price))
   if (orders.filled(slot) === lots) {
     orders.close(slot, OrderStatus.filled, 0)

@@ -1,26 +1,25 @@
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { SnapshotError } from './bytes.ts'
 import type { Core } from './core.ts'
-import { rest } from './open-orders.ts'
+import { heldBalance, rest } from './open-orders.ts'
 import { none } from './orders.ts'
-import type { OrderStatus } from './outcome.ts'
 import { isQuote, sideOf } from './traits.ts'
 
 /** Writes one resting order. What it holds, and its place in lists, follow from it. */
 export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
-  const { orders } = core
+  const { orders, positions } = core
   out.f64(orders.id(slot))
-  out.i32(orders.account(slot))
-  out.i32(orders.symbol(slot))
+  out.i32(positions.account(orders.position(slot)))
+  out.i32(positions.symbol(orders.position(slot)))
+  // With the status in its upper bits.
   out.i32(orders.traits(slot))
-  out.i32(orders.status(slot))
   out.f64(orders.quantity(slot))
-  out.f64(orders.filled(slot))
   out.f64(orders.price(slot))
   out.f64(orders.stopPrice(slot))
+  out.f64(orders.createdAtMs(slot))
+  out.f64(orders.filled(slot))
   out.f64(orders.filledNotional(slot))
   out.f64(orders.fee(slot))
-  out.f64(orders.createdAtMs(slot))
   out.f64(orders.updatedAtMs(slot))
   out.text(orders.clientOrderIds[slot]!)
 }
@@ -32,29 +31,23 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
 export function readOrders(core: Core, from: ByteReader): void {
   const slots: number[] = []
   for (let left = from.i32(); left > 0; left--) slots.push(readOrder(core, from))
-  const { orders } = core
+  const { orders, positions } = core
   const byId = slots.toSorted((a, b) => orders.id(a) - orders.id(b))
-  for (const slot of byId) rest(core, core.markets[orders.symbol(slot)]!, slot)
+  for (const slot of byId) rest(core, core.markets[positions.symbol(orders.position(slot))]!, slot)
   linkQuotes(core, slots)
 }
 
 function readOrder(core: Core, from: ByteReader): number {
-  const { orders } = core
   const id = from.f64()
   const account = from.i32()
   const market = core.market(from.i32())
   if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has an order of nobody or in no market')
-  const slot = orders.create(id, account, core.positionOf(account, market), market.symbol, from.i32())
-  orders.setStatus(slot, from.i32() as OrderStatus)
-  orders.setQuantity(slot, from.f64())
-  orders.setFilled(slot, from.f64())
-  orders.setPrice(slot, from.f64())
-  orders.setStopPrice(slot, from.f64())
-  orders.setFilledNotional(slot, from.f64())
-  orders.setFee(slot, from.f64())
-  orders.setCreatedAtMs(slot, from.f64())
-  orders.setUpdatedAtMs(slot, from.f64())
-  orders.clientOrderIds[slot] = from.text()
+  const position = core.positionOf(account, market)
+  const traits = from.i32()
+  const [quantity, price, stopPrice, createdAtMs, filled, filledNotional, fee, updatedAtMs] = [from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64()]
+  const clientOrderId = from.text()
+  const slot = core.orders.create({ id, position, heldBalance: heldBalance(core, position, sideOf(traits)), traits, quantity, price, stopPrice, createdAtMs, clientOrderId })
+  if (filled > 0) core.orders.addFill(slot, filled, filledNotional, fee, updatedAtMs)
   return slot
 }
 

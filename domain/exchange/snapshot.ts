@@ -7,6 +7,7 @@ import type { ExactSum } from './exact-sum.ts'
 import type { IdWindow } from './id-window.ts'
 import type { Market, MarketTerms } from './markets.ts'
 import { none } from './orders.ts'
+import { positionFigures } from './positions.ts'
 import { readOrders, writeOrder } from './snapshot-orders.ts'
 
 /** `MARU`, then the version, then four lanes of the hash of the body, then 8 bytes of nothing. */
@@ -184,9 +185,6 @@ function readAccounts(core: Core, from: ByteReader): void {
   }
 }
 
-/** Figures of a position's record that are kept; 1 and 2, the open lots, come back with the orders. */
-const positionFigures = [0, 3, 8, 9, 10, 11, 12, 13, 14] as const
-
 function writeHoldings(core: Core, out: ByteWriter): void {
   const { balances, positions } = core
   out.i32(balances.count)
@@ -199,8 +197,7 @@ function writeHoldings(core: Core, out: ByteWriter): void {
   for (let position = 0; position < positions.count; position++) {
     out.i32(positions.account(position))
     out.i32(positions.symbol(position))
-    const at = position * 16
-    for (const figure of positionFigures) out.f64(positions.doubles[at + figure]!)
+    for (const figure of positions.figures(position)) out.f64(figure)
   }
 }
 
@@ -214,8 +211,7 @@ function readHoldings(core: Core, from: ByteReader): void {
     const account = from.i32()
     const market = core.market(from.i32())
     if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has a position of nobody or in no market')
-    const at = core.positionOf(account, market) * 16
-    for (const figure of positionFigures) positions.doubles[at + figure] = from.f64()
+    positions.setFigures(core.positionOf(account, market), Array.from({ length: positionFigures }, () => from.f64()))
   }
 }
 

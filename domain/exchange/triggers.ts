@@ -14,7 +14,6 @@ export function runTriggers(core: Core, market: Market): void {
   if (market.status !== MarketStatus.open) return
   for (let slot = reached(core, market); slot !== none; slot = reached(core, market)) {
     withdraw(core, market, slot)
-    core.orders.setUpdatedAtMs(slot, core.timeMs)
     core.emitOrder(EventKind.orderTriggered, slot, none)
     executeTriggered(core, market, slot)
   }

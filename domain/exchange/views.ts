@@ -85,10 +85,11 @@ export interface Reconciliation {
 export function orderView(core: Core, slot: number): OrderView {
   const { orders } = core
   const traits = orders.traits(slot)
+  const position = orders.position(slot)
   return {
     order: orders.id(slot),
-    account: orders.account(slot),
-    symbol: orders.symbol(slot),
+    account: core.positions.account(position),
+    symbol: core.positions.symbol(position),
     side: sideOf(traits),
     orderType: orderTypeOf(traits),
     timeInForce: timeInForceOf(traits),
@@ -137,7 +138,7 @@ export function openOrderViews(core: Core, account: number, symbol: number | und
   const { orders } = core
   const views: OrderView[] = []
   for (let slot = core.accounts.firstOrder(account); slot !== none; slot = orders.ownerNext(slot)) {
-    if (symbol === undefined || orders.symbol(slot) === symbol) views.push(orderView(core, slot))
+    if (symbol === undefined || core.positions.symbol(orders.position(slot)) === symbol) views.push(orderView(core, slot))
   }
   return views
 }

@@ -32,9 +32,8 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
         if (step % 10 === 0) check()
         const queue = queues.get(price) ?? []
         if (dice < (step * 2 < steps.length ? 8 : 2)) {
-          const slot = orders.create((id += 1), 0, 0, 0, 0)
+          const slot = orders.create({ id: (id += 1), position: 0, heldBalance: 0, traits: 0, quantity: dice + 1, price, stopPrice: 0, createdAtMs: 0, clientOrderId: '' })
           side.append(slot, price, dice + 1)
-          orders.setQuantity(slot, dice + 1)
           queues.set(price, [...queue, slot])
         } else {
           const nearest = [...queues.keys()].sort((a, b) => Math.abs(a - price) - Math.abs(b - price))[0]
