@@ -32,7 +32,7 @@ const takingShare = 0.07
 const cancelShare = 0.48
 const commandCount = 150_000
 const rounds = 7
-const clientIdEvery = 2
+const clientIdEvery = 1e9
 
 interface Stream {
   symbols: number
@@ -102,7 +102,8 @@ export function makeStream(symbols: number, seed: number): Stream {
       return
     }
   }
-  for (let symbol = 0; symbol < symbols; symbol++) for (let count = 0; count < restingPerSide * 2; count++) limitOrder(symbol, (count & 1) as Side)
+  for (let symbol = 0; symbol < symbols; symbol++)
+    for (let count = 0; count < restingPerSide * 2; count++) limitOrder(symbol, (count & 1) as Side)
   target = measured
   while (measured.length < commandCount) {
     const symbol = pick(symbols)
@@ -118,7 +119,10 @@ export function makeStream(symbols: number, seed: number): Stream {
 
 /** Distance from the middle in ticks at a share of the changes, between the steps of the table. */
 function distanceAt(share: number): number {
-  const above = Math.max(1, distances.findIndex(([at]) => at >= share))
+  const above = Math.max(
+    1,
+    distances.findIndex(([at]) => at >= share),
+  )
   const [fromShare, from] = distances[above - 1]!
   const [toShare, to] = distances[above]!
   return Math.round(from + ((share - fromShare) / (toShare - fromShare)) * (to - from))
@@ -152,10 +156,31 @@ function venueCommands(symbols: number): Command[] {
   return commands
 }
 
-function order(symbol: number, side: Side, orderType: OrderType, timeInForce: TimeInForce, account: number, quantity: number, price: number, clientId: number): PlaceOrder {
+function order(
+  symbol: number,
+  side: Side,
+  orderType: OrderType,
+  timeInForce: TimeInForce,
+  account: number,
+  quantity: number,
+  price: number,
+  clientId: number,
+): PlaceOrder {
   // A flat text, as a decoder makes them, not a concatenation that is still to be done.
   const clientOrderId = clientId % clientIdEvery === 0 ? String(JSON.parse(`"bot-${account}-${clientId}"`)) : ''
-  return { kind: CommandKind.placeOrder, time: 0, account, symbol, side, orderType, timeInForce, quantity, price, stopPrice: 0, clientOrderId }
+  return {
+    kind: CommandKind.placeOrder,
+    time: 0,
+    account,
+    symbol,
+    side,
+    orderType,
+    timeInForce,
+    quantity,
+    price,
+    stopPrice: 0,
+    clientOrderId,
+  }
 }
 
 /** Seconds the measured part takes, and what rests in the books afterwards. */

@@ -55,7 +55,8 @@ export function createMarket(core: Core, terms: MarketTerms): number {
   if (base === quote || terms.name !== `${baseName}/${quoteName}` || !areTerms(terms)) return Refusal.invalid_request
   const quoteScale = core.assets[quote]!.scale
   const factors = marketFactors(terms, core.assets[base]!.scale, quoteScale)
-  if (!factors || terms.priceMaxTicks * factors.notional > amountMax || terms.quantityMaxLots * factors.lot > amountMax) return Refusal.invalid_request
+  if (!factors || terms.priceMaxTicks * factors.notional > amountMax || terms.quantityMaxLots * factors.lot > amountMax)
+    return Refusal.invalid_request
   const symbol = core.markets.length
   const positionNotionalMax = units(positionMaxDefault, quoteScale)
   const market = new Market({ symbol, terms, base, quote, factors, positionNotionalMax, orders: core.orders, levels: core.levels })
@@ -75,8 +76,32 @@ function units(whole: number, scale: number): number {
 
 /** The terms alone, in one order of fields. */
 function termsOf(command: AddMarket): MarketTerms {
-  const { name, priceScale, quantityScale, tickUnits, lotUnits, quantityMinLots, quantityMaxLots, priceMaxTicks, notionalMin, makerFeePpm, takerFeePpm } = command
-  return { name, priceScale, quantityScale, tickUnits, lotUnits, quantityMinLots, quantityMaxLots, priceMaxTicks, notionalMin, makerFeePpm, takerFeePpm }
+  const {
+    name,
+    priceScale,
+    quantityScale,
+    tickUnits,
+    lotUnits,
+    quantityMinLots,
+    quantityMaxLots,
+    priceMaxTicks,
+    notionalMin,
+    makerFeePpm,
+    takerFeePpm,
+  } = command
+  return {
+    name,
+    priceScale,
+    quantityScale,
+    tickUnits,
+    lotUnits,
+    quantityMinLots,
+    quantityMaxLots,
+    priceMaxTicks,
+    notionalMin,
+    makerFeePpm,
+    takerFeePpm,
+  }
 }
 
 function sameTerms(a: MarketTerms, b: MarketTerms): boolean {
@@ -126,7 +151,8 @@ export function markPrice(core: Core, { symbol, price }: MarkPrice): void {
 export function setMarketStatus(core: Core, { symbol, status }: SetMarketStatus): void {
   const market = core.market(symbol)
   if (!market) core.emitRefused(Refusal.symbol_not_found)
-  else if (status !== MarketStatus.open && status !== MarketStatus.cancelOnly && status !== MarketStatus.halted) core.emitRefused(Refusal.invalid_request)
+  else if (status !== MarketStatus.open && status !== MarketStatus.cancelOnly && status !== MarketStatus.halted)
+    core.emitRefused(Refusal.invalid_request)
   else if (market.status === status) core.emitRepeated()
   else {
     market.setStatus(status)

@@ -114,8 +114,8 @@ export class BookSide {
   #seek(key: number): boolean {
     const bounds = this.#bounds
     let rank = 0
-    for (let above = this.#blockCount; above - rank > 1; ) {
-      const middle = (rank + above) >>> 1
+    for (let above = this.#blockCount; above - rank > 1;) {
+      const middle = (rank + above) >> 1
       if (bounds[middle]! <= key) rank = middle
       else above = middle
     }
@@ -125,8 +125,8 @@ export class BookSide {
     const keys = this.#keys
     let low = block << blockBits
     const end = low + this.#counts[block]!
-    for (let high = end; low < high; ) {
-      const middle = (low + high) >>> 1
+    for (let high = end; low < high;) {
+      const middle = (low + high) >> 1
       if (keys[middle]! < key) low = middle + 1
       else high = middle
     }

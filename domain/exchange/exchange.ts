@@ -126,7 +126,13 @@ export class Exchange {
     const equity = equityOf(core, account)
     const exposure = exposureOf(core, account)
     const leverageHundredths = equity > 0 ? Math.ceil((exposure / equity) * 100) : 0
-    return { equity, exposure, leverageHundredths, dailyRealized: core.accounts.dayRealized(account, core.day), borrowed: borrowedOf(core, account) }
+    return {
+      equity,
+      exposure,
+      leverageHundredths,
+      dailyRealized: core.accounts.dayRealized(account, core.day),
+      borrowed: borrowedOf(core, account),
+    }
   }
   /** Minor units; zero for an asset never held. */
   balance(account: number, asset: number): { total: number; held: number } {
@@ -214,7 +220,8 @@ export class Exchange {
     const { accounts, positions } = this.#core
     const found: number[] = []
     if (!accounts.has(account)) return found
-    for (let position = accounts.firstPosition(account); position !== none; position = positions.nextOfAccount(position)) found.push(position)
+    for (let position = accounts.firstPosition(account); position !== none; position = positions.nextOfAccount(position))
+      found.push(position)
     return found
   }
 }
@@ -224,7 +231,10 @@ function wake(core: Core, symbol: number): void {
   if (core.touchedHigh !== 0) runTriggers(core, core.markets[symbol]!)
 }
 
-type SeldomCommand = Exclude<Command, { kind: typeof CommandKind.placeOrder | typeof CommandKind.cancelOrder | typeof CommandKind.massQuote | typeof CommandKind.markPrice }>
+type SeldomCommand = Exclude<
+  Command,
+  { kind: typeof CommandKind.placeOrder | typeof CommandKind.cancelOrder | typeof CommandKind.massQuote | typeof CommandKind.markPrice }
+>
 
 function applySeldom(core: Core, command: SeldomCommand): void {
   switch (command.kind) {

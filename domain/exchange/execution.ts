@@ -52,7 +52,8 @@ export function executeTriggered(core: Core, market: Market, slot: number): void
   const position = orders.position(slot)
   const lots = orders.quantity(slot)
   if (side === Side.buy) walkBook(core, market, position, side, lots, Number.NEGATIVE_INFINITY)
-  const refusal = side === Side.buy && core.walk.isTooLarge ? Refusal.amount_too_large : marketFundsRefusal(core, market, position, side, lots)
+  const refusal =
+    side === Side.buy && core.walk.isTooLarge ? Refusal.amount_too_large : marketFundsRefusal(core, market, position, side, lots)
   if (refusal === 0) execute(core, market, slot)
   else expire(core, slot, refusal)
 }

@@ -20,7 +20,13 @@ const ReferenceUse = { funds: 1, fill: 2 } as const
 export function openAccount(core: Core, command: OpenAccount): void {
   const { accounts } = core
   const { userId, grants } = command
-  if (typeof userId !== 'string' || userId.length === 0 || userId.length > userIdMax || !Array.isArray(grants) || grants.length > grantsMax) {
+  if (
+    typeof userId !== 'string' ||
+    userId.length === 0 ||
+    userId.length > userIdMax ||
+    !Array.isArray(grants) ||
+    grants.length > grantsMax
+  ) {
     core.emitRefused(Refusal.invalid_request)
     return
   }
@@ -156,7 +162,8 @@ function fillRefusal(core: Core, market: Market, position: number, { side, quant
   const units = quantity * market.lotFactor
   const base = Math.abs(balances.total(positions.baseBalance(position)))
   const quote = Math.abs(balances.total(positions.quoteBalance(position)))
-  if (quote + notional > amountMax || base + units > amountMax || positions.openCost(position) + notional > amountMax) return Refusal.amount_too_large
+  if (quote + notional > amountMax || base + units > amountMax || positions.openCost(position) + notional > amountMax)
+    return Refusal.amount_too_large
   const unpaid = holdRefusal(core, position, side, side === Side.buy ? notional : units)
   return riskRefusal(core, market, position, side, quantity, price, unpaid === 0) || unpaid
 }

@@ -58,7 +58,16 @@ export class Market {
   readonly buyStops: BookSide
   readonly sellStops: BookSide
 
-  constructor(options: { symbol: number; terms: MarketTerms; base: number; quote: number; factors: Factors; positionNotionalMax: number; orders: OrderStore; levels: LevelStore }) {
+  constructor(options: {
+    symbol: number
+    terms: MarketTerms
+    base: number
+    quote: number
+    factors: Factors
+    positionNotionalMax: number
+    orders: OrderStore
+    levels: LevelStore
+  }) {
     const { terms, orders, levels } = options
     this.symbol = options.symbol
     this.terms = terms
@@ -71,7 +80,15 @@ export class Market {
     this.takerFeePpm = terms.takerFeePpm
     this.feeMaxPpm = Math.max(terms.makerFeePpm, terms.takerFeePpm)
     this.positionNotionalMax = options.positionNotionalMax
-    this.view = { ...terms, symbol: this.symbol, base: this.base, quote: this.quote, notionalFactor: this.notionalFactor, lotFactor: this.lotFactor, status: this.status }
+    this.view = {
+      ...terms,
+      symbol: this.symbol,
+      base: this.base,
+      quote: this.quote,
+      notionalFactor: this.notionalFactor,
+      lotFactor: this.lotFactor,
+      status: this.status,
+    }
     this.bids = new BookSide('highest', orders, levels)
     this.asks = new BookSide('lowest', orders, levels)
     this.buyStops = new BookSide('lowest', orders, levels)

@@ -66,14 +66,27 @@ function isCountable(core: Core, market: Market, position: number, side: Side, l
   const quote = balances.total(positions.quoteBalance(position))
   const units = lots * market.lotFactor
   // Twice the notional is more than it is with its fee.
-  if (side === Side.buy ? base + units > amountMax || quote - 2 * notional < -amountMax : quote + notional > amountMax || base - units < -amountMax) {
+  if (
+    side === Side.buy
+      ? base + units > amountMax || quote - 2 * notional < -amountMax
+      : quote + notional > amountMax || base - units < -amountMax
+  ) {
     return false
   }
   return positions.openCost(position) + notional <= amountMax
 }
 
 /** One fill: both sides settled, the maker's order brought up to date, and told. */
-function trade(core: Core, market: Market, book: BookSide, taker: number, maker: number, lots: number, price: number, notional: number): void {
+function trade(
+  core: Core,
+  market: Market,
+  book: BookSide,
+  taker: number,
+  maker: number,
+  lots: number,
+  price: number,
+  notional: number,
+): void {
   const { orders, accounts, positions, outcome } = core
   const takerSide = sideOf(orders.traits(taker))
   const takerFee = feeOf(notional, market.takerFeePpm)

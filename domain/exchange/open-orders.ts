@@ -4,7 +4,7 @@ import type { Core } from './core.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { none } from './orders.ts'
-import { OrderStatus } from './outcome.ts'
+import type { OrderStatus } from './outcome.ts'
 import { isQuote, orderTypeOf, sideOf } from './traits.ts'
 
 /** Where an order of these traits rests: in the book, or among the waiting stops. */

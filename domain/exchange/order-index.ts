@@ -1,4 +1,4 @@
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 
 /**
  * Finds the slot of an order by its id: open addressing with linear probing; removal closes the gap, so that probes stay short for ever. An

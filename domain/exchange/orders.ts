@@ -1,5 +1,6 @@
-import { OrderStatus } from './outcome.ts'
+import type { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
+import { none } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 
 const recordBytes = 64
@@ -22,8 +23,7 @@ export interface NewOrder {
   clientOrderId: string
 }
 
-/** End of a list, and no slot. */
-export const none = -1
+export { none }
 
 /**
  * Every open order, and those that closed during the last command. A slot is the place of an order in two tables of one cache line an order:

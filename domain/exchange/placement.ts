@@ -44,7 +44,9 @@ function isWellFormed(order: PlaceOrder): boolean {
   const { side, orderType, timeInForce, clientOrderId } = order
   return (
     (side === Side.buy || side === Side.sell) &&
-    (orderType === OrderType.limit || orderType === OrderType.market || (orderType === OrderType.stop && timeInForce === TimeInForce.gtc)) &&
+    (orderType === OrderType.limit ||
+      orderType === OrderType.market ||
+      (orderType === OrderType.stop && timeInForce === TimeInForce.gtc)) &&
     (timeInForce === TimeInForce.gtc || timeInForce === TimeInForce.ioc || timeInForce === TimeInForce.fok) &&
     typeof clientOrderId === 'string' &&
     clientOrderId.length <= clientOrderIdMax
@@ -66,7 +68,16 @@ function repeats(core: Core, order: PlaceOrder): boolean {
 }
 
 function remember(core: Core, order: PlaceOrder, refusal: number): void {
-  core.clientOrders.addMissing(order.account, order.clientOrderId, core.lastOrder, refusal, kindOf(order), order.quantity, order.price, order.stopPrice)
+  core.clientOrders.addMissing(
+    order.account,
+    order.clientOrderId,
+    core.lastOrder,
+    refusal,
+    kindOf(order),
+    order.quantity,
+    order.price,
+    order.stopPrice,
+  )
 }
 
 /** Market and kind of an order as one number. */

@@ -39,7 +39,15 @@ export function dailyLossMaxOf(core: Core, account: number): number {
  * @param isCovered the account can pay for it. A cash account that can pay is never beyond 1 ×, so its leverage need not be added up.
  * @returns 0, `position_limit`, `leverage_limit` or `daily_loss_limit`, the first that is passed
  */
-export function riskRefusal(core: Core, market: Market, position: number, side: Side, lots: number, price: number, isCovered: boolean): number {
+export function riskRefusal(
+  core: Core,
+  market: Market,
+  position: number,
+  side: Side,
+  lots: number,
+  price: number,
+  isCovered: boolean,
+): number {
   const { positions, accounts } = core
   const quantity = positions.quantity(position)
   const added = positions.open(position, side) + lots
@@ -60,7 +68,15 @@ export function riskRefusal(core: Core, market: Market, position: number, side: 
 }
 
 /** Exposure over equity beyond a limit in hundredths. Sums past 2^53 round to the nearest double, alike on every replica. */
-function isOverLeverage(core: Core, market: Market, position: number, side: Side, lots: number, price: number, maxHundredths: number): boolean {
+function isOverLeverage(
+  core: Core,
+  market: Market,
+  position: number,
+  side: Side,
+  lots: number,
+  price: number,
+  maxHundredths: number,
+): boolean {
   const account = core.positions.account(position)
   const equity = equityOf(core, account)
   if (equity <= 0) return true

@@ -44,9 +44,28 @@ function readOrder(core: Core, from: ByteReader): number {
   if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has an order of nobody or in no market')
   const position = core.positionOf(account, market)
   const traits = from.i32()
-  const [quantity, price, stopPrice, createdAtMs, filled, filledNotional, fee, updatedAtMs] = [from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64(), from.f64()]
+  const [quantity, price, stopPrice, createdAtMs, filled, filledNotional, fee, updatedAtMs] = [
+    from.f64(),
+    from.f64(),
+    from.f64(),
+    from.f64(),
+    from.f64(),
+    from.f64(),
+    from.f64(),
+    from.f64(),
+  ]
   const clientOrderId = from.text()
-  const slot = core.orders.create({ id, position, heldBalance: heldBalance(core, position, sideOf(traits)), traits, quantity, price, stopPrice, createdAtMs, clientOrderId })
+  const slot = core.orders.create({
+    id,
+    position,
+    heldBalance: heldBalance(core, position, sideOf(traits)),
+    traits,
+    quantity,
+    price,
+    stopPrice,
+    createdAtMs,
+    clientOrderId,
+  })
   if (filled > 0) core.orders.addFill(slot, filled, filledNotional, fee, updatedAtMs)
   return slot
 }

@@ -37,7 +37,8 @@ export function readSnapshot(bytes: Uint8Array): Core {
   if (bytes.length < headerBytes || bytes.length % 16 !== 0) throw new SnapshotError('the snapshot has an impossible length')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getInt32(0, true) !== magic) throw new SnapshotError('these bytes are no snapshot')
-  if (view.getInt32(4, true) !== version) throw new SnapshotError(`the snapshot has version ${view.getInt32(4, true)}, this release reads ${version}`)
+  if (view.getInt32(4, true) !== version)
+    throw new SnapshotError(`the snapshot has version ${view.getInt32(4, true)}, this release reads ${version}`)
   const body = bytes.subarray(headerBytes)
   const lanes = hash128(body)
   for (let lane = 0; lane < 4; lane++) {
@@ -211,7 +212,10 @@ function readHoldings(core: Core, from: ByteReader): void {
     const account = from.i32()
     const market = core.market(from.i32())
     if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has a position of nobody or in no market')
-    positions.setFigures(core.positionOf(account, market), Array.from({ length: positionFigures }, () => from.f64()))
+    positions.setFigures(
+      core.positionOf(account, market),
+      Array.from({ length: positionFigures }, () => from.f64()),
+    )
   }
 }
 

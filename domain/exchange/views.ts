@@ -180,4 +180,3 @@ export interface RiskView {
   dailyRealized: number
   borrowed: number
 }
-

@@ -11,7 +11,15 @@ function move(venue: Venue, account: number, asset: number, amount: number, refe
 
 function limits(venue: Venue, account: number, given: { symbol?: number; position?: number; leverage?: number; loss?: number }) {
   const { symbol = -1, position = -1, leverage = -1, loss = -1 } = given
-  return venue.send({ kind: CommandKind.setLimits, account, symbol, positionNotionalMax: position, leverageMaxHundredths: leverage, dailyLossMax: loss, actor: 'operator' })
+  return venue.send({
+    kind: CommandKind.setLimits,
+    account,
+    symbol,
+    positionNotionalMax: position,
+    leverageMaxHundredths: leverage,
+    dailyLossMax: loss,
+    actor: 'operator',
+  })
 }
 
 function bookFill(venue: Venue, account: number, side: Side, quantity: number, price: number, reference = `f${venue.commands.length}`) {
@@ -25,15 +33,31 @@ describe('opening an account', () => {
       { kind: 'accountOpened', fields: [0, 1] },
       { kind: 'fundsMoved', fields: [0, 2, 0, 5 * one, 1] },
     ])
-    expect(venue.send({ kind: CommandKind.openAccount, userId: 'ann', grants: [{ asset: 0, amount: 5 * one }] })).toEqual([{ kind: 'commandRepeated', fields: [] }])
+    expect(venue.send({ kind: CommandKind.openAccount, userId: 'ann', grants: [{ asset: 0, amount: 5 * one }] })).toEqual([
+      { kind: 'commandRepeated', fields: [] },
+    ])
     expect(venue.total(0)).toBe(5 * one)
     expect(venue.exchange.accountSequence(0)).toBe(2)
   })
 
   test.each([
-    ['an unknown asset', [{ asset: 0, amount: 1 }, { asset: 9, amount: 1 }], 'asset_not_found'],
+    [
+      'an unknown asset',
+      [
+        { asset: 0, amount: 1 },
+        { asset: 9, amount: 1 },
+      ],
+      'asset_not_found',
+    ],
     ['half a unit', [{ asset: 0, amount: 0.5 }], 'invalid_amount'],
-    ['more than can be counted', [{ asset: 0, amount: 2 ** 53 - 1 }, { asset: 0, amount: 1 }], 'amount_too_large'],
+    [
+      'more than can be counted',
+      [
+        { asset: 0, amount: 2 ** 53 - 1 },
+        { asset: 0, amount: 1 },
+      ],
+      'amount_too_large',
+    ],
   ])('with a grant of %s is refused whole', (_name, grants, code) => {
     const venue = new Venue()
     venue.send({ kind: CommandKind.openAccount, userId: 'ann', grants })
@@ -103,11 +127,21 @@ describe('limits', () => {
   test('are what the founding document says, until an operator sets others', () => {
     const venue = new Venue({ secondMarket: true })
     const ann = venue.account('ann')
-    expect(venue.exchange.limits(ann)).toEqual({ positionNotionalMax: 1_000_000 * one, leverageMaxHundredths: 1_000, dailyLossMax: 100_000 * one, bySymbol: new Map() })
+    expect(venue.exchange.limits(ann)).toEqual({
+      positionNotionalMax: 1_000_000 * one,
+      leverageMaxHundredths: 1_000,
+      dailyLossMax: 100_000 * one,
+      bySymbol: new Map(),
+    })
     limits(venue, ann, { position: 5 * one, leverage: 300 })
     expect(venue.events()).toEqual([{ kind: 'limitsChanged', fields: [ann, 3, -1, 5 * one, 300, 100_000 * one] }])
     limits(venue, ann, { symbol: 1, position: 7 * one })
-    expect(venue.exchange.limits(ann)).toEqual({ positionNotionalMax: 5 * one, leverageMaxHundredths: 300, dailyLossMax: 100_000 * one, bySymbol: new Map([[1, 7 * one]]) })
+    expect(venue.exchange.limits(ann)).toEqual({
+      positionNotionalMax: 5 * one,
+      leverageMaxHundredths: 300,
+      dailyLossMax: 100_000 * one,
+      bySymbol: new Map([[1, 7 * one]]),
+    })
     limits(venue, ann, { position: -2 })
     expect(venue.refusal()).toBe('invalid_amount')
   })
@@ -213,7 +247,9 @@ describe('an off-venue fill', () => {
   test('moves position and both assets against the world outside, without a fee', () => {
     const venue = new Venue()
     const ann = venue.account('ann')
-    expect(bookFill(venue, ann, Side.buy, btc, 2_000_000)).toEqual([{ kind: 'fillBooked', fields: [ann, 3, 0, Side.buy, 2_000_000, btc, 20_000 * one, 0] }])
+    expect(bookFill(venue, ann, Side.buy, btc, 2_000_000)).toEqual([
+      { kind: 'fillBooked', fields: [ann, 3, 0, Side.buy, 2_000_000, btc, 20_000 * one, 0] },
+    ])
     expect(bookFill(venue, ann, Side.sell, btc, 2_100_000)[0]!.fields.at(-1)).toBe(1_000 * one)
     expect(venue.total(ann)).toBe(101_000 * one)
     const [usdt, coins] = venue.exchange.reconciliation()

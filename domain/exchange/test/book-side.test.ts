@@ -7,45 +7,58 @@ import { none, OrderStore } from '../orders.ts'
 /** Far more levels than fit into one block come and go; compared with a sorted list of prices. */
 test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, each with its orders in their order', (best) => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 600 }), fc.nat(9)), { minLength: 300, maxLength: 1_500, size: 'max' }), (steps) => {
-      const orders = new OrderStore()
-      const levels = new LevelStore()
-      const side = new BookSide(best, orders, levels)
-      const queues = new Map<number, number[]>()
-      let id = 0
-      const check = (): void => {
-        const expected = [...queues].sort(([a], [b]) => (best === 'highest' ? b - a : a - b))
-        const seen: [number, number[]][] = []
-        for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
-          const level = side.levelAt(place)
-          const slots: number[] = []
-          for (let slot = levels.first(level); slot !== none; slot = orders.next(slot)) slots.push(slot)
-          expect(levels.count(level)).toBe(slots.length)
-          expect(levels.quantity(level)).toBe(slots.reduce((sum, slot) => sum + orders.quantity(slot), 0))
-          seen.push([levels.price(level), slots])
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 600 }), fc.nat(9)), { minLength: 300, maxLength: 1_500, size: 'max' }),
+      (steps) => {
+        const orders = new OrderStore()
+        const levels = new LevelStore()
+        const side = new BookSide(best, orders, levels)
+        const queues = new Map<number, number[]>()
+        let id = 0
+        const check = (): void => {
+          const expected = [...queues].sort(([a], [b]) => (best === 'highest' ? b - a : a - b))
+          const seen: [number, number[]][] = []
+          for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
+            const level = side.levelAt(place)
+            const slots: number[] = []
+            for (let slot = levels.first(level); slot !== none; slot = orders.next(slot)) slots.push(slot)
+            expect(levels.count(level)).toBe(slots.length)
+            expect(levels.quantity(level)).toBe(slots.reduce((sum, slot) => sum + orders.quantity(slot), 0))
+            seen.push([levels.price(level), slots])
+          }
+          expect(seen).toEqual(expected)
+          expect(side.bestPrice).toBe(expected[0]?.[0] ?? 0)
         }
-        expect(seen).toEqual(expected)
-        expect(side.bestPrice).toBe(expected[0]?.[0] ?? 0)
-      }
-      // Mostly adding in the first half, mostly removing in the second, so that blocks are split and joined.
-      steps.forEach(([price, dice], step) => {
-        if (step % 10 === 0) check()
-        const queue = queues.get(price) ?? []
-        if (dice < (step * 2 < steps.length ? 8 : 2)) {
-          const slot = orders.create({ id: (id += 1), position: 0, heldBalance: 0, traits: 0, quantity: dice + 1, price, stopPrice: 0, createdAtMs: 0, clientOrderId: '' })
-          side.append(slot, price, dice + 1)
-          queues.set(price, [...queue, slot])
-        } else {
-          const nearest = [...queues.keys()].sort((a, b) => Math.abs(a - price) - Math.abs(b - price))[0]
-          if (nearest === undefined) return
-          const slots = queues.get(nearest)!
-          const [slot] = slots.splice(dice % slots.length, 1)
-          side.remove(slot!, orders.quantity(slot!))
-          if (slots.length === 0) queues.delete(nearest)
-        }
-      })
-      check()
-    }),
+        // Mostly adding in the first half, mostly removing in the second, so that blocks are split and joined.
+        steps.forEach(([price, dice], step) => {
+          if (step % 10 === 0) check()
+          const queue = queues.get(price) ?? []
+          if (dice < (step * 2 < steps.length ? 8 : 2)) {
+            const slot = orders.create({
+              id: (id += 1),
+              position: 0,
+              heldBalance: 0,
+              traits: 0,
+              quantity: dice + 1,
+              price,
+              stopPrice: 0,
+              createdAtMs: 0,
+              clientOrderId: '',
+            })
+            side.append(slot, price, dice + 1)
+            queues.set(price, [...queue, slot])
+          } else {
+            const nearest = [...queues.keys()].sort((a, b) => Math.abs(a - price) - Math.abs(b - price))[0]
+            if (nearest === undefined) return
+            const slots = queues.get(nearest)!
+            const [slot] = slots.splice(dice % slots.length, 1)
+            side.remove(slot!, orders.quantity(slot!))
+            if (slots.length === 0) queues.delete(nearest)
+          }
+        })
+        check()
+      },
+    ),
     { numRuns: 60 },
   )
 })

@@ -1,6 +1,7 @@
 import { AccountMode, Side } from '@maru/contracts/commands'
 import { expect } from 'vitest'
-import { EventKind, type Exchange } from '../index.ts'
+import type { EventKind } from '../index.ts'
+import { type Exchange } from '../index.ts'
 import type { SeenEvent } from './venue.ts'
 
 /** Follows an exchange from outside and checks, after each command, what must always be so. */
@@ -68,9 +69,14 @@ export class Auditor {
         expect(order.filled).toBeLessThan(order.quantity)
       }
       if (this.hasQuotes.has(account)) continue
-      held.forEach((units, asset) => expect(exchange.balance(account, asset).held, `account ${account} holds of asset ${asset}`).toBe(units))
+      held.forEach((units, asset) =>
+        expect(exchange.balance(account, asset).held, `account ${account} holds of asset ${asset}`).toBe(units),
+      )
       for (const position of exchange.positions(account)) {
-        const lots = (side: Side): number => open.filter((order) => order.symbol === position.symbol && order.side === side).reduce((sum, order) => sum + order.quantity - order.filled, 0)
+        const lots = (side: Side): number =>
+          open
+            .filter((order) => order.symbol === position.symbol && order.side === side)
+            .reduce((sum, order) => sum + order.quantity - order.filled, 0)
         expect([position.openBuy, position.openSell]).toEqual([lots(Side.buy), lots(Side.sell)])
       }
     }
@@ -80,4 +86,14 @@ export class Auditor {
   readonly hasQuotes = new Set<number>()
 }
 
-const numbered = new Set<keyof typeof EventKind>(['accountOpened', 'orderAccepted', 'orderRejected', 'orderTriggered', 'orderUpdated', 'fundsMoved', 'fillBooked', 'limitsChanged', 'modeChanged'])
+const numbered = new Set<keyof typeof EventKind>([
+  'accountOpened',
+  'orderAccepted',
+  'orderRejected',
+  'orderTriggered',
+  'orderUpdated',
+  'fundsMoved',
+  'fillBooked',
+  'limitsChanged',
+  'modeChanged',
+])

@@ -26,9 +26,20 @@ interface Step {
 }
 
 const folder = process.env['MARU_TEST_DATA']
-const file = folder ? (JSON.parse(readFileSync(join(folder, 'vectors/matching.json'), 'utf8')) as { scenarios: { id: string; steps: Step[] }[] }) : undefined
+const file = folder
+  ? (JSON.parse(readFileSync(join(folder, 'vectors/matching.json'), 'utf8')) as { scenarios: { id: string; steps: Step[] }[] })
+  : undefined
 
-const terms = { priceScale: 2, quantityScale: 2, quantityMinLots: 1, quantityMaxLots: 1_000_000, priceMaxTicks: 1_000_000, notionalMin: 0, makerFeePpm: 0, takerFeePpm: 0 }
+const terms = {
+  priceScale: 2,
+  quantityScale: 2,
+  quantityMinLots: 1,
+  quantityMaxLots: 1_000_000,
+  priceMaxTicks: 1_000_000,
+  notionalMin: 0,
+  makerFeePpm: 0,
+  takerFeePpm: 0,
+}
 
 class Scenario {
   readonly venue = new Venue({ terms })

@@ -36,33 +36,87 @@ interface Row {
   status: keyof typeof OrderStatus
   filled: number
   refusal?: string
-  then: string
+  bookAfter: string
 }
 
 const rows: Record<string, Row> = {
-  'LIMIT GTC that does not cross rests': { when: { side: 'BUY', price: 1_999_500, quantity: btc }, status: 'pending', filled: 0, then: '1@19995 1@19990 1@19980 | 1@20000 1@20010 1@20020' },
+  'LIMIT GTC that does not cross rests': {
+    when: { side: 'BUY', price: 1_999_500, quantity: btc },
+    status: 'pending',
+    filled: 0,
+    bookAfter: '1@19995 1@19990 1@19980 | 1@20000 1@20010 1@20020',
+  },
   'LIMIT GTC that crosses trades at the resting prices and rests with the remainder': {
     when: { side: 'BUY', price: 2_001_000, quantity: 3 * btc },
     status: 'partiallyFilled',
     filled: 2,
-    then: '1@20010 1@19990 1@19980 | 1@20020',
+    bookAfter: '1@20010 1@19990 1@19980 | 1@20020',
   },
-  'LIMIT GTC at the best price of the other side is filled whole': { when: { side: 'SELL', price: 1_999_000, quantity: btc }, status: 'filled', filled: 1, then: '1@19980 | 1@20000 1@20010 1@20020' },
-  'LIMIT IOC takes what there is and expires': { when: { side: 'BUY', tif: 'IOC', price: 2_000_000, quantity: 2 * btc }, status: 'expired', filled: 1, then: '1@19990 1@19980 | 1@20010 1@20020' },
-  'LIMIT IOC that meets nothing says so': { when: { side: 'BUY', tif: 'IOC', price: 1_999_999, quantity: btc }, status: 'expired', filled: 0, refusal: 'ioc_not_filled', then: resting },
-  'LIMIT FOK is filled whole': { when: { side: 'BUY', tif: 'FOK', price: 2_002_000, quantity: 2.5 * btc }, status: 'filled', filled: 2.5, then: '1@19990 1@19980 | 0.5@20020' },
-  'LIMIT FOK or not at all': { when: { side: 'BUY', tif: 'FOK', price: 2_001_000, quantity: 2.5 * btc }, status: 'expired', filled: 0, refusal: 'fok_not_filled', then: resting },
-  'MARKET takes the best prices': { when: { side: 'BUY', type: 'MARKET', quantity: 1.5 * btc }, status: 'filled', filled: 1.5, then: '1@19990 1@19980 | 0.5@20010 1@20020' },
-  'MARKET larger than the book takes all of it and expires': { when: { side: 'SELL', type: 'MARKET', quantity: 3 * btc }, status: 'expired', filled: 2, refusal: 'no_liquidity', then: ' | 1@20000 1@20010 1@20020' },
-  'MARKET FOK larger than the book takes nothing': { when: { side: 'SELL', type: 'MARKET', tif: 'FOK', quantity: 3 * btc }, status: 'expired', filled: 0, refusal: 'fok_not_filled', then: resting },
-  'STOP waits out of sight': { when: { side: 'BUY', type: 'STOP', stopPrice: 2_100_000, quantity: btc }, status: 'pending', filled: 0, then: resting },
+  'LIMIT GTC at the best price of the other side is filled whole': {
+    when: { side: 'SELL', price: 1_999_000, quantity: btc },
+    status: 'filled',
+    filled: 1,
+    bookAfter: '1@19980 | 1@20000 1@20010 1@20020',
+  },
+  'LIMIT IOC takes what there is and expires': {
+    when: { side: 'BUY', tif: 'IOC', price: 2_000_000, quantity: 2 * btc },
+    status: 'expired',
+    filled: 1,
+    bookAfter: '1@19990 1@19980 | 1@20010 1@20020',
+  },
+  'LIMIT IOC that meets nothing says so': {
+    when: { side: 'BUY', tif: 'IOC', price: 1_999_999, quantity: btc },
+    status: 'expired',
+    filled: 0,
+    refusal: 'ioc_not_filled',
+    bookAfter: resting,
+  },
+  'LIMIT FOK is filled whole': {
+    when: { side: 'BUY', tif: 'FOK', price: 2_002_000, quantity: 2.5 * btc },
+    status: 'filled',
+    filled: 2.5,
+    bookAfter: '1@19990 1@19980 | 0.5@20020',
+  },
+  'LIMIT FOK or not at all': {
+    when: { side: 'BUY', tif: 'FOK', price: 2_001_000, quantity: 2.5 * btc },
+    status: 'expired',
+    filled: 0,
+    refusal: 'fok_not_filled',
+    bookAfter: resting,
+  },
+  'MARKET takes the best prices': {
+    when: { side: 'BUY', type: 'MARKET', quantity: 1.5 * btc },
+    status: 'filled',
+    filled: 1.5,
+    bookAfter: '1@19990 1@19980 | 0.5@20010 1@20020',
+  },
+  'MARKET larger than the book takes all of it and expires': {
+    when: { side: 'SELL', type: 'MARKET', quantity: 3 * btc },
+    status: 'expired',
+    filled: 2,
+    refusal: 'no_liquidity',
+    bookAfter: ' | 1@20000 1@20010 1@20020',
+  },
+  'MARKET FOK larger than the book takes nothing': {
+    when: { side: 'SELL', type: 'MARKET', tif: 'FOK', quantity: 3 * btc },
+    status: 'expired',
+    filled: 0,
+    refusal: 'fok_not_filled',
+    bookAfter: resting,
+  },
+  'STOP waits out of sight': {
+    when: { side: 'BUY', type: 'STOP', stopPrice: 2_100_000, quantity: btc },
+    status: 'pending',
+    filled: 0,
+    bookAfter: resting,
+  },
   'an order that reaches one of its own account expires there': {
     given: (book) => book.order(book.taker, { side: 'SELL', price: 2_000_500, quantity: btc }),
     when: { side: 'BUY', price: 2_002_000, quantity: 3 * btc },
     status: 'expired',
     filled: 1,
     refusal: 'self_trade_prevented',
-    then: '1@19990 1@19980 | 1@20005 1@20010 1@20020',
+    bookAfter: '1@19990 1@19980 | 1@20005 1@20010 1@20020',
   },
   'FOK does not count on orders behind one of its own account': {
     given: (book) => book.order(book.taker, { side: 'SELL', price: 2_000_500, quantity: btc }),
@@ -70,7 +124,7 @@ const rows: Record<string, Row> = {
     status: 'expired',
     filled: 0,
     refusal: 'fok_not_filled',
-    then: '1@19990 1@19980 | 1@20000 1@20005 1@20010 1@20020',
+    bookAfter: '1@19990 1@19980 | 1@20000 1@20005 1@20010 1@20020',
   },
 }
 
@@ -82,7 +136,7 @@ describe('given a book of three asks and two bids', () => {
     expect(order.status).toBe(OrderStatus[row.status])
     expect(order.filled / btc).toBe(row.filled)
     expect(refusals[order.refusal]).toBe(row.refusal ?? 'internal')
-    expect(book.ladder()).toBe(row.then)
+    expect(book.ladder()).toBe(row.bookAfter)
   })
 })
 
@@ -141,7 +195,10 @@ describe('priority', () => {
     venue.order(sellers[2]!, { side: 'SELL', price: 1_999_900, quantity: btc })
     const buyer = venue.account('buyer')
     venue.order(buyer, { side: 'BUY', type: 'MARKET', quantity: 4 * btc })
-    const makers = venue.events().filter(({ kind }) => kind === 'trade').map(({ fields }) => fields[12])
+    const makers = venue
+      .events()
+      .filter(({ kind }) => kind === 'trade')
+      .map(({ fields }) => fields[12])
     expect(makers).toEqual([sellers[2], sellers[1], sellers[2], sellers[0]])
   })
 
@@ -160,19 +217,41 @@ describe('stops', () => {
     book.order(book.taker, { side: 'BUY', price: 2_000_000, quantity: btc })
     expect(book.exchange.order(stop.order)).toMatchObject({ status: OrderStatus.pending })
     book.place(book.taker, { side: 'BUY', price: 2_001_000, quantity: 0.5 * btc })
-    expect(book.events().map(({ kind }) => kind)).toEqual(['orderAccepted', 'trade', 'orderUpdated', 'orderUpdated', 'orderTriggered', 'trade', 'orderUpdated', 'trade', 'orderUpdated', 'orderUpdated'])
-    expect(book.exchange.order(stop.order)).toMatchObject({ status: OrderStatus.filled, filled: btc, filledNotional: usdt(1_000_500 + 1_001_000) })
+    expect(book.events().map(({ kind }) => kind)).toEqual([
+      'orderAccepted',
+      'trade',
+      'orderUpdated',
+      'orderUpdated',
+      'orderTriggered',
+      'trade',
+      'orderUpdated',
+      'trade',
+      'orderUpdated',
+      'orderUpdated',
+    ])
+    expect(book.exchange.order(stop.order)).toMatchObject({
+      status: OrderStatus.filled,
+      filled: btc,
+      filledNotional: usdt(1_000_500 + 1_001_000),
+    })
     expect(book.held(book.bidder)).toBe(withFee(1_999_000 + 1_998_000))
   })
 
   test('a mark wakes sells from above and buys from below, the nearest first, then the oldest', () => {
     const book = new Book()
     book.mark(1_999_500)
-    const [a, b, c] = [1_990_000, 1_991_000, 1_991_000].map((stopPrice) => book.order(book.taker, { side: 'SELL', type: 'STOP', stopPrice, quantity: 0.1 * btc }).order)
+    const [a, b, c] = [1_990_000, 1_991_000, 1_991_000].map(
+      (stopPrice) => book.order(book.taker, { side: 'SELL', type: 'STOP', stopPrice, quantity: 0.1 * btc }).order,
+    )
     book.mark(1_992_000)
     expect(book.events().map(({ kind }) => kind)).toEqual(['markUpdated'])
     book.mark(1_980_000)
-    expect(book.events().filter(({ kind }) => kind === 'orderTriggered').map(({ fields }) => fields[2])).toEqual([b, c, a])
+    expect(
+      book
+        .events()
+        .filter(({ kind }) => kind === 'orderTriggered')
+        .map(({ fields }) => fields[2]),
+    ).toEqual([b, c, a])
   })
 
   test('one may wake the next, until none is left', () => {

@@ -23,7 +23,9 @@ interface Vector {
 }
 
 const folder = process.env['MARU_TEST_DATA']
-const file = folder ? (JSON.parse(readFileSync(join(folder, 'vectors/position-accounting.json'), 'utf8')) as { vectors: Vector[] }) : undefined
+const file = folder
+  ? (JSON.parse(readFileSync(join(folder, 'vectors/position-accounting.json'), 'utf8')) as { vectors: Vector[] })
+  : undefined
 
 const priceScale = 5
 const quantityScale = 2
@@ -48,7 +50,9 @@ const averageTolerance = 1e-9
 
 function average(store: PositionStore, position: number): number {
   const lotsPerUnit = 10n ** BigInt(quantityScale)
-  return Number(formatRatio(BigInt(store.entryCost(position)) * lotsPerUnit, BigInt(store.entryQuantity(position)) * 10n ** BigInt(quoteScale), 14))
+  return Number(
+    formatRatio(BigInt(store.entryCost(position)) * lotsPerUnit, BigInt(store.entryQuantity(position)) * 10n ** BigInt(quoteScale), 14),
+  )
 }
 
 function expectAverage(store: PositionStore, position: number, expected: string): void {
@@ -74,7 +78,8 @@ else {
       if (!expected) continue
       if (expected.qty) expect(formatUnits(store.quantity(position), quantityScale)).toBe(trimmed(expected.qty))
       if (expected.avg_open) expectAverage(store, position, expected.avg_open)
-      if (expected.realized) expect(Math.abs(store.realized(position) - store.fees(position) - units(expected.realized, quoteScale))).toBeLessThanOrEqual(1)
+      if (expected.realized)
+        expect(Math.abs(store.realized(position) - store.fees(position) - units(expected.realized, quoteScale))).toBeLessThanOrEqual(1)
       if (expected.last_trade_profit) expect(money(gross)).toBe(trimmed(expected.last_trade_profit))
     }
     const { final } = vector
@@ -95,7 +100,13 @@ else {
 }
 
 describe('positions in general', () => {
-  const fills = fc.array(fc.tuple(fc.integer({ min: -5_000, max: 5_000 }).filter((lots) => lots !== 0), fc.integer({ min: 1, max: 10_000_000 })), { minLength: 1, maxLength: 60, size: 'max' })
+  const fills = fc.array(
+    fc.tuple(
+      fc.integer({ min: -5_000, max: 5_000 }).filter((lots) => lots !== 0),
+      fc.integer({ min: 1, max: 10_000_000 }),
+    ),
+    { minLength: 1, maxLength: 60, size: 'max' },
+  )
 
   test('realised and unrealised P&L are cash received less cash paid plus the value of what is left, to the unit', () => {
     fc.assert(
@@ -116,13 +127,18 @@ describe('positions in general', () => {
 
   test('reducing never moves the average, in however many steps', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 1_000_000 }), fc.integer({ min: 1, max: 1_000_000 }), fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 20 }), (size, price, parts) => {
-        const { store, position } = positions()
-        store.fill(position, size, price, 1)
-        const entry = [store.entryCost(position), store.entryQuantity(position)]
-        for (const part of parts) if (part < store.quantity(position)) store.fill(position, -part, price + 7, 1)
-        expect([store.entryCost(position), store.entryQuantity(position)]).toEqual(entry)
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 1_000_000 }),
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 20 }),
+        (size, price, parts) => {
+          const { store, position } = positions()
+          store.fill(position, size, price, 1)
+          const entry = [store.entryCost(position), store.entryQuantity(position)]
+          for (const part of parts) if (part < store.quantity(position)) store.fill(position, -part, price + 7, 1)
+          expect([store.entryCost(position), store.entryQuantity(position)]).toEqual(entry)
+        },
+      ),
     )
   })
 
@@ -139,7 +155,11 @@ describe('positions in general', () => {
     const { store, position } = positions()
     if (held !== 0) store.fill(position, held, heldPrice, 1)
     store.transfer(position, lots, mark, 2)
-    expect([store.quantity(position), store.entryCost(position), store.entryQuantity(position)]).toEqual([quantity, entryCost, entryQuantity])
+    expect([store.quantity(position), store.entryCost(position), store.entryQuantity(position)]).toEqual([
+      quantity,
+      entryCost,
+      entryQuantity,
+    ])
     expect(store.realized(position)).toBe(0)
   })
 })

@@ -52,13 +52,52 @@ const quote = fc
 const others: fc.Arbitrary<Unstamped> = fc.oneof(
   fc.record({ kind: fc.constant(CommandKind.cancelAll), account, symbol: fc.constantFrom(-1, 0, 1) }),
   fc.record({ kind: fc.constant(CommandKind.markPrice), symbol, price }),
-  fc.record({ kind: fc.constant(CommandKind.moveFunds), account, asset: fc.nat(2), amount: fc.integer({ min: -500, max: 500 }).map((whole) => whole * one), reference: fc.constantFrom('x', 'y', 'z', 'u', 'v'), actor: fc.constant('operator') }),
-  fc.record({ kind: fc.constant(CommandKind.setMode), account, mode: fc.constantFrom(AccountMode.cash, AccountMode.margin), actor: fc.constant('operator') }),
-  fc.record({ kind: fc.constant(CommandKind.bookFill), account, symbol, side, quantity: lots, price, reference: fc.constantFrom('p', 'q', 'r'), actor: fc.constant('operator') }),
-  fc.record({ kind: fc.constant(CommandKind.setMarketStatus), symbol, status: fc.constantFrom(MarketStatus.open, MarketStatus.open, MarketStatus.open, MarketStatus.cancelOnly, MarketStatus.halted), actor: fc.constant('operator') }),
-  fc.record({ kind: fc.constant(CommandKind.setLimits), account, symbol: fc.constantFrom(-1, 0), positionNotionalMax: fc.constantFrom(-1, 500 * one, 5_000 * one), leverageMaxHundredths: fc.constantFrom(-1, 50, 200, 1_000), dailyLossMax: fc.constantFrom(-1, 0, 10 * one, 1_000 * one), actor: fc.constant('operator') }),
+  fc.record({
+    kind: fc.constant(CommandKind.moveFunds),
+    account,
+    asset: fc.nat(2),
+    amount: fc.integer({ min: -500, max: 500 }).map((whole) => whole * one),
+    reference: fc.constantFrom('x', 'y', 'z', 'u', 'v'),
+    actor: fc.constant('operator'),
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setMode),
+    account,
+    mode: fc.constantFrom(AccountMode.cash, AccountMode.margin),
+    actor: fc.constant('operator'),
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.bookFill),
+    account,
+    symbol,
+    side,
+    quantity: lots,
+    price,
+    reference: fc.constantFrom('p', 'q', 'r'),
+    actor: fc.constant('operator'),
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setMarketStatus),
+    symbol,
+    status: fc.constantFrom(MarketStatus.open, MarketStatus.open, MarketStatus.open, MarketStatus.cancelOnly, MarketStatus.halted),
+    actor: fc.constant('operator'),
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setLimits),
+    account,
+    symbol: fc.constantFrom(-1, 0),
+    positionNotionalMax: fc.constantFrom(-1, 500 * one, 5_000 * one),
+    leverageMaxHundredths: fc.constantFrom(-1, 50, 200, 1_000),
+    dailyLossMax: fc.constantFrom(-1, 0, 10 * one, 1_000 * one),
+    actor: fc.constant('operator'),
+  }),
 )
-const command = fc.oneof({ weight: 12, arbitrary: placement }, { weight: 4, arbitrary: cancel }, { weight: 2, arbitrary: quote }, { weight: 3, arbitrary: others }) as fc.Arbitrary<Unstamped>
+const command = fc.oneof(
+  { weight: 12, arbitrary: placement },
+  { weight: 4, arbitrary: cancel },
+  { weight: 2, arbitrary: quote },
+  { weight: 3, arbitrary: others },
+) as fc.Arbitrary<Unstamped>
 const commands = fc.array(command, { minLength: 1, maxLength: 120, size: 'max' })
 
 describe('whatever the commands are', () => {
@@ -69,7 +108,13 @@ describe('whatever the commands are', () => {
         const auditor = new Auditor(venue.exchange)
         auditor.hasQuotes.add(0)
         for (let user = 0; user < accounts; user++) {
-          auditor.check(venue.send({ kind: CommandKind.openAccount, userId: `user-${user}`, grants: [0, 1, 2].map((asset) => ({ asset, amount: (asset === 0 ? 2_000 : 2) * one })) }))
+          auditor.check(
+            venue.send({
+              kind: CommandKind.openAccount,
+              userId: `user-${user}`,
+              grants: [0, 1, 2].map((asset) => ({ asset, amount: (asset === 0 ? 2_000 : 2) * one })),
+            }),
+          )
         }
         for (const next of sequence) auditor.check(venue.send(next))
         // With its quotes withdrawn, what the quoting account holds can be told as well.
@@ -138,7 +183,13 @@ function outcomeOf(exchange: Exchange): number[] {
 }
 
 test('the book equals a slow and plain one, trade for trade', () => {
-  const order = fc.record({ account: fc.nat(3), isBuy: fc.boolean(), price, lots: fc.integer({ min: 1, max: 50 }), type: fc.constantFrom('GTC', 'GTC', 'GTC', 'IOC', 'MARKET') })
+  const order = fc.record({
+    account: fc.nat(3),
+    isBuy: fc.boolean(),
+    price,
+    lots: fc.integer({ min: 1, max: 50 }),
+    type: fc.constantFrom('GTC', 'GTC', 'GTC', 'IOC', 'MARKET'),
+  })
   const step = fc.oneof({ weight: 4, arbitrary: order }, { weight: 1, arbitrary: fc.record({ cancel: fc.nat(60) }) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
@@ -154,11 +205,22 @@ test('the book equals a slow and plain one, trade for trade', () => {
           continue
         }
         const isMarket = one.type === 'MARKET'
-        const events = venue.place(one.account, { side: one.isBuy ? 'BUY' : 'SELL', type: isMarket ? 'MARKET' : 'LIMIT', tif: one.type === 'GTC' ? 'GTC' : 'IOC', price: isMarket ? 0 : one.price, quantity: one.lots })
+        const events = venue.place(one.account, {
+          side: one.isBuy ? 'BUY' : 'SELL',
+          type: isMarket ? 'MARKET' : 'LIMIT',
+          tif: one.type === 'GTC' ? 'GTC' : 'IOC',
+          price: isMarket ? 0 : one.price,
+          quantity: one.lots,
+        })
         const id = events[0]!.fields[2]!
         owners[id] = one.account
-        const expected = reference.add({ id, account: one.account, isBuy: one.isBuy, price: isMarket ? 0 : one.price, lots: one.lots }, one.type === 'GTC')
-        const trades = events.filter(({ kind }) => kind === 'trade').map(({ fields }): ReferenceTrade => ({ taker: fields[6]!, maker: fields[11]!, price: fields[2]!, lots: fields[3]! }))
+        const expected = reference.add(
+          { id, account: one.account, isBuy: one.isBuy, price: isMarket ? 0 : one.price, lots: one.lots },
+          one.type === 'GTC',
+        )
+        const trades = events
+          .filter(({ kind }) => kind === 'trade')
+          .map(({ fields }): ReferenceTrade => ({ taker: fields[6]!, maker: fields[11]!, price: fields[2]!, lots: fields[3]! }))
         expect(trades).toEqual(expected)
         const { bids, asks } = venue.exchange.book(0, 100)
         expect(bids).toEqual(reference.levels(true))
@@ -171,14 +233,58 @@ test('the book equals a slow and plain one, trade for trade', () => {
 
 describe('poison', () => {
   const figure = fc.oneof(
-    fc.constantFrom(0, -1, 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), 2 ** 31, 2 ** 32, 1e300, -0),
+    fc.constantFrom(
+      0,
+      -1,
+      1,
+      0.5,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      2 ** 53,
+      2 ** 53 - 1,
+      -(2 ** 53),
+      2 ** 31,
+      2 ** 32,
+      1e300,
+      -0,
+    ),
     fc.integer(),
     fc.nat(10),
     price,
     fc.double(),
   )
   const text = fc.oneof(fc.constantFrom('', 'a', 'user-0', '__proto__', 'x'.repeat(1_000)), fc.string())
-  const fields = ['account', 'symbol', 'asset', 'side', 'orderType', 'timeInForce', 'quantity', 'price', 'stopPrice', 'order', 'amount', 'scale', 'status', 'mode', 'positionNotionalMax', 'leverageMaxHundredths', 'dailyLossMax', 'priceScale', 'quantityScale', 'tickUnits', 'lotUnits', 'quantityMinLots', 'quantityMaxLots', 'priceMaxTicks', 'notionalMin', 'makerFeePpm', 'takerFeePpm', 'time'] as const
+  const fields = [
+    'account',
+    'symbol',
+    'asset',
+    'side',
+    'orderType',
+    'timeInForce',
+    'quantity',
+    'price',
+    'stopPrice',
+    'order',
+    'amount',
+    'scale',
+    'status',
+    'mode',
+    'positionNotionalMax',
+    'leverageMaxHundredths',
+    'dailyLossMax',
+    'priceScale',
+    'quantityScale',
+    'tickUnits',
+    'lotUnits',
+    'quantityMinLots',
+    'quantityMaxLots',
+    'priceMaxTicks',
+    'notionalMin',
+    'makerFeePpm',
+    'takerFeePpm',
+    'time',
+  ] as const
   const garbage = fc
     .record({
       kind: fc.nat(15),
@@ -189,26 +295,50 @@ describe('poison', () => {
     })
     .map(({ kind, figures, texts, pairs, grants }) => {
       const [name, userId, clientOrderId, reference, actor] = texts
-      return { kind, name, userId, clientOrderId, reference, actor, bids: pairs, asks: pairs.toReversed(), grants, ...Object.fromEntries(fields.map((field, at) => [field, figures[at]])) } as unknown as Command
+      return {
+        kind,
+        name,
+        userId,
+        clientOrderId,
+        reference,
+        actor,
+        bids: pairs,
+        asks: pairs.toReversed(),
+        grants,
+        ...Object.fromEntries(fields.map((field, at) => [field, figures[at]])),
+      } as unknown as Command
     })
   /** Right commands with one field made wrong come further than wholly random ones. */
-  const spoilt = fc.tuple(command, fc.constantFrom(...fields), figure).map(([good, field, value]) => ({ time: 0, ...good, [field]: value }) as Command)
+  const spoilt = fc
+    .tuple(command, fc.constantFrom(...fields), figure)
+    .map(([good, field, value]) => ({ time: 0, ...good, [field]: value }) as Command)
 
   test('never throws, never half applies: all that must be so stays so, and a snapshot is still the same state', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(garbage, spoilt, spoilt, command.map((good) => ({ ...good, time: 0 }) as Command)), { maxLength: 60, size: 'max' }), (sequence) => {
-        const venue = openVenue()
-        for (const poison of sequence) {
-          venue.exchange.apply(poison)
-          for (const { difference } of venue.exchange.reconciliation()) expect(difference).toBe(0n)
-          for (const { kind, fields: values } of venue.events()) {
-            expect(kind).toBeDefined()
-            for (const value of values) expect(Number.isSafeInteger(value), `${kind} ${values.join()}`).toBe(true)
+      fc.property(
+        fc.array(
+          fc.oneof(
+            garbage,
+            spoilt,
+            spoilt,
+            command.map((good) => ({ ...good, time: 0 }) as Command),
+          ),
+          { maxLength: 60, size: 'max' },
+        ),
+        (sequence) => {
+          const venue = openVenue()
+          for (const poison of sequence) {
+            venue.exchange.apply(poison)
+            for (const { difference } of venue.exchange.reconciliation()) expect(difference).toBe(0n)
+            for (const { kind, fields: values } of venue.events()) {
+              expect(kind).toBeDefined()
+              for (const value of values) expect(Number.isSafeInteger(value), `${kind} ${values.join()}`).toBe(true)
+            }
           }
-        }
-        expect(Exchange.restore(venue.exchange.snapshot()).stateHash()).toBe(venue.exchange.stateHash())
-        expect(venue.exchange.commandCount).toBeGreaterThanOrEqual(sequence.length)
-      }),
+          expect(Exchange.restore(venue.exchange.snapshot()).stateHash()).toBe(venue.exchange.stateHash())
+          expect(venue.exchange.commandCount).toBeGreaterThanOrEqual(sequence.length)
+        },
+      ),
       { ...runs, numRuns: 400 },
     )
   })

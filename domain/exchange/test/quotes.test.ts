@@ -21,7 +21,13 @@ describe('a mass quote', () => {
   test('replaces all quotes of the account in the market, without a word but for its holds', () => {
     const venue = new House()
     expect(venue.quote([1_999_000, btc, 1_998_000, 2 * btc], [2_001_000, btc])).toEqual([])
-    expect(venue.ladder()).toEqual({ bids: [[1_999_000, btc], [1_998_000, 2 * btc]], asks: [[2_001_000, btc]] })
+    expect(venue.ladder()).toEqual({
+      bids: [
+        [1_999_000, btc],
+        [1_998_000, 2 * btc],
+      ],
+      asks: [[2_001_000, btc]],
+    })
     expect(venue.held(venue.house)).toBe(59_950 * one + (59_950 * one) / 1_000)
     expect(venue.held(venue.house, 1)).toBe(one)
     venue.quote([1_998_500, btc], [])
@@ -44,7 +50,10 @@ describe('a mass quote', () => {
       venue.quote([1_900_000, btc], [2_000_500, 100, 2_001_000, lots, 2_002_000, btc])
       const taker = venue.account('taker')
       venue.order(taker, { side: 'BUY', price: 2_001_000, quantity: 0.1 * btc + 100 })
-      const makers = venue.events().filter(({ kind }) => kind === 'trade').map(({ fields }) => fields[12])
+      const makers = venue
+        .events()
+        .filter(({ kind }) => kind === 'trade')
+        .map(({ fields }) => fields[12])
       expect(makers).toEqual([venue.house, venue[first]])
     }
   })

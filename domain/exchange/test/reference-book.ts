@@ -52,7 +52,10 @@ export class ReferenceBook {
   /** Best price, then lowest id: ids are given in order of time. */
   #best(taker: ReferenceOrder): ReferenceOrder | undefined {
     return this.orders
-      .filter((order) => order.isBuy !== taker.isBuy && (taker.price === 0 || (taker.isBuy ? order.price <= taker.price : order.price >= taker.price)))
+      .filter(
+        (order) =>
+          order.isBuy !== taker.isBuy && (taker.price === 0 || (taker.isBuy ? order.price <= taker.price : order.price >= taker.price)),
+      )
       .sort((a, b) => (taker.isBuy ? a.price - b.price : b.price - a.price) || a.id - b.id)[0]
   }
 }

@@ -18,7 +18,15 @@ class Scene extends Venue {
 
   limits(limits: { position?: number; leverage?: number; loss?: number }): void {
     const { position = -1, leverage = -1, loss = -1 } = limits
-    this.send({ kind: CommandKind.setLimits, account: this.user, symbol: -1, positionNotionalMax: position, leverageMaxHundredths: leverage, dailyLossMax: loss, actor: 'operator' })
+    this.send({
+      kind: CommandKind.setLimits,
+      account: this.user,
+      symbol: -1,
+      positionNotionalMax: position,
+      leverageMaxHundredths: leverage,
+      dailyLossMax: loss,
+      actor: 'operator',
+    })
   }
 }
 
@@ -77,9 +85,24 @@ describe('an order breaking several rules is refused by the first', () => {
   test('rows stand in the order of the refusal checks', () => {
     const documented = rows.map(([code]) => code).filter((code, at, all) => all.indexOf(code) === at)
     expect(documented).toEqual([
-      ...['account_not_found', 'symbol_not_found', 'market_halted', 'cancel_only', 'invalid_quantity', 'quantity_too_small', 'quantity_too_large', 'invalid_price'],
-      ...['price_out_of_range', 'amount_too_large', 'min_notional', 'stop_would_trigger', 'no_liquidity', 'open_order_limit', 'position_limit', 'leverage_limit'],
-      ...['daily_loss_limit', 'insufficient_funds'],
+      'account_not_found',
+      'symbol_not_found',
+      'market_halted',
+      'cancel_only',
+      'invalid_quantity',
+      'quantity_too_small',
+      'quantity_too_large',
+      'invalid_price',
+      'price_out_of_range',
+      'amount_too_large',
+      'min_notional',
+      'stop_would_trigger',
+      'no_liquidity',
+      'open_order_limit',
+      'position_limit',
+      'leverage_limit',
+      'daily_loss_limit',
+      'insufficient_funds',
     ])
   })
 
@@ -96,8 +119,12 @@ describe('a client order id', () => {
     const scene = new Scene()
     const first = scene.order(scene.user, { ...buy, clientOrderId: 'mine' })
     scene.status(MarketStatus.halted)
-    expect(scene.place(scene.user, { ...buy, clientOrderId: 'mine' })).toEqual([{ kind: 'orderDuplicate', fields: [scene.user, first.order, 0, 0] }])
-    expect(scene.place(scene.user, { ...buy, price: 1, clientOrderId: 'mine' })).toEqual([{ kind: 'orderDuplicate', fields: [scene.user, first.order, 0, 1] }])
+    expect(scene.place(scene.user, { ...buy, clientOrderId: 'mine' })).toEqual([
+      { kind: 'orderDuplicate', fields: [scene.user, first.order, 0, 0] },
+    ])
+    expect(scene.place(scene.user, { ...buy, price: 1, clientOrderId: 'mine' })).toEqual([
+      { kind: 'orderDuplicate', fields: [scene.user, first.order, 0, 1] },
+    ])
     expect(scene.exchange.orderOfClientId(scene.user, 'mine')).toEqual({ order: first.order, refusal: 0 })
   })
 
@@ -105,7 +132,12 @@ describe('a client order id', () => {
     const scene = new Scene()
     const first = scene.order(scene.user, { ...buy, quantity: 500_000, clientOrderId: 'poor' })
     expect(first).toMatchObject({ status: OrderStatus.rejected, refusal: refusals.indexOf('insufficient_funds'), clientOrderId: 'poor' })
-    expect(scene.place(scene.user, { ...buy, quantity: 500_000, clientOrderId: 'poor' })[0]!.fields).toEqual([scene.user, first.order, refusals.indexOf('insufficient_funds'), 0])
+    expect(scene.place(scene.user, { ...buy, quantity: 500_000, clientOrderId: 'poor' })[0]!.fields).toEqual([
+      scene.user,
+      first.order,
+      refusals.indexOf('insufficient_funds'),
+      0,
+    ])
   })
 
   test('belongs to its account, and is forgotten when the window has moved past it', () => {
@@ -129,7 +161,10 @@ describe('orders that no intake of ours makes', () => {
     ['a client order id of 65 characters', { clientOrderId: 'x'.repeat(65) }],
   ])('%s: refused as a command, without an order', (_name, request) => {
     const scene = new Scene()
-    const events = 'side' in request ? scene.send({ ...scene.commands.at(-1)!, kind: CommandKind.placeOrder, side: 7 } as never) : scene.place(scene.user, { ...buy, ...request })
+    const events =
+      'side' in request
+        ? scene.send({ ...scene.commands.at(-1)!, kind: CommandKind.placeOrder, side: 7 } as never)
+        : scene.place(scene.user, { ...buy, ...request })
     expect(events.map(({ kind }) => kind)).toEqual(['commandRefused'])
     expect(scene.refusal()).toBe('invalid_request')
   })
@@ -137,11 +172,23 @@ describe('orders that no intake of ours makes', () => {
 
 describe('cancels', () => {
   test.each([
-    ['a number never given', (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: scene.user, order: 999 }), 'order_not_found'],
-    ['no number', (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: scene.user, order: Number.NaN }), 'order_not_found'],
+    [
+      'a number never given',
+      (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: scene.user, order: 999 }),
+      'order_not_found',
+    ],
+    [
+      'no number',
+      (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: scene.user, order: Number.NaN }),
+      'order_not_found',
+    ],
     ["another's order", (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: scene.user, order: 1 }), 'order_not_found'],
     ['an unknown account', (scene: Scene) => scene.send({ kind: CommandKind.cancelOrder, account: 77, order: 1 }), 'account_not_found'],
-    ['an unknown market', (scene: Scene) => scene.send({ kind: CommandKind.cancelAll, account: scene.user, symbol: 77 }), 'symbol_not_found'],
+    [
+      'an unknown market',
+      (scene: Scene) => scene.send({ kind: CommandKind.cancelAll, account: scene.user, symbol: 77 }),
+      'symbol_not_found',
+    ],
   ])('%s', (_name, cancel, code) => {
     const scene = new Scene()
     cancel(scene)

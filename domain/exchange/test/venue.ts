@@ -1,4 +1,14 @@
-import { AccountMode, CommandKind, MarketStatus, OrderType, Side, TimeInForce, type AddMarket, type Command, type PlaceOrder } from '@maru/contracts/commands'
+import type { MarketStatus } from '@maru/contracts/commands'
+import {
+  AccountMode,
+  CommandKind,
+  OrderType,
+  Side,
+  TimeInForce,
+  type AddMarket,
+  type Command,
+  type PlaceOrder,
+} from '@maru/contracts/commands'
 import { EventKind, Exchange, refusals, type OrderView } from '../index.ts'
 
 /** 10^8: one whole of an asset of the test venue. */
@@ -25,12 +35,19 @@ export interface SeenEvent {
   fields: number[]
 }
 
-const eventNames = Object.fromEntries(Object.entries(EventKind).map(([name, kind]) => [kind, name])) as Record<number, keyof typeof EventKind>
+const eventNames = Object.fromEntries(Object.entries(EventKind).map(([name, kind]) => [kind, name])) as Record<
+  number,
+  keyof typeof EventKind
+>
 
 /** A command without its time; the venue stamps it. */
 export type Unstamped = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
 
-export type OrderRequest = Partial<Omit<PlaceOrder, 'kind' | 'time' | 'side' | 'orderType'>> & { side?: 'BUY' | 'SELL'; type?: 'LIMIT' | 'MARKET' | 'STOP'; tif?: 'GTC' | 'IOC' | 'FOK' }
+export type OrderRequest = Partial<Omit<PlaceOrder, 'kind' | 'time' | 'side' | 'orderType'>> & {
+  side?: 'BUY' | 'SELL'
+  type?: 'LIMIT' | 'MARKET' | 'STOP'
+  tif?: 'GTC' | 'IOC' | 'FOK'
+}
 
 /** An exchange with USDT, BTC and ETH, a market BTC/USDT (and ETH/USDT on request), driven in plain words. */
 export class Venue {
@@ -112,7 +129,8 @@ export class Venue {
   /** Code of the first refusal in the outcome of the last command; undefined where nothing was refused. */
   refusal(): string | undefined {
     for (const { kind, fields } of this.events()) {
-      const number = kind === 'commandRefused' ? fields[0]! : kind === 'orderRejected' ? fields[3]! : kind === 'orderUpdated' ? fields[7]! : 0
+      const number =
+        kind === 'commandRefused' ? fields[0]! : kind === 'orderRejected' ? fields[3]! : kind === 'orderUpdated' ? fields[7]! : 0
       if (number !== 0) return refusals[number]
     }
     return undefined

@@ -1,0 +1,2 @@
+/** End of a list, and no slot. */
+export const none = -1
