@@ -19,7 +19,7 @@ export const openOrdersMax = 200
  * @returns 0 or the first refusal that applies
  */
 export function orderRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  return  bookRefusal(core, market, position, order) || backingRefusal(core, market, position, order)
+  return termsRefusal(market, order) || bookRefusal(core, market, position, order) || backingRefusal(core, market, position, order)
 }
 
 /** What can be said of the order by itself: market status, quantity, price, size. */
