@@ -1,7 +1,7 @@
 import { AccountMode, type SetLimits, type SetMode } from '@maru/contracts/commands'
 import { unset } from './accounts.ts'
 import type { Core } from './core.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { dailyLossMaxOf, leverageMaxOf, positionNotionalMaxOf } from './risk.ts'

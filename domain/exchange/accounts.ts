@@ -1,6 +1,6 @@
 import { AccountMode } from '@maru/contracts/commands'
 import { recordBuffer } from './growth.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 
 const recordBytes = 64
 /** An account is 22 bits of a key in `PairIndex`, and fewer than a Map can hold. */

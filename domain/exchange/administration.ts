@@ -1,8 +1,9 @@
 import { MarketStatus, type AddAsset, type AddMarket, type MarkPrice, type SetMarketStatus } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import type { Core } from './core.ts'
+import { feeMaxPpm } from './fees.ts'
 import { Asset, Market, marketFactors, type MarketTerms } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { dailyLossMaxDefault, positionMaxDefault } from './risk.ts'
@@ -11,7 +12,6 @@ import { riskAssetOf } from './valuation.ts'
 const assetsMax = 1_024
 const marketsMax = 1_024
 const scaleMax = 18
-const feeMaxPpm = 100_000
 const assetName = /^[A-Z0-9]{1,12}$/
 
 export function addAsset(core: Core, { name, scale }: AddAsset): void {

@@ -1,6 +1,6 @@
 import type { AccountStore } from './accounts.ts'
 import { grownDoubles, grownInts } from './growth.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
 /** Balances, one for each account and asset that were ever used together: total, and what open orders hold of it. */

@@ -1,19 +1,24 @@
 import { grownDoubles, grownInts } from './growth.ts'
 import type { LevelStore } from './levels.ts'
-import { none, type OrderStore } from './orders.ts'
+import { none } from './no-slot.ts'
+import type { OrderStore } from './orders.ts'
 
 const blockBits = 5
 /** Levels in one block. Larger blocks shift more, smaller ones make the list of blocks longer. */
 const blockSize = 1 << blockBits
-/** A block with fewer is joined with its neighbour if both fit well into one. */
-const joinBelow = 8
+/** Beyond this many a full block is split rather than only swept. */
+const splitAbove = 24
+/** Empty levels that are always let be. */
+const emptyMin = 64
 
 /**
  * One side of a book, or the waiting stops of one side: levels sorted by price, each a queue in order of time. The key of a price is the price
  * itself where the highest is best, its negative where the lowest is, so that the best has the greatest key.
  *
- * Levels lie in blocks of up to 32, sorted within, so that one that comes or goes shifts a few neighbours and not half the book. A place is
- * `rank of the block × 32 + index in it`, and is good until levels change.
+ * Levels lie in blocks of up to 32, sorted within, so that one that comes shifts a few neighbours and not half the book. One that loses its
+ * last order stays, empty, so that a cancel searches nothing: it is taken again by the next order at its price, or swept when its block is
+ * full, when it comes to be best, or when more levels are empty than not. A place is `rank of the block × 32 + index in it`, and is good until
+ * levels change.
  */
 export class BookSide {
   /** The best level, or -1 where the side is empty. */
@@ -31,6 +36,8 @@ export class BookSide {
   #levels = new Int32Array(4 * blockSize)
   #usedBlocks = 0
   readonly #freeBlocks: number[] = []
+  #levelCount = 0
+  #emptyCount = 0
   /** What `#seek` found: the rank, and the index into keys and levels. */
   #rank = 0
   #index = 0
@@ -54,7 +61,9 @@ export class BookSide {
 
   /** Place of the next level, worse in price, or -1. */
   nextPlace(place: number): number {
-    return (place & (blockSize - 1)) === 0 ? this.#lastOf((place >> blockBits) - 1) : place - 1
+    let next = this.#worse(place)
+    while (next !== none && this.#store.count(this.levelAt(next)) === 0) next = this.#worse(next)
+    return next
   }
 
   levelAt(place: number): number {
@@ -69,6 +78,8 @@ export class BookSide {
     const levels = this.#store
     const orders = this.#orders
     const last = levels.last(level)
+    const count = levels.count(level)
+    if (count === 0) this.#emptyCount -= 1
     orders.setLevel(slot, level)
     orders.setPrevious(slot, last)
     orders.setNext(slot, none)
@@ -76,34 +87,38 @@ export class BookSide {
     else orders.setNext(last, slot)
     levels.setLast(level, slot)
     levels.setQuantity(level, levels.quantity(level) + lots)
-    levels.setCount(level, levels.count(level) + 1)
+    levels.setCount(level, count + 1)
   }
 
-  /** Takes an order with `lots` open lots out of its queue, and the level away with its last order. */
+  /** Takes an order with `lots` open lots out of its queue. */
   remove(slot: number, lots: number): void {
     const levels = this.#store
     const orders = this.#orders
     const level = orders.level(slot)
-    const count = levels.count(level) - 1
-    orders.setLevel(slot, none)
-    if (count === 0) {
-      this.#removeLevel(level)
-      return
-    }
     const previous = orders.previous(slot)
     const next = orders.next(slot)
+    const count = levels.count(level) - 1
+    orders.setLevel(slot, none)
     if (previous === none) levels.setFirst(level, next)
     else orders.setNext(previous, next)
     if (next === none) levels.setLast(level, previous)
     else orders.setPrevious(next, previous)
     levels.setCount(level, count)
     levels.setQuantity(level, levels.quantity(level) - lots)
+    if (count > 0) return
+    this.#emptyCount += 1
+    if (level === this.bestLevel) this.#dropBest()
+    else if (this.#emptyCount * 2 > this.#levelCount + emptyMin) this.#sweep()
   }
 
   /** Takes `lots` off the total of the level an order rests in: it was filled in part, or shrunk. */
   reduce(slot: number, lots: number): void {
     const level = this.#orders.level(slot)
     this.#store.setQuantity(level, this.#store.quantity(level) - lots)
+  }
+
+  #worse(place: number): number {
+    return (place & (blockSize - 1)) === 0 ? this.#lastOf((place >> blockBits) - 1) : place - 1
   }
 
   #lastOf(rank: number): number {
@@ -134,17 +149,18 @@ export class BookSide {
     return low < end && keys[low] === key
   }
 
-  /** Inserts where `#seek` has just looked in vain. */
+  /** Inserts where `#seek` has just looked in vain. Made empty; the caller puts the first order in. */
   #insert(key: number, level: number): void {
     if (this.#blockCount === 0) this.#addBlock(0, key)
-    else if (this.#counts[this.#blocks[this.#rank]!] === blockSize) this.#split(key)
+    else if (this.#counts[this.#blocks[this.#rank]!] === blockSize) this.#makeRoom(key)
     const keys = this.#keys
     const levels = this.#levels
     const rank = this.#rank
     const block = this.#blocks[rank]!
     const count = this.#counts[block]!
     const index = this.#index
-    for (let at = (block << blockBits) + count; at > index; at--) {
+    const end = (block << blockBits) + count
+    for (let at = end; at > index; at--) {
       keys[at] = keys[at - 1]!
       levels[at] = levels[at - 1]!
     }
@@ -152,58 +168,94 @@ export class BookSide {
     levels[index] = level
     this.#counts[block] = count + 1
     if (key < this.#bounds[rank]!) this.#bounds[rank] = key
-    this.#findBest()
+    if (index === end && rank === this.#blockCount - 1) this.bestLevel = level
+    this.#levelCount += 1
+    this.#emptyCount += 1
   }
 
-  #removeLevel(level: number): void {
-    this.#seek(this.#store.price(level) * this.sign)
-    const keys = this.#keys
-    const levels = this.#levels
-    const block = this.#blocks[this.#rank]!
-    const count = this.#counts[block]! - 1
-    const end = (block << blockBits) + count
-    for (let at = this.#index; at < end; at++) {
-      keys[at] = keys[at + 1]!
-      levels[at] = levels[at + 1]!
+  /** Takes the best level away, and the empty ones behind it. */
+  #dropBest(): void {
+    let rank = this.#blockCount - 1
+    for (; rank >= 0; rank--) {
+      const block = this.#blocks[rank]!
+      let count = this.#counts[block]!
+      for (; count > 0; count--) {
+        const level = this.#levels[(block << blockBits) + count - 1]!
+        if (this.#store.count(level) > 0) {
+          this.#counts[block] = count
+          this.bestLevel = level
+          return
+        }
+        this.#forget(level)
+      }
+      this.#dropBlock(rank)
     }
-    this.#counts[block] = count
+    this.bestLevel = none
+  }
+
+  #forget(level: number): void {
     this.#store.release(level)
-    if (count < joinBelow) this.#join(this.#rank)
-    this.#findBest()
+    this.#levelCount -= 1
+    this.#emptyCount -= 1
   }
 
-  #findBest(): void {
-    const place = this.#lastOf(this.#blockCount - 1)
-    this.bestLevel = place === none ? none : this.levelAt(place)
-  }
-
-  /** Moves the upper half of the full block at `#rank` into a new one, and points `#rank` and `#index` to where the key belongs now. */
-  #split(key: number): void {
+  /** Makes room in the full block at `#rank`, by sweeping or splitting it, and points `#rank` and `#index` to where the key belongs now. */
+  #makeRoom(key: number): void {
     const rank = this.#rank
     const block = this.#blocks[rank]!
-    const middle = (block << blockBits) + blockSize / 2
-    this.#addBlock(rank + 1, this.#keys[middle]!)
-    const to = this.#blocks[rank + 1]!
-    this.#move(middle, to << blockBits, blockSize / 2)
-    this.#counts[block] = blockSize / 2
-    this.#counts[to] = blockSize / 2
+    this.#sweepBlock(block)
+    if (this.#counts[block]! > splitAbove) this.#split(rank)
     this.#seek(key)
   }
 
-  /** Removes an empty block, or joins a small one with the one before or after it. */
-  #join(rank: number): void {
-    const count = this.#counts[this.#blocks[rank]!]!
-    if (count === 0) this.#dropBlock(rank)
-    else if (rank > 0) this.#joinWithNext(rank - 1)
-    else if (this.#blockCount > 1) this.#joinWithNext(rank)
+  #split(rank: number): void {
+    const block = this.#blocks[rank]!
+    const kept = this.#counts[block]! >> 1
+    const moved = this.#counts[block]! - kept
+    const middle = (block << blockBits) + kept
+    this.#addBlock(rank + 1, this.#keys[middle]!)
+    const to = this.#blocks[rank + 1]!
+    this.#move(middle, to << blockBits, moved)
+    this.#counts[block] = kept
+    this.#counts[to] = moved
   }
 
+  /** Sweeps all blocks, and joins small neighbours, so that what is left is dense. */
+  #sweep(): void {
+    for (let rank = this.#blockCount - 1; rank >= 0; rank--) {
+      this.#sweepBlock(this.#blocks[rank]!)
+      this.#joinWithNext(rank)
+    }
+  }
+
+  /** Takes the empty levels out of a block. */
+  #sweepBlock(block: number): void {
+    const keys = this.#keys
+    const levels = this.#levels
+    let to = block << blockBits
+    const start = to
+    const end = to + this.#counts[block]!
+    for (let at = start; at < end; at++) {
+      const level = levels[at]!
+      if (this.#store.count(level) === 0) {
+        this.#forget(level)
+        continue
+      }
+      keys[to] = keys[at]!
+      levels[to] = level
+      to += 1
+    }
+    this.#counts[block] = to - start
+  }
+
+  /** Takes the next block into this one if both together are small, an empty one in any case. */
   #joinWithNext(rank: number): void {
+    if (rank + 1 >= this.#blockCount) return
     const into = this.#blocks[rank]!
     const from = this.#blocks[rank + 1]!
     const count = this.#counts[into]!
     const moved = this.#counts[from]!
-    if (count + moved > blockSize / 2) return
+    if (count + moved > splitAbove) return
     this.#move(from << blockBits, (into << blockBits) + count, moved)
     this.#counts[into] = count + moved
     this.#dropBlock(rank + 1)

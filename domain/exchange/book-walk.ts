@@ -4,7 +4,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf } from './fees.ts'
 import type { Market } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 
 /** What a taker would trade now, without trading it. Reused, so that a walk allocates nothing. */
 export class BookWalk {

@@ -1,7 +1,7 @@
 import type { CancelAll, CancelOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { closeResting } from './open-orders.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { withdrawQuotes } from './quotes.ts'
 import { Refusal } from './refusals.ts'

@@ -5,7 +5,7 @@ import { addAsset, addMarket, markPrice, setMarketStatus } from './administratio
 import { cancelAll, cancelOrder } from './cancels.ts'
 import { Core } from './core.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import { placeOrder } from './placement.ts'
 import { massQuote } from './quotes.ts'

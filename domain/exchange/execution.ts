@@ -1,11 +1,12 @@
 import { AccountMode, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
+import type { BookSide } from './book-side.ts'
 import { walkBook } from './book-walk.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match, oppositeOf } from './matching.ts'
 import { rest } from './open-orders.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
@@ -19,6 +20,10 @@ export function execute(core: Core, market: Market, slot: number): void {
   const minKey = leastKey(sideOf(traits), isLimit ? orders.price(slot) : 0)
   if (timeInForce === TimeInForce.fok && !canFillWhole(core, market, slot, minKey)) {
     expire(core, slot, Refusal.fok_not_filled)
+    return
+  }
+  if (isLimit && timeInForce === TimeInForce.gtc && !meets(core, oppositeOf(market, sideOf(traits)), minKey)) {
+    rest(core, market, slot)
     return
   }
   const stopped = match(core, market, slot, minKey)
@@ -39,6 +44,12 @@ export function execute(core: Core, market: Market, slot: number): void {
       core.emitOrderUpdated(slot)
     }
   }
+}
+
+/** Whether the best level of a side is one that a taker down to `minKey` trades with. */
+function meets(core: Core, opposite: BookSide, minKey: number): boolean {
+  const best = opposite.bestLevel
+  return best !== none && core.levels.price(best) * opposite.sign >= minKey
 }
 
 /** Executes a stop that has just been triggered, as a market order. Its hold is released already; funds are looked at anew. */

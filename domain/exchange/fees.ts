@@ -3,6 +3,10 @@ import { amountMax } from '../money/index.ts'
 import type { Market } from './markets.ts'
 
 const million = 1_000_000
+/** Greatest fee of a market: a tenth. */
+export const feeMaxPpm = 100_000
+/** Largest notional of an order: with the greatest fee it can still be counted. Quote minor units. */
+export const notionalMax = Math.floor(amountMax / 1.1)
 
 /**
  * Fee of a fill, rounded down: floors of parts never sum to more than the floor of the whole, so a hold for the whole covers them.
@@ -18,8 +22,7 @@ export function feeOf(notional: number, ppm: number): number {
 }
 
 /**
- * What an open order holds: a sell its base, a buy its notional with the greater of both fees.
- * More than 2^53 - 1 where it cannot be counted; callers compare.
+ * What an open order holds: a sell its base, a buy its notional with the greater of both fees. The notional is at most `notionalMax`.
  */
 export function holdFor(market: Market, side: Side, price: number, lots: number): number {
   if (side === Side.sell) return lots * market.lotFactor

@@ -1,4 +1,4 @@
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { recordBuffer } from './growth.ts'
 
 const recordBytes = 64

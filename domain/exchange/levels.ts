@@ -1,5 +1,5 @@
 import { recordBuffer } from './growth.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 
 const levelBytes = 32
 

@@ -3,7 +3,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import type { OrderStatus } from './outcome.ts'
 import { isQuote, orderTypeOf, sideOf } from './traits.ts'
 

@@ -1,12 +1,11 @@
 import { AccountMode, MarketStatus, OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
-import { amountMax } from '../money/index.ts'
 import { walkBook } from './book-walk.ts'
 import type { Core } from './core.ts'
 import { marketFundsRefusal } from './execution.ts'
-import { holdFor } from './fees.ts'
+import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { oppositeOf } from './matching.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
 import { riskRefusal } from './risk.ts'
 
@@ -35,8 +34,9 @@ function termsRefusal(market: Market, order: PlaceOrder): number {
     if (refusal !== 0) return refusal
   }
   const price = pricedAt(market, order)
-  if (holdFor(market, Side.buy, price, quantity) > amountMax) return Refusal.amount_too_large
-  if (price !== 0 && price * quantity * market.notionalFactor < market.terms.notionalMin) return Refusal.min_notional
+  const notional = price * quantity * market.notionalFactor
+  if (notional > notionalMax) return Refusal.amount_too_large
+  if (price !== 0 && notional < market.terms.notionalMin) return Refusal.min_notional
   return 0
 }
 

@@ -2,28 +2,14 @@ import type { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
 import { none } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
+import { hasClientOrderId } from './traits.ts'
 
 const recordBytes = 64
 /** Status and refusal lie above the traits in the same integer. */
-const statusShift = 6
+const statusShift = 7
 const statusMask = 7
-const refusalShift = 9
+const refusalShift = 10
 const stateMask = -1 << statusShift
-
-/** What an order is made of. Prices it does not have are 0. */
-export interface NewOrder {
-  id: number
-  position: number
-  heldBalance: number
-  traits: number
-  quantity: number
-  price: number
-  stopPrice: number
-  createdAtMs: number
-  clientOrderId: string
-}
-
-export { none }
 
 /**
  * Every open order, and those that closed during the last command. A slot is the place of an order in two tables of one cache line an order:
@@ -36,7 +22,7 @@ export class OrderStore {
   #ints: Int32Array
   /** Cold: price, stop price, filled notional, fee, times of creation and of the last fill. */
   #details: Float64Array
-  readonly clientOrderIds: string[] = []
+  readonly #clientOrderIds: string[] = []
   readonly #index = new OrderIndex()
   #capacity = 1_024
   #used = 0
@@ -62,8 +48,8 @@ export class OrderStore {
     return this.#index.find(id, this.#doubles)
   }
 
-  /** A fresh order with nothing filled and nothing held. */
-  create(order: NewOrder): number {
+  /** A fresh order with nothing filled and nothing held. Its terms are to be set next. */
+  create(id: number, position: number, heldBalance: number, traits: number): number {
     let slot = this.#firstFree
     if (slot === none) {
       if (this.#used === this.#capacity) this.#grow()
@@ -72,25 +58,35 @@ export class OrderStore {
     } else {
       this.#firstFree = this.next(slot)
     }
-    const { id } = order
     const doubles = this.#doubles
     const ints = this.#ints
-    const details = this.#details
     doubles[slot << 3] = id
-    doubles[(slot << 3) | 1] = order.quantity
     doubles[(slot << 3) | 2] = 0
     doubles[(slot << 3) | 3] = 0
-    ints[(slot << 4) | 8] = order.position
+    ints[(slot << 4) | 8] = position
     ints[(slot << 4) | 9] = none
-    ints[(slot << 4) | 14] = order.traits
-    ints[(slot << 4) | 15] = order.heldBalance
-    details[slot << 3] = order.price
-    details[(slot << 3) | 1] = order.stopPrice
-    details[(slot << 3) | 4] = order.createdAtMs
-    this.clientOrderIds[slot] = order.clientOrderId
+    ints[(slot << 4) | 14] = traits
+    ints[(slot << 4) | 15] = heldBalance
     this.#index.add(id, slot)
     this.#openCount += 1
     return slot
+  }
+
+  /** What was ordered; prices it does not have are 0. */
+  setTerms(slot: number, quantity: number, price: number, stopPrice: number, createdAtMs: number): void {
+    const details = this.#details
+    this.#doubles[(slot << 3) | 1] = quantity
+    details[slot << 3] = price
+    details[(slot << 3) | 1] = stopPrice
+    details[(slot << 3) | 4] = createdAtMs
+  }
+
+  /** The client order id of an order whose traits say that it has one; else empty. */
+  clientOrderId(slot: number): string {
+    return hasClientOrderId(this.traits(slot)) ? this.#clientOrderIds[slot]! : ''
+  }
+  setClientOrderId(slot: number, clientOrderId: string): void {
+    this.#clientOrderIds[slot] = clientOrderId
   }
 
   /** Makes an order final. It stays readable until `releaseClosed`. */
@@ -104,6 +100,7 @@ export class OrderStore {
 
   /** Gives back the slots of orders that closed during the command before. */
   releaseClosed(): void {
+    if (this.#closedCount === 0) return
     for (let index = 0; index < this.#closedCount; index++) {
       const slot = this.#closed[index]!
       this.#index.remove(this.id(slot), slot)

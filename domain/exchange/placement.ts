@@ -5,7 +5,7 @@ import { heldBalance, rest } from './open-orders.ts'
 import { orderRefusal } from './order-checks.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
-import { packTraits } from './traits.ts'
+import { clientOrderIdTrait, packTraits } from './traits.ts'
 
 const clientOrderIdMax = 64
 
@@ -86,19 +86,16 @@ function kindOf(order: PlaceOrder): number {
 }
 
 function record(core: Core, position: number, order: PlaceOrder): number {
-  const { orderType, side } = order
+  const { orders } = core
+  const { orderType, side, clientOrderId } = order
   core.lastOrder += 1
-  return core.orders.create({
-    id: core.lastOrder,
-    position,
-    heldBalance: heldBalance(core, position, side),
-    traits: packTraits(side, orderType, order.timeInForce, false),
-    quantity: kept(order.quantity),
-    price: orderType === OrderType.limit ? kept(order.price) : 0,
-    stopPrice: orderType === OrderType.stop ? kept(order.stopPrice) : 0,
-    createdAtMs: core.timeMs,
-    clientOrderId: order.clientOrderId,
-  })
+  const traits = packTraits(side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
+  const slot = orders.create(core.lastOrder, position, heldBalance(core, position, side), traits)
+  const price = orderType === OrderType.limit ? kept(order.price) : 0
+  const stopPrice = orderType === OrderType.stop ? kept(order.stopPrice) : 0
+  orders.setTerms(slot, kept(order.quantity), price, stopPrice, core.timeMs)
+  if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
+  return slot
 }
 
 /** A figure fit to be kept: what is no whole number of at least 0 (only rejected orders have it) is kept as 0. */

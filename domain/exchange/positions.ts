@@ -2,7 +2,7 @@ import { mulDiv } from '../money/index.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BalanceStore } from './balances.ts'
 import { recordBuffer } from './growth.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
 const recordBytes = 64

@@ -1,12 +1,12 @@
 import { MarketStatus, OrderType, Side, TimeInForce, type MassQuote } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import type { Core } from './core.ts'
-import { holdFor } from './fees.ts'
+import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match } from './matching.ts'
 import { heldBalance, rest, sideOfBook, withdraw } from './open-orders.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { riskRefusal } from './risk.ts'
@@ -80,8 +80,9 @@ function levelsRefusal(market: Market, side: Side, levels: readonly number[]): n
     if (refusal !== 0) return refusal
     if (side === Side.buy ? price >= before : price <= before) return Refusal.invalid_price
     before = price
-    if (holdFor(market, Side.buy, price, lots) > amountMax) return Refusal.amount_too_large
-    if (price * lots * market.notionalFactor < terms.notionalMin) return Refusal.min_notional
+    const notional = price * lots * market.notionalFactor
+    if (notional > notionalMax) return Refusal.amount_too_large
+    if (notional < terms.notionalMin) return Refusal.min_notional
   }
   return 0
 }
@@ -160,17 +161,9 @@ function addSide(core: Core, market: Market, position: number, side: Side, level
 function placeQuote(core: Core, market: Market, position: number, side: Side, price: number, lots: number): number {
   const { orders } = core
   core.lastOrder += 1
-  const slot = orders.create({
-    id: core.lastOrder,
-    position,
-    heldBalance: heldBalance(core, position, side),
-    traits: packTraits(side, OrderType.limit, TimeInForce.gtc, true),
-    quantity: lots,
-    price,
-    stopPrice: 0,
-    createdAtMs: core.timeMs,
-    clientOrderId: '',
-  })
+  const traits = packTraits(side, OrderType.limit, TimeInForce.gtc, true)
+  const slot = orders.create(core.lastOrder, position, heldBalance(core, position, side), traits)
+  orders.setTerms(slot, lots, price, 0, core.timeMs)
   const stopped = match(core, market, slot, leastKey(side, price))
   if (orders.filled(slot) === lots) {
     orders.close(slot, OrderStatus.filled, 0)

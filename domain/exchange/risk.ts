@@ -2,7 +2,7 @@ import { AccountMode, Side } from '@maru/contracts/commands'
 import { unset } from './accounts.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
 import { equityOf, inRiskAsset } from './valuation.ts'
 

@@ -2,7 +2,7 @@ import type { ByteReader, ByteWriter } from './bytes.ts'
 import { SnapshotError } from './bytes.ts'
 import type { Core } from './core.ts'
 import { heldBalance, rest } from './open-orders.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { isQuote, sideOf } from './traits.ts'
 
 /** Writes one resting order. What it holds, and its place in lists, follow from it. */
@@ -21,7 +21,7 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
   out.f64(orders.filledNotional(slot))
   out.f64(orders.fee(slot))
   out.f64(orders.updatedAtMs(slot))
-  out.text(orders.clientOrderIds[slot]!)
+  out.text(orders.clientOrderId(slot))
 }
 
 /**
@@ -44,29 +44,12 @@ function readOrder(core: Core, from: ByteReader): number {
   if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has an order of nobody or in no market')
   const position = core.positionOf(account, market)
   const traits = from.i32()
-  const [quantity, price, stopPrice, createdAtMs, filled, filledNotional, fee, updatedAtMs] = [
-    from.f64(),
-    from.f64(),
-    from.f64(),
-    from.f64(),
-    from.f64(),
-    from.f64(),
-    from.f64(),
-    from.f64(),
-  ]
-  const clientOrderId = from.text()
-  const slot = core.orders.create({
-    id,
-    position,
-    heldBalance: heldBalance(core, position, sideOf(traits)),
-    traits,
-    quantity,
-    price,
-    stopPrice,
-    createdAtMs,
-    clientOrderId,
-  })
-  if (filled > 0) core.orders.addFill(slot, filled, filledNotional, fee, updatedAtMs)
+  const { orders } = core
+  const slot = orders.create(id, position, heldBalance(core, position, sideOf(traits)), traits)
+  orders.setTerms(slot, from.f64(), from.f64(), from.f64(), from.f64())
+  const [filled, filledNotional, fee, updatedAtMs] = [from.f64(), from.f64(), from.f64(), from.f64()]
+  if (filled > 0) orders.addFill(slot, filled, filledNotional, fee, updatedAtMs)
+  orders.setClientOrderId(slot, from.text())
   return slot
 }
 

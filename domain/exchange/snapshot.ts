@@ -6,7 +6,7 @@ import { Core } from './core.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { IdWindow } from './id-window.ts'
 import type { Market, MarketTerms } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { positionFigures } from './positions.ts'
 import { readOrders, writeOrder } from './snapshot-orders.ts'
 

@@ -3,7 +3,7 @@ import type { Core } from './core.ts'
 import { executeTriggered } from './execution.ts'
 import type { Market } from './markets.ts'
 import { withdraw } from './open-orders.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { EventKind } from './outcome.ts'
 
 /**

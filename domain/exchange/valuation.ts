@@ -1,6 +1,6 @@
 import { amountMax, mulDiv } from '../money/index.ts'
 import type { Core } from './core.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 
 /** The asset in which equity, exposure and limits are counted: the quote of the first market; -1 before there is one. */
 export function riskAssetOf(core: Core): number {

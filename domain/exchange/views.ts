@@ -2,7 +2,7 @@ import type { MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import type { MarketTerms } from './markets.ts'
-import { none } from './orders.ts'
+import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
@@ -101,7 +101,7 @@ export function orderView(core: Core, slot: number): OrderView {
     fee: orders.fee(slot),
     status: orders.status(slot),
     refusal: orders.refusal(slot),
-    clientOrderId: orders.clientOrderIds[slot]!,
+    clientOrderId: orders.clientOrderId(slot),
     createdAtMs: orders.createdAtMs(slot),
     // What closed did so during this command; nothing later shows it.
     updatedAtMs: orders.status(slot) > OrderStatus.partiallyFilled ? core.timeMs : orders.updatedAtMs(slot),

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BookSide } from '../book-side.ts'
 import { LevelStore } from '../levels.ts'
-import { none, OrderStore } from '../orders.ts'
+import { none } from '../no-slot.ts'
+import { OrderStore } from '../orders.ts'
 
 /** Far more levels than fit into one block come and go; compared with a sorted list of prices. */
 test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, each with its orders in their order', (best) => {
@@ -34,17 +35,8 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
           if (step % 10 === 0) check()
           const queue = queues.get(price) ?? []
           if (dice < (step * 2 < steps.length ? 8 : 2)) {
-            const slot = orders.create({
-              id: (id += 1),
-              position: 0,
-              heldBalance: 0,
-              traits: 0,
-              quantity: dice + 1,
-              price,
-              stopPrice: 0,
-              createdAtMs: 0,
-              clientOrderId: '',
-            })
+            const slot = orders.create((id += 1), 0, 0, 0)
+            orders.setTerms(slot, dice + 1, price, 0, 0)
             side.append(slot, price, dice + 1)
             queues.set(price, [...queue, slot])
           } else {
