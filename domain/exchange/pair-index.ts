@@ -1,17 +1,78 @@
 /** Bits of the second number of a pair; the first has the other 22 of 32. */
-export const secondBits = 10
+const secondBits = 10
+/** Up to so many entries (64 MB) every pair has a place of its own; beyond, only those that are used have one. */
+const plainMax = 1 << 24
 
 /**
- * Finds a slot by a pair (account and asset, account and symbol): open addressing with linear probing, entries of `key, slot + 1`, where the
- * key holds both numbers whole. Nothing is ever removed. It grows at half full, so its size is bounded by what is put in.
+ * Finds a slot by a pair (account and asset, account and symbol). As long as accounts times symbols are not too many, it is a plain table, which
+ * reads one number near those of the same account. Beyond that it is a hash table with linear probing, entries of `key, slot + 1`, where the
+ * key holds both numbers whole. Nothing is ever removed.
  */
 export class PairIndex {
-  #entries = new Int32Array(1_024 * 2)
-  #mask = 1_023
+  #isPlain = true
+  /** Plain: slot + 1 at `a × 2^bits + b`. */
+  #plain = new Int32Array(1_024)
+  #bits = 2
+  #entries = new Int32Array(0)
+  #mask = 0
   #count = 0
+  readonly #plainMax: number
+
+  constructor(plainEntriesMax: number = plainMax) {
+    this.#plainMax = plainEntriesMax
+  }
 
   /** The slot of a pair, or -1. `a` below 2^22, `b` below 2^10. */
   find(a: number, b: number): number {
+    if (!this.#isPlain) return this.#findHashed(a, b)
+    const place = (a << this.#bits) | b
+    return b >> this.#bits === 0 && place < this.#plain.length ? this.#plain[place]! - 1 : -1
+  }
+
+  /** Adds a pair that is not in it yet. */
+  add(a: number, b: number, slot: number): void {
+    if (this.#isPlain && !this.#fitsPlain(a, b)) this.#widen(a, b)
+    if (this.#isPlain) this.#plain[(a << this.#bits) | b] = slot + 1
+    else {
+      if (this.#count * 2 > this.#mask) this.#growHash()
+      this.#put((a << secondBits) | b, slot + 1)
+    }
+    this.#count += 1
+  }
+
+  #fitsPlain(a: number, b: number): boolean {
+    return b >> this.#bits === 0 && ((a << this.#bits) | b) < this.#plain.length
+  }
+
+  /** Makes the table wide and long enough for a pair, or goes over to hashing. */
+  #widen(a: number, b: number): void {
+    let bits = this.#bits
+    while (b >> bits !== 0) bits += 1
+    let { length } = this.#plain
+    if (bits > this.#bits) length <<= bits - this.#bits
+    while (a >= length >> bits && length <= this.#plainMax) length *= 2
+    const old = this.#plain
+    const oldBits = this.#bits
+    if (length > this.#plainMax) {
+      this.#isPlain = false
+      this.#plain = new Int32Array(0)
+      this.#entries = new Int32Array(2_048)
+      this.#mask = 1_023
+      while (this.#count * 2 > this.#mask) this.#growHash()
+    } else {
+      this.#plain = new Int32Array(length)
+      this.#bits = bits
+    }
+    for (let place = 0; place < old.length; place++) {
+      if (old[place] === 0) continue
+      const first = place >> oldBits
+      const second = place & ((1 << oldBits) - 1)
+      if (this.#isPlain) this.#plain[(first << bits) | second] = old[place]!
+      else this.#put((first << secondBits) | second, old[place]!)
+    }
+  }
+
+  #findHashed(a: number, b: number): number {
     const entries = this.#entries
     const mask = this.#mask
     const key = (a << secondBits) | b
@@ -22,13 +83,6 @@ export class PairIndex {
     }
   }
 
-  /** Adds a pair that is not in it yet. */
-  add(a: number, b: number, slot: number): void {
-    if (this.#count * 2 > this.#mask) this.#grow()
-    this.#put((a << secondBits) | b, slot + 1)
-    this.#count += 1
-  }
-
   #put(key: number, value: number): void {
     const entries = this.#entries
     let place = hash(key) & this.#mask
@@ -37,7 +91,7 @@ export class PairIndex {
     entries[(place << 1) | 1] = value
   }
 
-  #grow(): void {
+  #growHash(): void {
     const old = this.#entries
     this.#entries = new Int32Array(old.length * 2)
     this.#mask = this.#mask * 2 + 1
