@@ -1,11 +1,9 @@
-import { grownDoubles, grownInts } from './growth.ts'
+import { grownDoubles } from './growth.ts'
+import { blockBits, blockSize, type LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
 import { none } from './no-slot.ts'
 import type { OrderStore } from './orders.ts'
 
-const blockBits = 5
-/** Levels in one block. Larger blocks shift more, smaller ones make the list of blocks longer. */
-const blockSize = 1 << blockBits
 /** Beyond this many a full block is split rather than only swept. */
 const splitAbove = 24
 /** Empty levels that are always let be. */
@@ -26,16 +24,10 @@ export class BookSide {
   readonly sign: 1 | -1
   readonly #orders: OrderStore
   readonly #store: LevelStore
-  /** By rank: the block, and a bound: no key in it is less, and every key of the blocks before it is. */
-  #blocks = new Int32Array(4)
-  #bounds = new Float64Array(4)
+  readonly #blocks: LevelBlocks
+  /** By rank, in pairs: a bound (no key of the block is less, and every key of the blocks before it is), and the block. */
+  #ranks = new Float64Array(8)
   #blockCount = 0
-  /** By block: how many levels; then 32 places each of keys and levels. */
-  #counts = new Int32Array(4)
-  #keys = new Float64Array(4 * blockSize)
-  #levels = new Int32Array(4 * blockSize)
-  #usedBlocks = 0
-  readonly #freeBlocks: number[] = []
   #levelCount = 0
   #emptyCount = 0
   /** What `#seek` found: the rank, and the index into keys and levels. */
@@ -43,10 +35,11 @@ export class BookSide {
   #index = 0
 
   /** @param best which price comes first */
-  constructor(best: 'highest' | 'lowest', orders: OrderStore, store: LevelStore) {
+  constructor(best: 'highest' | 'lowest', orders: OrderStore, store: LevelStore, blocks: LevelBlocks) {
     this.sign = best === 'highest' ? 1 : -1
     this.#orders = orders
     this.#store = store
+    this.#blocks = blocks
   }
 
   /** Price of the best level; 0 where the side is empty. */
@@ -67,14 +60,14 @@ export class BookSide {
   }
 
   levelAt(place: number): number {
-    return this.#levels[(this.#blocks[place >> blockBits]! << blockBits) | (place & (blockSize - 1))]!
+    return this.#blocks.levels[(this.#blockOf(place >> blockBits) << blockBits) | (place & (blockSize - 1))]!
   }
 
   /** Puts an order with `lots` open lots at the end of the queue at its price. */
   append(slot: number, price: number, lots: number): void {
     const key = price * this.sign
     if (!this.#seek(key)) this.#insert(key, this.#store.create(price))
-    const level = this.#levels[this.#index]!
+    const level = this.#blocks.levels[this.#index]!
     const levels = this.#store
     const orders = this.#orders
     const last = levels.last(level)
@@ -122,24 +115,24 @@ export class BookSide {
   }
 
   #lastOf(rank: number): number {
-    return rank < 0 ? none : (rank << blockBits) + this.#counts[this.#blocks[rank]!]! - 1
+    return rank < 0 ? none : (rank << blockBits) + this.#blocks.counts[this.#blockOf(rank)]! - 1
   }
 
   /** Looks for a key; true if it is there, else `#rank` and `#index` are where it belongs. */
   #seek(key: number): boolean {
-    const bounds = this.#bounds
+    const ranks = this.#ranks
     let rank = 0
     for (let above = this.#blockCount; above - rank > 1;) {
       const middle = (rank + above) >> 1
-      if (bounds[middle]! <= key) rank = middle
+      if (ranks[middle << 1]! <= key) rank = middle
       else above = middle
     }
     this.#rank = rank
     if (this.#blockCount === 0) return false
-    const block = this.#blocks[rank]!
-    const keys = this.#keys
+    const block = this.#blockOf(rank)
+    const keys = this.#blocks.keys
     let low = block << blockBits
-    const end = low + this.#counts[block]!
+    const end = low + this.#blocks.counts[block]!
     for (let high = end; low < high;) {
       const middle = (low + high) >> 1
       if (keys[middle]! < key) low = middle + 1
@@ -152,12 +145,12 @@ export class BookSide {
   /** Inserts where `#seek` has just looked in vain. Made empty; the caller puts the first order in. */
   #insert(key: number, level: number): void {
     if (this.#blockCount === 0) this.#addBlock(0, key)
-    else if (this.#counts[this.#blocks[this.#rank]!] === blockSize) this.#makeRoom(key)
-    const keys = this.#keys
-    const levels = this.#levels
+    else if (this.#blocks.counts[this.#blockOf(this.#rank)] === blockSize) this.#makeRoom(key)
+    const keys = this.#blocks.keys
+    const levels = this.#blocks.levels
     const rank = this.#rank
-    const block = this.#blocks[rank]!
-    const count = this.#counts[block]!
+    const block = this.#blockOf(rank)
+    const count = this.#blocks.counts[block]!
     const index = this.#index
     const end = (block << blockBits) + count
     for (let at = end; at > index; at--) {
@@ -166,8 +159,8 @@ export class BookSide {
     }
     keys[index] = key
     levels[index] = level
-    this.#counts[block] = count + 1
-    if (key < this.#bounds[rank]!) this.#bounds[rank] = key
+    this.#blocks.counts[block] = count + 1
+    if (key < this.#ranks[rank << 1]!) this.#ranks[rank << 1] = key
     if (index === end && rank === this.#blockCount - 1) this.bestLevel = level
     this.#levelCount += 1
     this.#emptyCount += 1
@@ -177,12 +170,12 @@ export class BookSide {
   #dropBest(): void {
     let rank = this.#blockCount - 1
     for (; rank >= 0; rank--) {
-      const block = this.#blocks[rank]!
-      let count = this.#counts[block]!
+      const block = this.#blockOf(rank)
+      let count = this.#blocks.counts[block]!
       for (; count > 0; count--) {
-        const level = this.#levels[(block << blockBits) + count - 1]!
+        const level = this.#blocks.levels[(block << blockBits) + count - 1]!
         if (this.#store.count(level) > 0) {
-          this.#counts[block] = count
+          this.#blocks.counts[block] = count
           this.bestLevel = level
           return
         }
@@ -202,39 +195,39 @@ export class BookSide {
   /** Makes room in the full block at `#rank`, by sweeping or splitting it, and points `#rank` and `#index` to where the key belongs now. */
   #makeRoom(key: number): void {
     const rank = this.#rank
-    const block = this.#blocks[rank]!
+    const block = this.#blockOf(rank)
     this.#sweepBlock(block)
-    if (this.#counts[block]! > splitAbove) this.#split(rank)
+    if (this.#blocks.counts[block]! > splitAbove) this.#split(rank)
     this.#seek(key)
   }
 
   #split(rank: number): void {
-    const block = this.#blocks[rank]!
-    const kept = this.#counts[block]! >> 1
-    const moved = this.#counts[block]! - kept
+    const block = this.#blockOf(rank)
+    const kept = this.#blocks.counts[block]! >> 1
+    const moved = this.#blocks.counts[block]! - kept
     const middle = (block << blockBits) + kept
-    this.#addBlock(rank + 1, this.#keys[middle]!)
-    const to = this.#blocks[rank + 1]!
-    this.#move(middle, to << blockBits, moved)
-    this.#counts[block] = kept
-    this.#counts[to] = moved
+    this.#addBlock(rank + 1, this.#blocks.keys[middle]!)
+    const to = this.#blockOf(rank + 1)
+    this.#blocks.move(middle, to << blockBits, moved)
+    this.#blocks.counts[block] = kept
+    this.#blocks.counts[to] = moved
   }
 
   /** Sweeps all blocks, and joins small neighbours, so that what is left is dense. */
   #sweep(): void {
     for (let rank = this.#blockCount - 1; rank >= 0; rank--) {
-      this.#sweepBlock(this.#blocks[rank]!)
+      this.#sweepBlock(this.#blockOf(rank))
       this.#joinWithNext(rank)
     }
   }
 
   /** Takes the empty levels out of a block. */
   #sweepBlock(block: number): void {
-    const keys = this.#keys
-    const levels = this.#levels
+    const keys = this.#blocks.keys
+    const levels = this.#blocks.levels
     let to = block << blockBits
     const start = to
-    const end = to + this.#counts[block]!
+    const end = to + this.#blocks.counts[block]!
     for (let at = start; at < end; at++) {
       const level = levels[at]!
       if (this.#store.count(level) === 0) {
@@ -245,50 +238,40 @@ export class BookSide {
       levels[to] = level
       to += 1
     }
-    this.#counts[block] = to - start
+    this.#blocks.counts[block] = to - start
   }
 
   /** Takes the next block into this one if both together are small, an empty one in any case. */
   #joinWithNext(rank: number): void {
     if (rank + 1 >= this.#blockCount) return
-    const into = this.#blocks[rank]!
-    const from = this.#blocks[rank + 1]!
-    const count = this.#counts[into]!
-    const moved = this.#counts[from]!
+    const into = this.#blockOf(rank)
+    const from = this.#blockOf(rank + 1)
+    const count = this.#blocks.counts[into]!
+    const moved = this.#blocks.counts[from]!
     if (count + moved > splitAbove) return
-    this.#move(from << blockBits, (into << blockBits) + count, moved)
-    this.#counts[into] = count + moved
+    this.#blocks.move(from << blockBits, (into << blockBits) + count, moved)
+    this.#blocks.counts[into] = count + moved
     this.#dropBlock(rank + 1)
   }
 
-  #move(from: number, to: number, count: number): void {
-    this.#keys.copyWithin(to, from, from + count)
-    this.#levels.copyWithin(to, from, from + count)
+  #blockOf(rank: number): number {
+    return this.#ranks[(rank << 1) | 1]!
   }
 
   #addBlock(rank: number, bound: number): void {
-    const block = this.#freeBlocks.pop() ?? this.#usedBlocks++
-    if (block === this.#counts.length) {
-      this.#counts = grownInts(this.#counts, block * 2)
-      this.#keys = grownDoubles(this.#keys, block * 2 * blockSize)
-      this.#levels = grownInts(this.#levels, block * 2 * blockSize)
-      this.#blocks = grownInts(this.#blocks, block * 2)
-      this.#bounds = grownDoubles(this.#bounds, block * 2)
-    }
-    this.#blocks.copyWithin(rank + 1, rank, this.#blockCount)
-    this.#bounds.copyWithin(rank + 1, rank, this.#blockCount)
-    this.#blocks[rank] = block
-    this.#bounds[rank] = bound
-    this.#counts[block] = 0
+    const block = this.#blocks.take()
+    if (this.#blockCount * 2 === this.#ranks.length) this.#ranks = grownDoubles(this.#ranks, this.#ranks.length * 2)
+    this.#ranks.copyWithin(rank * 2 + 2, rank * 2, this.#blockCount * 2)
+    this.#ranks[rank << 1] = bound
+    this.#ranks[(rank << 1) | 1] = block
     this.#blockCount += 1
     this.#rank = rank
     this.#index = block << blockBits
   }
 
   #dropBlock(rank: number): void {
-    this.#freeBlocks.push(this.#blocks[rank]!)
-    this.#blocks.copyWithin(rank, rank + 1, this.#blockCount)
-    this.#bounds.copyWithin(rank, rank + 1, this.#blockCount)
+    this.#blocks.release(this.#blockOf(rank))
+    this.#ranks.copyWithin(rank * 2, rank * 2 + 2, this.#blockCount * 2)
     this.#blockCount -= 1
   }
 }

@@ -1,5 +1,6 @@
 import { AccountStore } from './accounts.ts'
 import { BalanceStore } from './balances.ts'
+import { LevelBlocks } from './level-blocks.ts'
 import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
 import { IdWindow } from './id-window.ts'
@@ -26,6 +27,7 @@ export class Core {
   readonly positions = new PositionStore(this.accounts, this.balances)
   readonly orders = new OrderStore()
   readonly levels = new LevelStore()
+  readonly levelBlocks = new LevelBlocks()
   readonly clientOrders: IdWindow
   readonly references: IdWindow
   commandCount = 0

@@ -2,6 +2,7 @@ import { MarketStatus, type AddMarket } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import { BookSide } from './book-side.ts'
 import { ExactSum } from './exact-sum.ts'
+import type { LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
 import type { MarketView } from './views.ts'
@@ -67,8 +68,9 @@ export class Market {
     positionNotionalMax: number
     orders: OrderStore
     levels: LevelStore
+    blocks: LevelBlocks
   }) {
-    const { terms, orders, levels } = options
+    const { terms, orders, levels, blocks } = options
     this.symbol = options.symbol
     this.terms = terms
     this.base = options.base
@@ -89,10 +91,10 @@ export class Market {
       lotFactor: this.lotFactor,
       status: this.status,
     }
-    this.bids = new BookSide('highest', orders, levels)
-    this.asks = new BookSide('lowest', orders, levels)
-    this.buyStops = new BookSide('lowest', orders, levels)
-    this.sellStops = new BookSide('highest', orders, levels)
+    this.bids = new BookSide('highest', orders, levels, blocks)
+    this.asks = new BookSide('lowest', orders, levels, blocks)
+    this.buyStops = new BookSide('lowest', orders, levels, blocks)
+    this.sellStops = new BookSide('highest', orders, levels, blocks)
   }
 
   setStatus(status: MarketStatus): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BookSide } from '../book-side.ts'
+import { LevelBlocks } from '../level-blocks.ts'
 import { LevelStore } from '../levels.ts'
 import { none } from '../no-slot.ts'
 import { OrderStore } from '../orders.ts'
@@ -13,7 +14,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
       (steps) => {
         const orders = new OrderStore()
         const levels = new LevelStore()
-        const side = new BookSide(best, orders, levels)
+        const side = new BookSide(best, orders, levels, new LevelBlocks())
         const queues = new Map<number, number[]>()
         let id = 0
         const check = (): void => {
@@ -32,7 +33,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
         }
         // Mostly adding in the first half, mostly removing in the second, so that blocks are split and joined.
         steps.forEach(([price, dice], step) => {
-          if (step % 10 === 0) check()
+          if (step % 25 === 0) check()
           const queue = queues.get(price) ?? []
           if (dice < (step * 2 < steps.length ? 8 : 2)) {
             const slot = orders.create((id += 1), 0, 0, 0)
@@ -51,6 +52,6 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
         check()
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 20 },
   )
 })
