@@ -30,9 +30,8 @@ const distances = [
 ] as const
 const takingShare = 0.07
 const cancelShare = 0.48
-const commandCount = 150_000
+const commandCount = 300_000
 const rounds = 7
-const clientIdEvery = 1e9
 
 interface Stream {
   symbols: number
@@ -57,8 +56,11 @@ function randomNumbers(seed: number): () => number {
   }
 }
 
-/** Makes a stream by driving an exchange, so that every cancel is of an order that is open. */
-export function makeStream(symbols: number, seed: number): Stream {
+/**
+ * Makes a stream by driving an exchange, so that every cancel is of an order that is open. The baseline knows orders by one id, as the exchange
+ * does by its numbers; ids of clients, unique to their accounts, come on top of that where `withClientIds` asks for them.
+ */
+export function makeStream(symbols: number, seed: number, withClientIds = false): Stream {
   const random = randomNumbers(seed)
   const pick = (count: number): number => Math.floor(random() * count)
   const exchange = new Exchange()
@@ -68,6 +70,8 @@ export function makeStream(symbols: number, seed: number): Stream {
   let target = opening
   let time = Date.UTC(2026, 0, 1)
   let clientIds = 0
+  /** Flat texts, as a decoder makes them, not concatenations that are still to be done. */
+  const clientId = (): string => (withClientIds ? String(JSON.parse(`"order-${(clientIds += 1)}"`)) : '')
 
   const send = (command: Command): void => {
     time += 1
@@ -80,14 +84,14 @@ export function makeStream(symbols: number, seed: number): Stream {
   const limitOrder = (symbol: number, side: Side): void => {
     const distance = distanceAt(random())
     const price = side === Side.buy ? middle - distance : middle + distance
-    send(order(symbol, side, OrderType.limit, TimeInForce.gtc, pick(accountCount / 2), 1 + pick(200), price, clientIds++))
+    send(order(symbol, side, OrderType.limit, TimeInForce.gtc, pick(accountCount / 2), 1 + pick(200), price, clientId()))
     open[symbol * 2 + side]!.push(exchange.outcome.data[4]!)
   }
   const takingOrder = (symbol: number, side: Side): void => {
     const isMarket = random() < 0.5
     const price = isMarket ? 0 : side === Side.buy ? middle + 2_000 : middle - 2_000
     const account = accountCount / 2 + pick(accountCount / 2)
-    send(order(symbol, side, isMarket ? OrderType.market : OrderType.limit, TimeInForce.ioc, account, 1 + pick(300), price, clientIds++))
+    send(order(symbol, side, isMarket ? OrderType.market : OrderType.limit, TimeInForce.ioc, account, 1 + pick(300), price, clientId()))
   }
   const cancel = (symbol: number, side: Side): void => {
     const ids = open[symbol * 2 + side]!
@@ -164,10 +168,8 @@ function order(
   account: number,
   quantity: number,
   price: number,
-  clientId: number,
+  clientOrderId: string,
 ): PlaceOrder {
-  // A flat text, as a decoder makes them, not a concatenation that is still to be done.
-  const clientOrderId = clientId % clientIdEvery === 0 ? String(JSON.parse(`"bot-${account}-${clientId}"`)) : ''
   return {
     kind: CommandKind.placeOrder,
     time: 0,
@@ -280,7 +282,16 @@ export async function run(): Promise<BenchRow[]> {
     })
     rows.push(benchRow({ name: `${name}, p99`, unit: 'µs', value: median(p99s), target: { of: 'value', is: 'at most', bound: 3 } }))
   }
+  rows.push(withClientIds())
   return rows
+}
+
+/** What remembering a client order id of every order costs: stated, since the baseline has nothing like it. */
+function withClientIds(): BenchRow {
+  const stream = makeStream(1, 7, true)
+  runExchange(stream)
+  const own = Array.from({ length: rounds }, () => commandCount / runExchange(stream).seconds)
+  return benchRow({ name: 'exchange: 1 symbol, every order with a client order id', unit: 'commands/s', value: median(own) })
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(formatTable(await run()))

@@ -59,7 +59,17 @@ export function createMarket(core: Core, terms: MarketTerms): number {
     return Refusal.invalid_request
   const symbol = core.markets.length
   const positionNotionalMax = units(positionMaxDefault, quoteScale)
-  const market = new Market({ symbol, terms, base, quote, factors, positionNotionalMax, orders: core.orders, levels: core.levels, blocks: core.levelBlocks })
+  const market = new Market({
+    symbol,
+    terms,
+    base,
+    quote,
+    factors,
+    positionNotionalMax,
+    orders: core.orders,
+    levels: core.levels,
+    blocks: core.levelBlocks,
+  })
   core.markets.push(market)
   core.marketViews.push(market.view)
   core.symbolByName.set(terms.name, symbol)
