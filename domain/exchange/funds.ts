@@ -94,11 +94,12 @@ function enteringRefusal(core: Core, account: number, asset: number, amount: num
   if (symbol === none) return 0
   const market = core.markets[symbol]!
   const position = core.positions.find(account, symbol)
-  const lots = Math.ceil(Math.abs(amount) / market.lotFactor) + 1
-  const quantity = position === none ? 0 : Math.abs(core.positions.quantity(position))
-  const cost = position === none ? 0 : core.positions.openCost(position)
+  const quantity = position === none ? 0 : core.positions.quantity(position)
+  const lots = Math.ceil(Math.abs(amount) / market.lotFactor)
+  const isAdding = quantity === 0 || amount > 0 === quantity > 0
+  const cost = isAdding && position !== none ? core.positions.openCost(position) : 0
   const entered = lots * market.referencePrice * market.notionalFactor
-  return quantity + lots > amountMax || cost + entered > amountMax ? Refusal.amount_too_large : 0
+  return Math.abs(quantity) + lots > amountMax || cost + entered > amountMax ? Refusal.amount_too_large : 0
 }
 
 function move(core: Core, account: number, asset: number, amount: number, isGrant: boolean): void {
