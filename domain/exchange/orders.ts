@@ -124,9 +124,6 @@ export class OrderStore {
   filled(slot: number): number {
     return this.#doubles[(slot << 3) | 2]!
   }
-  setFilled(slot: number, lots: number): void {
-    this.#doubles[(slot << 3) | 2] = lots
-  }
   /** What the order holds of its account: quote minor units of a buy, base minor units of a sell. */
   hold(slot: number): number {
     return this.#doubles[(slot << 3) | 3]!

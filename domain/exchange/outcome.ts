@@ -4,7 +4,7 @@
  * overwritten by the next `apply`. Orders that closed during the command stay readable by `Exchange.order` until then.
  *
  * `sequence` is the number of the event in its account's stream, from 1 without a gap; 0 where the event has none
- * (quotes of a mass quote, duplicates, refusals of cancels).
+ * (duplicates, refusals, marks, market status). Quotes of a mass quote have no order events; their trades are numbered like any other.
  */
 export const EventKind = {
   /** account, sequence */
