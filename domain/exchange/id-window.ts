@@ -122,9 +122,10 @@ export class IdWindow {
     const { doubles, ints } = recordBuffer(this.#room, recordBytes, this.#doubles)
     this.#doubles = doubles
     this.#ints = ints
-    this.#table = new Int32Array(this.#table.length * 2)
+    const old = this.#table
+    this.#table = new Int32Array(old.length * 2)
     this.#mask = this.#mask * 2 + 1
-    for (let place = 0; place < this.#kept; place++) this.#put(ints[(place << 4) | 13]!, place + 1)
+    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!)
   }
 }
 
