@@ -35,7 +35,10 @@ export function collectBody(stream: Readable & { headers?: IncomingHttpHeaders }
     else collected(undefined, first ?? Buffer.alloc(0))
   }
   const tooLarge = () => new Problem('payload_too_large', `The body may have at most ${maxBytes} bytes.`)
-  const onBroken = (): void => finish(new Problem('invalid_request', 'The body broke off.'))
+  // Every request ends with `close`: an error, with its stack, is only made where it is one.
+  const onBroken = (): void => {
+    if (!isFinished) finish(new Problem('invalid_request', 'The body broke off.'))
+  }
   stream.on('data', (chunk: Buffer) => {
     if (isFinished) return
     bytes += chunk.length

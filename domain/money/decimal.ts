@@ -51,7 +51,8 @@ function toUnits(whole: string, fraction: string, scale: number): number | Decim
 
 /** Whole units of 10^-scale as a decimal text without exponent, trailing zeros trimmed: `formatUnits(12500, 3)` is `12.5`. */
 export function formatUnits(units: number | bigint, scale: number): string {
-  const text = typeof units === 'bigint' ? units.toString() : BigInt(units).toString()
+  // Below 2^53, where amounts are, a number's own text is exact and has no exponent.
+  const text = Number.isSafeInteger(units) ? String(units) : BigInt(units).toString()
   const isNegative = text.startsWith('-')
   const digits = (isNegative ? text.slice(1) : text).padStart(scale + 1, '0')
   const whole = digits.slice(0, digits.length - scale)

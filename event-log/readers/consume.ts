@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { LogClosedError, LogOverloadedError, type EventLog, type LogRecord } from '../port.ts'
 import { backoffMs, isTransientDatabaseError, pause } from '../retry.ts'
+import { decodeJsonRecord } from './json-records.ts'
 import { ReaderStore } from './store.ts'
 
 export interface ReaderLogger {
@@ -24,7 +25,7 @@ export interface ConsumeOptions<Event> {
   handler: (client: pg.PoolClient, events: Event[], record: LogRecord) => Promise<unknown>
   signal: AbortSignal
   logger: ReaderLogger
-  /** Default: a JSON array in UTF-8. */
+  /** Default: a JSON array, as `encodeJsonRecord` writes it. */
   decode?: (body: Uint8Array) => Event[]
   /** Records in one transaction at most. Default 100. */
   recordsMax?: number
@@ -133,7 +134,7 @@ class Reader<Event> {
   }
 
   async #apply(records: LogRecord[]): Promise<boolean> {
-    const { handler, decode = decodeJson } = this.#options
+    const { handler, decode = decodeJsonRecord } = this.#options
     const last = records.at(-1)?.offset ?? this.position
     const done = await this.#store.advance(this.position, last, async (client) => {
       for (const record of records) await handler(client, decode(record.body) as Event[], record)
@@ -193,10 +194,4 @@ class Reader<Event> {
     const { logger, name, topic } = this.#options
     logger.warn({ err: error, reader: name, topic, position: this.position }, message)
   }
-}
-
-function decodeJson(body: Uint8Array): unknown[] {
-  const events: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
-  if (!Array.isArray(events)) throw new TypeError('the record is not a JSON array of events')
-  return events
 }

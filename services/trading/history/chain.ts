@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** What the first event of an account names as the hash before it. */
 export const genesisHash = '0'.repeat(64)
@@ -15,7 +15,7 @@ export interface ChainedEvent {
  * spaces (given apart where the caller has it). Anyone who holds a stream can check that nothing in it was changed, dropped or put in between.
  */
 export function chainHash(previousHash: string, event: ChainedEvent, data = canonicalJson(event.data)): string {
-  return createHash('sha256').update(`${previousHash}\n${event.sequence}\n${event.type}\n${event.timestamp}\n${data}`).digest('hex')
+  return hash('sha256', `${previousHash}\n${event.sequence}\n${event.type}\n${event.timestamp}\n${data}`)
 }
 
 /** JSON with object keys in code-unit order. The data holds texts, booleans, null, lists and objects; amounts are texts. */

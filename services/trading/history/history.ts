@@ -1,9 +1,9 @@
 import type pg from 'pg'
 import type { FillData, OrderData, TradingEvent } from '@maru/contracts'
-import { genesisHash } from './chain.ts'
 import { postingsOf } from './postings.ts'
+import { readRuns, type StoredEvent } from './runs.ts'
 
-/** Events read at once to find postings. */
+/** Numbers of the stream that are searched at once for postings. */
 const ledgerPage = 500
 
 /** Reads of the history tables. They lag behind the replica by milliseconds; `reached` waits for them where that matters. */
@@ -15,29 +15,26 @@ export class History {
   }
 
   async order(id: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<{ document: string }>('select document from trading.orders where id = $1', [id])
-    return parsed(rows[0])
+    const { rows } = await this.#pool.query<OrderRow>('select user_id, sequence from trading.orders where id = $1', [id])
+    return (await this.#orders(rows))[0]
   }
 
   async orderOfClientId(userId: string, clientOrderId: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<{ document: string }>(
-      'select document from trading.orders where user_id = $1 and client_order_id = $2 order by id limit 1',
+    const { rows } = await this.#pool.query<OrderRow>(
+      'select user_id, sequence from trading.orders where user_id = $1 and client_order_id = $2 order by id limit 1',
       [userId, clientOrderId],
     )
-    return parsed(rows[0])
+    return (await this.#orders(rows))[0]
   }
 
-  /** Fills of an order, oldest first; they stand in its account's stream up to the order's last event. At most 1,000. */
+  /** Fills of an order, oldest first. At most 1,000. */
   async fillsOf(order: OrderData): Promise<FillData[]> {
-    const { rows } = await this.#pool.query<{ occurred_at: string; data: string }>(
-      `select e.occurred_at, e.data from trading.orders o join trading.account_events e on e.user_id = o.user_id and e.sequence <= o.sequence
-       where o.id = $1 and e.type = 'trade.executed' and e.occurred_at >= $2 and e.data::json ->> 'order_id' = $1
-       order by e.sequence limit 1000`,
-      [order.id, order.created_at],
-    )
-    return rows.map(({ occurred_at, data }) => {
-      const { trade_id, price, quantity, fee, fee_asset, liquidity } = JSON.parse(data) as FillData
-      return { trade_id, price, quantity, fee, fee_asset, liquidity, timestamp: occurred_at }
+    const { rows } = await this.#pool.query<{ fills: string[] | null }>('select fills from trading.orders where id = $1', [order.id])
+    const sequences = (rows[0]?.fills ?? []).map(Number)
+    const events = await this.#eventsAt(order.user_id, sequences)
+    return events.map(({ timestamp, data }) => {
+      const { trade_id, price, quantity, fee, fee_asset, liquidity } = data as FillData
+      return { trade_id, price, quantity, fee, fee_asset, liquidity, timestamp }
     })
   }
 
@@ -52,39 +49,17 @@ export class History {
       offset?: number | undefined
     },
   ): Promise<OrderData[]> {
-    const { rows } = await this.#pool.query<{ document: string }>(
-      `select document from trading.orders
+    const { rows } = await this.#pool.query<OrderRow>(
+      `select user_id, sequence from trading.orders
        where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and ($4::text is null or id < $4)
        order by id desc limit $5 offset $6`,
       [userId, filter.status ?? null, filter.symbol ?? null, filter.cursor ?? null, filter.limit, filter.offset ?? 0],
     )
-    return rows.map((row) => JSON.parse(row.document) as OrderData)
+    return this.#orders(rows)
   }
 
-  async events(
-    userId: string,
-    after: number,
-    limit: number,
-  ): Promise<{ sequence: number; type: string; timestamp: string; data: unknown; hash: string; previous_hash: string }[]> {
-    // With the event before the first, whose hash the first one names.
-    const { rows } = await this.#pool.query<{ sequence: string; type: string; occurred_at: string; data: string; hash: Buffer }>(
-      `select sequence, type, occurred_at, data, hash from trading.account_events where user_id = $1 and sequence >= $2 order by sequence limit $3`,
-      [userId, after, limit + 1],
-    )
-    const isBeforeFirst = Number(rows[0]?.sequence) === after
-    let previous = isBeforeFirst ? rows[0]!.hash.toString('hex') : genesisHash
-    return (isBeforeFirst ? rows.slice(1) : rows.slice(0, limit)).map(({ sequence, type, occurred_at, data, hash }) => {
-      const event = {
-        sequence: Number(sequence),
-        type,
-        timestamp: occurred_at,
-        data: JSON.parse(data) as unknown,
-        hash: hash.toString('hex'),
-        previous_hash: previous,
-      }
-      previous = event.hash
-      return event
-    })
+  async events(userId: string, after: number, limit: number): Promise<StoredEvent[]> {
+    return readRuns(this.#pool, userId, { after, through: after + limit })
   }
 
   /** The postings of the account's events, newest first; `before` is the last leg seen. */
@@ -95,23 +70,25 @@ export class History {
     const rows: LedgerRow[] = []
     let through = filter.before?.sequence ?? Number.MAX_SAFE_INTEGER
     while (rows.length < filter.limit) {
-      const { rows: events } = await this.#pool.query<{ sequence: string; type: TradingEvent['type']; occurred_at: string; data: string }>(
-        `select sequence, type, occurred_at, data from trading.account_events
-         where user_id = $1 and sequence <= $2 and type in ('trade.executed', 'funds.moved', 'fill.booked') order by sequence desc limit $3`,
-        [userId, through, ledgerPage],
+      // Over events that moved nothing, however many, in one step.
+      const { rows: newest } = await this.#pool.query<{ sequence: string }>(
+        `select last_sequence as sequence from trading.account_event_runs
+         where user_id = $1 and has_postings and first_sequence <= $2 order by last_sequence desc limit 1`,
+        [userId, through],
       )
-      for (const event of events) {
-        const sequence = Number(event.sequence)
-        const postings = postingsOf({ type: event.type, data: JSON.parse(event.data) as TradingEvent['data'] })
+      if (newest.length === 0) break
+      through = Math.min(through, Number(newest[0]!.sequence))
+      const events = await readRuns(this.#pool, userId, { after: through - ledgerPage, through, hasPostings: true })
+      for (const event of events.toReversed()) {
+        const postings = postingsOf(event as Pick<TradingEvent, 'type' | 'data'>)
         for (let leg = postings.length - 1; leg >= 0; leg--) {
           const posting = postings[leg]!
-          const isSeen = sequence === filter.before?.sequence && leg >= filter.before.leg
+          const isSeen = event.sequence === filter.before?.sequence && leg >= filter.before.leg
           if (isSeen || (filter.asset !== undefined && posting.asset !== filter.asset) || rows.length === filter.limit) continue
-          rows.push({ sequence, leg, occurred_at: event.occurred_at, ...posting })
+          rows.push({ sequence: event.sequence, leg, occurred_at: event.timestamp, ...posting })
         }
-        through = sequence - 1
       }
-      if (events.length < ledgerPage) break
+      through -= ledgerPage
     }
     return rows
   }
@@ -121,7 +98,7 @@ export class History {
     const end = performance.now() + timeoutMs
     for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 50)) {
       const { rows } = await this.#pool.query<{ sequence: string | null }>(
-        'select max(sequence) as sequence from trading.account_events where user_id = $1',
+        'select max(last_sequence) as sequence from trading.account_event_runs where user_id = $1',
         [userId],
       )
       if (Number(rows[0]!.sequence ?? 0) >= sequence) return true
@@ -129,10 +106,52 @@ export class History {
       await new Promise((resolve) => setTimeout(resolve, delayMs))
     }
   }
+
+  /** The orders as their last events show them, in the order of the rows, all of one user. */
+  async #orders(rows: readonly OrderRow[]): Promise<OrderData[]> {
+    if (rows.length === 0) return []
+    const events = await this.#eventsAt(
+      rows[0]!.user_id,
+      rows.map(({ sequence }) => Number(sequence)),
+    )
+    const bySequence = new Map(events.map((event) => [event.sequence, event.data as OrderData]))
+    return rows.map(({ sequence }) => ordered(bySequence.get(Number(sequence))!))
+  }
+
+  async #eventsAt(userId: string, sequences: readonly number[]): Promise<StoredEvent[]> {
+    if (sequences.length === 0) return []
+    const wanted = new Set(sequences)
+    const events = await readRuns(this.#pool, userId, { holding: sequences })
+    return events.filter(({ sequence }) => wanted.has(sequence))
+  }
 }
 
-function parsed(row: { document: string } | undefined): OrderData | undefined {
-  return row && (JSON.parse(row.document) as OrderData)
+interface OrderRow {
+  user_id: string
+  sequence: string
+}
+
+/** Keys in the order of the contract: who reads an answer looks for the id first. */
+function ordered(order: OrderData): OrderData {
+  return {
+    id: order.id,
+    client_order_id: order.client_order_id,
+    user_id: order.user_id,
+    symbol: order.symbol,
+    side: order.side,
+    order_type: order.order_type,
+    time_in_force: order.time_in_force,
+    quantity: order.quantity,
+    filled_quantity: order.filled_quantity,
+    price: order.price,
+    stop_price: order.stop_price,
+    average_price: order.average_price,
+    fee: order.fee,
+    status: order.status,
+    reject_code: order.reject_code,
+    created_at: order.created_at,
+    updated_at: order.updated_at,
+  }
 }
 
 export interface LedgerRow {

@@ -1,5 +1,10 @@
 import type { Posting, TradingEvent } from '@maru/contracts'
 
+/** Whether events of this type have postings. */
+export function movesLedger(type: TradingEvent['type']): boolean {
+  return type === 'trade.executed' || type === 'funds.moved' || type === 'fill.booked'
+}
+
 /**
  * The legs by which an event moved the ledger, as they touched its account: for an exchange, base one way, quote the other, and the fee
  * to the venue. The other legs are on the other account and on the venue's own.

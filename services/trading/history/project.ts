@@ -1,73 +1,131 @@
 import type pg from 'pg'
 import type { OrderData, TradingEvent } from '@maru/contracts'
-import { canonicalJson, chainHash, genesisHash } from './chain.ts'
+import { encodeJsonRecord } from '@maru/event-log'
+import type { EventText } from '../publisher/event-text.ts'
+import { chainHash, genesisHash } from './chain.ts'
+import { movesLedger } from './postings.ts'
+
+/** Events in one row: a page of a few is read by parsing whole rows. */
+export const runEventsMax = 50
+
+interface Run {
+  userId: string
+  firstSequence: number
+  lastSequence: number
+  previousHash: string
+  hashes: string[]
+  hasPostings: boolean
+  events: string[]
+}
 
 /**
  * Writes a run of trading events to the history tables, within the transaction of `client`. An event whose number an account already
  * has is dropped, so that events read twice count once; a number that is skipped throws, as the stream promises none is.
  */
-export async function project(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
+export async function project(client: pg.PoolClient, events: readonly EventText[]): Promise<void> {
   const tails = await readTails(client, events)
-  const fresh: { event: TradingEvent; data: string; hash: string }[] = []
-  for (const event of events) {
-    const tail = tails.get(event.user_id) ?? { sequence: 0, hash: genesisHash }
-    if (event.sequence <= tail.sequence) continue
-    if (event.sequence !== tail.sequence + 1)
-      throw new Error(`account ${event.user_id} jumps from event ${tail.sequence} to ${event.sequence}`)
-    const data = canonicalJson(event.data)
+  const fresh: TradingEvent[] = []
+  const runs: Run[] = []
+  const open = new Map<string, Run>()
+  for (const { event, data } of events) {
+    const { user_id: userId, sequence, type, timestamp } = event
+    const tail = tails.get(userId) ?? { sequence: 0, hash: genesisHash }
+    if (sequence <= tail.sequence) continue
+    if (sequence !== tail.sequence + 1) throw new Error(`account ${userId} jumps from event ${tail.sequence} to ${sequence}`)
+    let run = open.get(userId)
+    if (!run || run.events.length === runEventsMax) {
+      run = {
+        userId,
+        firstSequence: sequence,
+        lastSequence: sequence,
+        previousHash: tail.hash,
+        hashes: [],
+        hasPostings: false,
+        events: [],
+      }
+      open.set(userId, run)
+      runs.push(run)
+    }
     const hash = chainHash(tail.hash, event, data)
-    fresh.push({ event, data, hash })
-    tails.set(event.user_id, { sequence: event.sequence, hash })
+    run.lastSequence = sequence
+    run.hashes.push(hash)
+    run.hasPostings ||= movesLedger(type)
+    run.events.push(`{"sequence":${sequence},"type":"${type}","timestamp":"${timestamp}","data":${data}}`)
+    tails.set(userId, { sequence, hash })
+    fresh.push(event)
   }
   if (fresh.length === 0) return
   await client.query(
-    `insert into trading.account_events (user_id, sequence, type, occurred_at, data, hash)
-     select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])`,
+    `insert into trading.account_event_runs (user_id, last_sequence, first_sequence, previous_hash, hashes, has_postings, events)
+     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::boolean[], $7::bytea[])`,
     columns(
-      fresh,
-      ({ event, data, hash }) => [event.user_id, event.sequence, event.type, event.timestamp, data, Buffer.from(hash, 'hex')],
-      6,
+      runs,
+      (run) => [
+        run.userId,
+        run.lastSequence,
+        run.firstSequence,
+        Buffer.from(run.previousHash, 'hex'),
+        Buffer.from(run.hashes.join(''), 'hex'),
+        run.hasPostings,
+        encodeJsonRecord(run.events),
+      ],
+      7,
     ),
   )
-  await projectOrders(
-    client,
-    fresh.map(({ event }) => event),
-  )
+  await projectOrders(client, fresh)
 }
 
-async function readTails(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<Map<string, { sequence: number; hash: string }>> {
-  const users = [...new Set(events.map((event) => event.user_id))]
+async function readTails(client: pg.PoolClient, events: readonly EventText[]): Promise<Map<string, { sequence: number; hash: string }>> {
+  const users = [...new Set(events.map(({ event }) => event.user_id))]
   const { rows } = await client.query<{ user_id: string; sequence: string; hash: Buffer }>(
     `select tail.* from unnest($1::text[]) as wanted(user_id)
-     cross join lateral (select user_id, sequence, hash from trading.account_events e where e.user_id = wanted.user_id order by sequence desc limit 1) tail`,
+     cross join lateral (
+       select user_id, last_sequence as sequence, substring(hashes from octet_length(hashes) - 31) as hash
+       from trading.account_event_runs r where r.user_id = wanted.user_id order by last_sequence desc limit 1
+     ) tail`,
     [users],
   )
   return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash.toString('hex') }]))
 }
 
+interface OrderRow {
+  order: OrderData
+  sequence: number
+}
+
+/** Events whose data is the order. */
 const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejected', 'order.triggered', 'order.status_updated'])
 
 async function projectOrders(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
   // The last state of an order within the run is the one to keep.
-  const latest = new Map<string, { order: OrderData; sequence: number }>()
-  for (const { type, data, sequence } of events)
+  const latest = new Map<string, OrderRow>()
+  const fills = new Map<string, number[]>()
+  for (const { type, data, sequence } of events) {
     if (orderEvents.has(type)) latest.set((data as OrderData).id, { order: data as OrderData, sequence })
+    if (type === 'trade.executed') {
+      const { order_id: orderId } = data as Extract<TradingEvent, { type: 'trade.executed' }>['data']
+      const known = fills.get(orderId)
+      if (known) known.push(sequence)
+      else fills.set(orderId, [sequence])
+    }
+  }
+  // A fill and its order's new state are of one command, and so of one record.
+  for (const id of fills.keys()) if (!latest.has(id)) throw new Error(`a record holds a fill of ${id} without the order`)
   if (latest.size === 0) return
   await client.query(
-    `insert into trading.orders (id, user_id, client_order_id, symbol, status, sequence, document)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
-     on conflict (id) do update set status = excluded.status, sequence = excluded.sequence, document = excluded.document`,
+    `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
+     select id, user_id, client_order_id, symbol, status, sequence, fills::bigint[]
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+       as row(id, user_id, client_order_id, symbol, status, sequence, fills)
+     on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
+       fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
     columns(
       [...latest.values()],
-      ({ order, sequence }) => [
-        order.id,
-        order.user_id,
-        order.client_order_id,
-        order.symbol,
-        order.status,
-        sequence,
-        JSON.stringify(order),
-      ],
+      ({ order, sequence }) => {
+        const own = fills.get(order.id)
+        const clientOrderId = order.client_order_id === order.id ? null : order.client_order_id
+        return [order.id, order.user_id, clientOrderId, order.symbol, order.status, sequence, own ? `{${own.join(',')}}` : null]
+      },
       7,
     ),
   )

@@ -1,7 +1,7 @@
 import { CommandKind, systemUserPrefix, topics, type MarketDataEvent } from '@maru/contracts'
 import { refusals, type MarketView } from '@maru/domain/exchange'
 import { parseDecimal } from '@maru/domain/money'
-import type { EventLog } from '@maru/event-log'
+import { decodeJsonRecord, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -130,7 +130,7 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     })) {
       const latest = new Map<string, MarketDataEvent>()
       for (const record of records)
-        for (const event of JSON.parse(Buffer.from(record.body).toString('utf8')) as MarketDataEvent[])
+        for (const event of decodeJsonRecord(record.body) as MarketDataEvent[])
           if (event.type === 'price.updated') latest.set(event.data.symbol, event)
       for (const event of latest.values()) {
         try {

@@ -1,9 +1,12 @@
 import { topics, type TradingEvent } from '@maru/contracts'
-import { FencedError, type EventLog } from '@maru/event-log'
+import { decodeJsonRecord, encodeJsonRecord, FencedError, type EventLog } from '@maru/event-log'
 import type pg from 'pg'
 import type { Logger } from '@maru/service-host'
+import { pause } from '../replica/replica.ts'
 import { decodeRecord } from '../replica/decode-record.ts'
 import { parseId } from '../wire/order-id.ts'
+import { eventText, publishedJson, type EventText } from './event-text.ts'
+import type { PublishedTail } from './published-tail.ts'
 import { loadSnapshot, storeSnapshot } from './snapshots.ts'
 import { translate } from './translate.ts'
 
@@ -15,41 +18,56 @@ interface PublisherOptions {
   snapshotEveryMs: number
   /** Aborts when the lease is lost or the service stops. */
   signal: AbortSignal
+  /** Told of each record, for the history that is made from it. */
+  tail: PublishedTail
   onPublished?: (command: number) => void
 }
 
-const followBounds = { recordsMax: 200, bytesMax: 2 * 1_024 * 1_024 }
+const followBounds = { recordsMax: 500, bytesMax: 1_024 * 1_024 }
 /** Events in one record of trading-events: readers hold whole records in memory. */
-const eventsPerRecordMax = 500
+const eventsPerRecordMax = 2_000
+/**
+ * Under load rounds begin no more often than this: what a commit, a row of history and a reader's turn cost is then shared by more events, and
+ * order entry has the machine to itself meanwhile. A round of few commands is followed by the next at once.
+ */
+const roundMs = 50
+const fewCommands = 20
 
 /**
  * Turns the outcomes of commands into `trading-events`, each exactly once: it goes on after the last command found in the topic, and
  * the log's exclusive writer refuses it once a newer publisher has opened. Keeps its own replica, so that order entry never waits for it.
  */
 export async function publish(options: PublisherOptions): Promise<void> {
-  const { log, logger, pool, signal } = options
+  const { log, logger, pool, signal, tail } = options
   const writer = await log.exclusiveWriter(topics.tradingEvents, 'trading-publisher')
   const state = await loadSnapshot(pool)
   const { exchange } = state
   // A snapshot is stored only after all that led to it has been published, also where the last commands before it had no events.
-  const published = Math.max(await lastPublishedCommand(log), exchange.commandCount)
+  const last = await lastPublished(log)
+  const published = Math.max(last.command, exchange.commandCount)
+  tail.begin(last.offset)
   logger.info({ published, from: exchange.commandCount, epoch: writer.epoch }, 'publishing')
   let snapshotCommand = exchange.commandCount
   let snapshotMs = performance.now()
   try {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
-      let events: TradingEvent[] = []
+      const roundStartMs = performance.now()
+      const firstCommand = exchange.commandCount
+      let events: EventText[] = []
       const send = async (): Promise<void> => {
         while (events.length > 0) {
           const cut = recordEnd(events)
-          await writer.append(Buffer.from(JSON.stringify(events.slice(0, cut))))
+          const sent = events.slice(0, cut)
+          const body = encodeJsonRecord(sent.map(publishedJson))
+          const offset = await writer.append(body)
+          await tail.add({ offset, body, producer: '', sequence: 0 }, sent, signal)
           events = events.slice(cut)
         }
       }
       for (const record of records) {
         for (const command of decodeRecord(record, logger)) {
           exchange.apply(command)
-          if (exchange.commandCount > published) events.push(...translate(exchange, command))
+          if (exchange.commandCount > published) for (const event of translate(exchange, command)) events.push(eventText(event))
         }
         state.offset = record.offset
         if (events.length >= eventsPerRecordMax) await send()
@@ -65,6 +83,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
         snapshotMs = performance.now()
         logger.info({ command: snapshotCommand, offset: state.offset }, 'snapshot stored')
       }
+      if (exchange.commandCount - firstCommand > fewCommands) await pause(roundMs - (performance.now() - roundStartMs), signal)
     }
   } catch (error) {
     if (!(error instanceof FencedError)) throw error
@@ -76,10 +95,10 @@ export async function publish(options: PublisherOptions): Promise<void> {
  * Where to cut so that all events of a command stay in one record: the topic then always ends at the end of a command, and going
  * on after its last command number misses nothing.
  */
-function recordEnd(events: readonly TradingEvent[]): number {
+function recordEnd(events: readonly EventText[]): number {
   if (events.length <= eventsPerRecordMax) return events.length
   let cut = eventsPerRecordMax
-  while (cut < events.length && commandOf(events[cut]!) === commandOf(events[cut - 1]!)) cut += 1
+  while (cut < events.length && commandOf(events[cut]!.event) === commandOf(events[cut - 1]!.event)) cut += 1
   return cut
 }
 
@@ -90,9 +109,9 @@ function commandOf(event: { id: string }): number {
   return number
 }
 
-async function lastPublishedCommand(log: EventLog): Promise<number> {
+async function lastPublished(log: EventLog): Promise<{ command: number; offset: number }> {
   const record = await log.last(topics.tradingEvents)
-  if (!record) return 0
-  const events = JSON.parse(Buffer.from(record.body).toString('utf8')) as TradingEvent[]
-  return commandOf(events.at(-1)!)
+  if (!record) return { command: 0, offset: 0 }
+  const events = decodeJsonRecord(record.body) as TradingEvent[]
+  return { command: commandOf(events.at(-1)!), offset: record.offset }
 }

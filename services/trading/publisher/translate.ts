@@ -1,11 +1,12 @@
-import { CommandKind, type BalanceData, type Command, type LedgerReason, type PositionData, type TradingEvent } from '@maru/contracts'
+import { CommandKind, type Command, type LedgerReason, type TradingEvent } from '@maru/contracts'
 import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
-import { accountModes, amountText, balanceData, orderData, positionData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+import { accountModes, amountText, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
 
 /**
  * The events of the command just applied, one for each number its accounts' streams were given. Balances and positions are those
- * after the whole command. The id, `<command>-<index>`, is the same whoever publishes it.
+ * after the whole command. The id, `<command>-<index>`, is the same whoever publishes it. Keys of the data are sorted: see event-data.ts.
  */
 export function translate(exchange: Exchange, command: Command): TradingEvent[] {
   const events: TradingEvent[] = []
@@ -90,12 +91,12 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         const reason: LedgerReason = isGrant === 1 ? 'grant' : amount < 0 ? 'withdrawal' : 'deposit'
         const text = amountText(view, amount)
         push('funds.moved', account, sequence, {
-          asset: view.name,
-          amount: text,
-          reference,
           actor: moved?.actor ?? 'maru',
-          balance: balanceData(exchange, account, asset),
-          postings: [{ asset: view.name, amount: text, reason, reference }],
+          amount: text,
+          asset: view.name,
+          balance: sortedBalance(exchange, account, asset),
+          postings: [{ amount: text, asset: view.name, reason, reference }],
+          reference,
         })
         break
       }
@@ -113,34 +114,35 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         ]
         const market = exchange.markets[symbol]!
         push('fill.booked', account, sequence, {
-          symbol: market.name,
-          side: sideName(side),
+          actor: booked.actor,
+          balances: sortedBalances(exchange, account, market),
+          notional: amountText(exchange.assets[market.quote]!, notional),
+          position: sortedPosition(exchange, account, symbol),
           price: priceText(market, price),
           quantity: quantityText(market, quantity),
-          notional: amountText(exchange.assets[market.quote]!, notional),
-          reference: booked.reference,
-          actor: booked.actor,
           realized_pnl: amountText(exchange.assets[market.quote]!, realized),
-          ...holdings(exchange, account, symbol),
+          reference: booked.reference,
+          side: sideName(side),
+          symbol: market.name,
         })
         break
       }
       case EventKind.limitsChanged: {
         const symbol = field(2)
-        const quote = exchange.assets[symbol < 0 ? exchange.assetOf('USDT') : exchange.markets[symbol]!.quote] ?? exchange.assets[0]!
+        const quote = quoteOf(exchange, symbol)
         push('limits.changed', field(0), field(1), {
-          symbol: symbol < 0 ? null : exchange.markets[symbol]!.name,
-          position_notional_max: amountText(quote, field(3)),
-          leverage_max: (field(4) / 100).toFixed(2),
-          daily_loss_max: amountText(quote, field(5)),
           actor: command.kind === CommandKind.setLimits ? command.actor : 'maru',
+          daily_loss_max: amountText(quote, field(5)),
+          leverage_max: (field(4) / 100).toFixed(2),
+          position_notional_max: amountText(quote, field(3)),
+          symbol: symbol < 0 ? null : exchange.markets[symbol]!.name,
         })
         break
       }
       case EventKind.modeChanged:
         push('mode.changed', field(0), field(1), {
-          mode: accountModes[field(2)]!,
           actor: command.kind === CommandKind.setMode ? command.actor : 'maru',
+          mode: accountModes[field(2)]!,
         })
         break
       default:
@@ -160,7 +162,7 @@ function orderAt(
 ): unknown {
   const view = exchange.order(order)
   if (!view) throw new Error(`order ${order} is in the outcome of command ${exchange.commandCount} but cannot be read`)
-  return orderData(exchange, view, progress)
+  return sortedOrder(orderData(exchange, view, progress))
 }
 
 interface Side {
@@ -182,29 +184,19 @@ function tradeData(
   const orderId = formatId(own.order)
   const clientOrderId = exchange.order(own.order)?.clientOrderId ?? ''
   return {
-    trade_id: trade.id,
-    order_id: orderId,
+    balances: sortedBalances(exchange, own.account, market),
     client_order_id: clientOrderId === '' ? orderId : clientOrderId,
-    symbol: market.name,
-    side: sideName(own.side),
-    price: priceText(market, trade.price),
-    quantity: quantityText(market, trade.quantity),
-    notional: amountText(quote, trade.notional),
     fee: amountText(quote, own.fee),
     fee_asset: quote.name,
     liquidity: own.liquidity,
+    notional: amountText(quote, trade.notional),
+    order_id: orderId,
+    position: sortedPosition(exchange, own.account, trade.symbol),
+    price: priceText(market, trade.price),
+    quantity: quantityText(market, trade.quantity),
     realized_pnl: amountText(quote, own.realized),
-    ...holdings(exchange, own.account, trade.symbol),
-  }
-}
-
-function holdings(exchange: Exchange, account: number, symbol: number): { position: PositionData; balances: BalanceData[] } {
-  const market = exchange.markets[symbol]!
-  const position = exchange.position(account, symbol)
-  return {
-    position: position
-      ? positionData(exchange, position)
-      : { symbol: market.name, quantity: '0', average_price: '0', realized_pnl: '0', fees: '0' },
-    balances: [balanceData(exchange, account, market.base), balanceData(exchange, account, market.quote)],
+    side: sideName(own.side),
+    symbol: market.name,
+    trade_id: trade.id,
   }
 }

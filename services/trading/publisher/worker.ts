@@ -3,10 +3,12 @@ import { constants, setPriority } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { consume, openPostgresEventLog } from '@maru/event-log'
-import { topics, type TradingEvent } from '@maru/contracts'
+import { topics } from '@maru/contracts'
 import { createLogger, createPool } from '@maru/service-host'
 import { project } from '../history/project.ts'
 import { Lease } from '../lease/lease.ts'
+import type { EventText } from './event-text.ts'
+import { PublishedTail } from './published-tail.ts'
 import { publish } from './publisher.ts'
 
 /** What the trading service hands to its publishing thread. */
@@ -58,14 +60,16 @@ const pool = createPool(databaseUrl, {
     // Whatever ends one of the two ends the other, and the lease is taken up again.
     const failed = new AbortController()
     const signal = AbortSignal.any([held, failed.signal])
-    const history = consume<TradingEvent>({
-      log,
+    const tail = new PublishedTail(log, topics.tradingEvents)
+    const history = consume<EventText>({
+      log: tail.asLog(),
       topic: topics.tradingEvents,
       name: 'history',
       pool,
       schema: 'trading',
       signal,
       logger,
+      decode: (body) => tail.decode(body),
       handler: project,
     })
     try {
@@ -77,6 +81,7 @@ const pool = createPool(databaseUrl, {
           snapshotEveryCommands,
           snapshotEveryMs,
           signal,
+          tail,
           onPublished: (command) => say({ type: 'published', command }),
         }),
         history.done,

@@ -1,0 +1,28 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { decodeJsonRecord, encodeJsonRecord } from '../index.ts'
+
+const event = (at: number): string => JSON.stringify({ id: `${at}-0`, data: { text: 'ü"\n', amount: '12.5' } })
+
+test.each([0, 1, 5, 2_000])('%i events come back as they were', (count) => {
+  const events = Array.from({ length: count }, (_, at) => event(at))
+  expect(decodeJsonRecord(encodeJsonRecord(events))).toEqual(events.map((text) => JSON.parse(text) as unknown))
+})
+
+test('many events are compressed, few are plain JSON', () => {
+  const many = Array.from({ length: 500 }, (_, at) => event(at))
+  expect(encodeJsonRecord(many).length).toBeLessThan(`[${many.join(',')}]`.length / 5)
+  expect(encodeJsonRecord([event(1)]).toString()).toBe(`[${event(1)}]`)
+})
+
+test.each([
+  ['what is no JSON', Buffer.from('no events')],
+  ['what is no array', Buffer.from('{"id":"1"}')],
+  ['an array that breaks off', Buffer.from('[{"id":"1"}')],
+  ['a compressed text that is no array', zstdCompressSync(Buffer.from('"text"'))],
+  ['a compressed record that breaks off', zstdCompressSync(Buffer.from(`[${event(1)}]`)).subarray(0, 20)],
+  ['another compression', gzipSync(Buffer.from(`[${event(1)}]`))],
+  ['nothing', Buffer.alloc(0)],
+])('%s is refused', (_, body) => {
+  expect(() => decodeJsonRecord(body)).toThrow()
+})

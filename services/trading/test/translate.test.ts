@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { CommandKind, OrderType, Side, TimeInForce, type Command, type TradingEvent } from '@maru/contracts'
+import { Exchange } from '@maru/domain/exchange'
+import type { Unstamped } from '../intake/intake.ts'
+import { genesisCommands } from '../genesis.ts'
+import { canonicalJson } from '../history/chain.ts'
+import { eventText, publishedJson } from '../publisher/event-text.ts'
+import { translate } from '../publisher/translate.ts'
+
+/** Every type of event, from an exchange in which all of them happen. */
+function allEvents(): TradingEvent[] {
+  const exchange = new Exchange()
+  const events: TradingEvent[] = []
+  let time = Date.UTC(2026, 0, 1)
+  const apply = (unstamped: Unstamped): void => {
+    const command = { ...unstamped, time: (time += 1) } as Command
+    exchange.apply(command)
+    events.push(...translate(exchange, command))
+  }
+  for (const command of genesisCommands(exchange)) apply(command)
+  const symbol = exchange.symbolOf('BTC/USDT')
+  const [usdt, btc] = [exchange.assetOf('USDT'), exchange.assetOf('BTC')]
+  const open = (userId: string): number => {
+    apply({ kind: CommandKind.openAccount, userId, grants: [{ asset: usdt, amount: 100_000 * 10 ** exchange.assets[usdt]!.scale }] })
+    return exchange.accountOf(userId)
+  }
+  const [maker, taker] = [open('maker'), open('user "with" quotes')]
+  apply({
+    kind: CommandKind.moveFunds,
+    account: maker,
+    asset: btc,
+    amount: 10 ** exchange.assets[btc]!.scale,
+    reference: 'r1',
+    actor: 'op',
+  })
+  const place = (account: number, side: Side, orderType: OrderType, price: number, stopPrice = 0, quantity = 100): void =>
+    apply({
+      kind: CommandKind.placeOrder,
+      account,
+      symbol,
+      side,
+      orderType,
+      timeInForce: orderType === OrderType.market ? TimeInForce.ioc : TimeInForce.gtc,
+      quantity,
+      price,
+      stopPrice,
+      clientOrderId: orderType === OrderType.limit ? `own-${events.length}` : '',
+    })
+  const tick = 50_000 * 10 ** exchange.markets[symbol]!.priceScale
+  place(maker, Side.sell, OrderType.limit, tick)
+  place(taker, Side.buy, OrderType.market, 0)
+  place(taker, Side.buy, OrderType.limit, tick, 0, 1_000_000_000)
+  place(taker, Side.sell, OrderType.stop, 0, tick - 1)
+  apply({ kind: CommandKind.markPrice, symbol, price: tick - 1 })
+  apply({ kind: CommandKind.bookFill, account: maker, symbol, side: Side.buy, quantity: 10, price: tick, reference: 'f1', actor: 'op' })
+  const limits = { positionNotionalMax: 1_000, leverageMaxHundredths: 200, dailyLossMax: 500, actor: 'op' }
+  apply({ kind: CommandKind.setLimits, account: maker, symbol: -1, ...limits })
+  apply({ kind: CommandKind.setLimits, account: maker, symbol, ...limits })
+  apply({ kind: CommandKind.setMode, account: maker, mode: 1, actor: 'op' })
+  return events
+}
+
+const events = allEvents()
+
+test('all types of events happened', () => {
+  expect([...new Set(events.map(({ type }) => type))].sort()).toEqual([
+    'account.opened',
+    'fill.booked',
+    'funds.moved',
+    'limits.changed',
+    'mode.changed',
+    'order.created',
+    'order.rejected',
+    'order.status_updated',
+    'order.triggered',
+    'trade.executed',
+  ])
+})
+
+test.each(events.map((event) => [event.id, event.type, event] as const))(
+  '%s %s is canonical JSON as it is written',
+  (_id, _type, event) => {
+    const text = eventText(event)
+    expect(text.data).toBe(canonicalJson(event.data))
+    expect(JSON.parse(publishedJson(text))).toEqual(event)
+  },
+)
