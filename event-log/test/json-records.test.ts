@@ -16,13 +16,13 @@ test('many events are compressed, few are plain JSON', () => {
 })
 
 test.each([
-  ['what is no JSON', Buffer.from('no events')],
-  ['what is no array', Buffer.from('{"id":"1"}')],
-  ['an array that breaks off', Buffer.from('[{"id":"1"}')],
-  ['a compressed text that is no array', zstdCompressSync(Buffer.from('"text"'))],
-  ['a compressed record that breaks off', zstdCompressSync(Buffer.from(`[${event(1)}]`)).subarray(0, 20)],
-  ['another compression', gzipSync(Buffer.from(`[${event(1)}]`))],
-  ['nothing', Buffer.alloc(0)],
-])('%s is refused', (_, body) => {
-  expect(() => decodeJsonRecord(body)).toThrow()
+  ['what is no JSON', Buffer.from('no events'), 'not valid JSON'],
+  ['what is no array', Buffer.from('{"id":"1"}'), 'not a JSON array'],
+  ['an array that breaks off', Buffer.from('[{"id":"1"}'), 'JSON'],
+  ['a compressed text that is no array', zstdCompressSync(Buffer.from('"text"')), 'not a JSON array'],
+  ['a compressed record that breaks off', zstdCompressSync(Buffer.from(`[${event(1)}]`)).subarray(0, 20), 'unexpected end'],
+  ['another compression', gzipSync(Buffer.from(`[${event(1)}]`)), 'not valid JSON'],
+  ['nothing', Buffer.alloc(0), 'Unexpected end'],
+])('%s is refused', (_, body, message) => {
+  expect(() => decodeJsonRecord(body)).toThrow(message)
 })

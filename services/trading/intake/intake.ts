@@ -10,10 +10,16 @@ export type Unstamped = Command extends infer C ? (C extends Command ? Omit<C, '
 
 const batchMax = 2_000
 
+/** How often it is looked who has waited too long: a timer for each command would cost more than its matching. */
+const sweepMs = 100
+
 interface Waiting {
   command: Command
   done: OnApplied
   reject: (error: Error) => void
+  /** By the clock of `performance.now`. */
+  deadlineMs: number
+  isSettled: boolean
 }
 
 /**
@@ -28,6 +34,8 @@ export class Intake {
   readonly #timeoutMs: number
   readonly #logger: Logger
   #queue: Waiting[] = []
+  #inFlight: readonly Waiting[] = []
+  readonly #sweeper: NodeJS.Timeout
   #sequence = 0
   #flushing = false
   #closed: Error | undefined
@@ -39,6 +47,7 @@ export class Intake {
     this.#queueMax = options.queueMax
     this.#timeoutMs = options.timeoutMs
     this.#logger = options.logger
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
   }
 
   get waiting(): number {
@@ -53,11 +62,12 @@ export class Intake {
     if (this.#closed) return Promise.reject(new Problem('unavailable', 'The trading service is stopping.'))
     if (this.#queue.length >= this.#queueMax) return Promise.reject(new Problem('overloaded'))
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Problem('outcome_pending')), this.#timeoutMs)
-      this.#queue.push({
+      const waiting: Waiting = {
         command: { ...command, time: Date.now() } as Command,
+        deadlineMs: performance.now() + this.#timeoutMs,
+        isSettled: false,
         done: (exchange) => {
-          clearTimeout(timer)
+          waiting.isSettled = true
           try {
             resolve(read(exchange))
           } catch (error) {
@@ -65,10 +75,11 @@ export class Intake {
           }
         },
         reject: (error) => {
-          clearTimeout(timer)
+          waiting.isSettled = true
           reject(error)
         },
-      })
+      }
+      this.#queue.push(waiting)
       if (!this.#flushing) {
         this.#flushing = true
         // Requests parsed from the same read of a socket join one record.
@@ -81,12 +92,21 @@ export class Intake {
   async close(): Promise<void> {
     this.#closed = new Error('closed')
     while (this.#flushing) await new Promise((resolve) => setImmediate(resolve))
+    clearInterval(this.#sweeper)
+  }
+
+  /** Whoever has waited too long is told so; the outcome, when it comes, is then nobody's. */
+  #sweep(): void {
+    const now = performance.now()
+    for (const waiting of [...this.#inFlight, ...this.#queue])
+      if (!waiting.isSettled && waiting.deadlineMs <= now) waiting.reject(new Problem('outcome_pending'))
   }
 
   async #flush(): Promise<void> {
     while (this.#queue.length > 0) {
       const batch = this.#queue.length <= batchMax ? this.#queue : this.#queue.slice(0, batchMax)
       this.#queue = this.#queue.length <= batchMax ? [] : this.#queue.slice(batchMax)
+      this.#inFlight = batch
       const sequence = ++this.#sequence
       try {
         const commands = batch.map((waiting) => waiting.command)
@@ -100,6 +120,7 @@ export class Intake {
         for (const waiting of batch) waiting.reject(new Problem('outcome_pending'))
       }
     }
+    this.#inFlight = []
     this.#flushing = false
   }
 }

@@ -27,11 +27,11 @@ const followBounds = { recordsMax: 500, bytesMax: 1_024 * 1_024 }
 /** Events in one record of trading-events: readers hold whole records in memory. */
 const eventsPerRecordMax = 2_000
 /**
- * Under load rounds begin no more often than this: what a commit, a row of history and a reader's turn cost is then shared by more events, and
- * order entry has the machine to itself meanwhile. A round of few commands is followed by the next at once.
+ * The time between two rounds grows with the rate of commands, up to a bound: what a commit, a row of history and a reader's turn cost is then
+ * shared by more events, and order entry has the machine to itself meanwhile. At 1,000 commands/s rounds are 20 ms apart.
  */
-const roundMs = 50
-const fewCommands = 20
+const roundMsPerRate = 20 / 1_000
+const roundMsMax = 250
 
 /**
  * Turns the outcomes of commands into `trading-events`, each exactly once: it goes on after the last command found in the topic, and
@@ -49,6 +49,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
   logger.info({ published, from: exchange.commandCount, epoch: writer.epoch }, 'publishing')
   let snapshotCommand = exchange.commandCount
   let snapshotMs = performance.now()
+  let lastRoundMs = performance.now()
   try {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
       const roundStartMs = performance.now()
@@ -83,7 +84,11 @@ export async function publish(options: PublisherOptions): Promise<void> {
         snapshotMs = performance.now()
         logger.info({ command: snapshotCommand, offset: state.offset }, 'snapshot stored')
       }
-      if (exchange.commandCount - firstCommand > fewCommands) await pause(roundMs - (performance.now() - roundStartMs), signal)
+      const sinceMs = roundStartMs - lastRoundMs
+      const rate = ((exchange.commandCount - firstCommand) * 1_000) / sinceMs
+      lastRoundMs = roundStartMs
+      const waitMs = Math.min(roundMsMax, rate * roundMsPerRate) - (performance.now() - roundStartMs)
+      if (waitMs >= 1) await pause(waitMs, signal)
     }
   } catch (error) {
     if (!(error instanceof FencedError)) throw error

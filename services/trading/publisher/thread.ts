@@ -14,7 +14,11 @@ export function startPublisherThread(options: {
   onLeading: (leading: boolean) => void
   onFailed: (error: unknown) => void
 }): PublisherThread {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options.data })
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: options.data,
+    // Room for the events of a round: they live until the history has them, and would be copied twice in less.
+    resourceLimits: { maxYoungGenerationSizeMb: 64 },
+  })
   let isLeading = false
   let stopping = false
   const exited = new Promise<void>((resolve) => {
