@@ -7,6 +7,8 @@ export interface Identity {
   readonly userId: string
   readonly roles: readonly string[]
   readonly isOperator: boolean
+  /** When the token ends, for what outlives a request: ms since 1970. */
+  readonly expiresAtMs: number
 }
 
 interface Claims {
@@ -34,7 +36,7 @@ export const tokenAudience = 'maru-api'
 export class TokenVerifier {
   readonly #keys: KeySource
   readonly #verifiers = new Map<string, (token: string) => Claims>()
-  readonly #identities = new Map<string, { identity: Identity; expiresAtMs: number }>()
+  readonly #identities = new Map<string, Identity>()
   #fetchedAtMs = -Infinity
   #fetching: Promise<void> | undefined
 
@@ -45,7 +47,7 @@ export class TokenVerifier {
   /** Who a token seen before, and still valid, belongs to; undefined where `verify` must be asked. */
   verifyKnown(authorization: string): Identity | undefined {
     const known = this.#identities.get(authorization)
-    return known && known.expiresAtMs > Date.now() ? known.identity : undefined
+    return known && known.expiresAtMs > Date.now() ? known : undefined
   }
 
   /** Throws Problem `unauthenticated` or `token_expired`; `unavailable` when no key could be had to judge by. */
@@ -53,7 +55,7 @@ export class TokenVerifier {
     if (authorization === undefined) throw new Problem('unauthenticated')
     const known = this.#identities.get(authorization)
     if (known) {
-      if (known.expiresAtMs > Date.now()) return known.identity
+      if (known.expiresAtMs > Date.now()) return known
       this.#identities.delete(authorization)
       throw new Problem('token_expired')
     }
@@ -68,9 +70,9 @@ export class TokenVerifier {
     }
     if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
     const roles = Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : []
-    const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator') }
+    const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator'), expiresAtMs: claims.exp * 1_000 }
     if (this.#identities.size >= identitiesMax) this.#identities.delete(this.#identities.keys().next().value as string)
-    this.#identities.set(authorization, { identity, expiresAtMs: claims.exp * 1_000 })
+    this.#identities.set(authorization, identity)
     return identity
   }
 

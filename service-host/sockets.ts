@@ -14,6 +14,8 @@ export interface SocketCall {
   /** Set wherever a valid token was sent; always unless the access is public. */
   identity?: Identity
   requestId: string
+  /** The connection beneath: corked, several messages leave in one write. */
+  transport: Duplex
 }
 
 export type SocketHandler = (socket: WebSocket, call: SocketCall) => void
@@ -119,7 +121,13 @@ export class SocketRoutes {
     this.#server.handleUpgrade(request, socket, head, (client) => {
       established()
       client.on('error', (error) => this.#logger.debug({ err: error }, 'socket failed'))
-      onConnection(client, { params: found.params, query, ...(identity ? { identity } : {}), requestId: this.#requestIdOf(request) })
+      onConnection(client, {
+        params: found.params,
+        query,
+        ...(identity ? { identity } : {}),
+        requestId: this.#requestIdOf(request),
+        transport: socket,
+      })
     })
   }
 

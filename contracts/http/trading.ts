@@ -2,8 +2,8 @@ import Type from 'typebox'
 import { endpoint } from '../endpoint.ts'
 import { AssetName, Cursor, Decimal, DecimalIn, Limit, ListOf, Strict, SymbolInPath, SymbolName, Timestamp, UserId } from '../schemas.ts'
 
-const OrderId = Type.String({ minLength: 1, maxLength: 32, pattern: '^[0-9A-Za-z]+$' })
-const ClientOrderId = Type.String({
+export const OrderId = Type.String({ minLength: 1, maxLength: 32, pattern: '^[0-9A-Za-z]+$' })
+export const ClientOrderId = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._:-]+$',
@@ -169,6 +169,19 @@ const orderRefusals = [
   'outcome_pending',
 ] as const
 
+/** The fields of an order as it is placed, by HTTP or by socket. */
+export const placeOrderProperties = {
+  symbol: SymbolName,
+  side: Type.Union([Type.Literal('BUY'), Type.Literal('SELL')]),
+  order_type: Type.Union([Type.Literal('MARKET'), Type.Literal('LIMIT'), Type.Literal('STOP')]),
+  quantity: DecimalIn,
+  price: Type.Optional(DecimalIn),
+  stop_price: Type.Optional(DecimalIn),
+  time_in_force: Type.Optional(Type.Union([Type.Literal('GTC'), Type.Literal('IOC'), Type.Literal('FOK')])),
+  client_order_id: Type.Optional(ClientOrderId),
+  user_id: Type.Optional(UserId),
+}
+
 export const tradingEndpoints = {
   placeOrder: endpoint({
     service: 'trading',
@@ -178,17 +191,7 @@ export const tradingEndpoints = {
     summary: 'Place an order',
     description:
       'The answer is final: durable, risk-checked and matched. LIMIT needs price, STOP needs stop_price. Retry safely with the same client_order_id.',
-    body: Strict({
-      symbol: SymbolName,
-      side: Type.Union([Type.Literal('BUY'), Type.Literal('SELL')]),
-      order_type: Type.Union([Type.Literal('MARKET'), Type.Literal('LIMIT'), Type.Literal('STOP')]),
-      quantity: DecimalIn,
-      price: Type.Optional(DecimalIn),
-      stop_price: Type.Optional(DecimalIn),
-      time_in_force: Type.Optional(Type.Union([Type.Literal('GTC'), Type.Literal('IOC'), Type.Literal('FOK')])),
-      client_order_id: Type.Optional(ClientOrderId),
-      user_id: Type.Optional(UserId),
-    }),
+    body: Strict(placeOrderProperties),
     status: 201,
     reply: Order,
     errors: orderRefusals,

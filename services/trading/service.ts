@@ -11,8 +11,10 @@ import { History } from './history/history.ts'
 import { runHouse } from './house-liquidity/house.ts'
 import { Intake } from './intake/intake.ts'
 import { serveMarkets } from './markets/routes.ts'
+import { OrderEntry } from './order-management/order-entry.ts'
 import { Orders } from './order-management/orders.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
+import { serveOrderSocket } from './order-socket/routes.ts'
 import { servePositionManagement } from './position-management/routes.ts'
 import { loadSnapshot } from './publisher/snapshots.ts'
 import { startPublisherThread } from './publisher/thread.ts'
@@ -59,12 +61,15 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const history = new History(pool)
   const accounts = new Accounts({ replica, intake, config })
   const orders = new Orders({ replica, history })
-  serveOrderManagement({ http, replica, intake, accounts, orders, history })
+  const entry = new OrderEntry({ replica, intake, orders, history })
+  const places = new StreamPlaces(streamsMax)
+  serveOrderManagement({ http, replica, accounts, orders, entry, history })
+  serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
   serveReconciliation({ http, replica, instanceId })
   serveMarkets({ http, replica })
-  serveAccountStream({ http, replica, accounts, history, places: new StreamPlaces(streamsMax), shutdown: signal })
+  serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
 
   const following = replica.follow(signal)
   let leading: { stop: AbortController; done: Promise<void> } | undefined

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { keepAlive } from '@maru/service-host'
 
 /** Bounds of one socket. */
 export interface SocketBounds {
@@ -22,28 +23,16 @@ export class SocketSession {
   readonly socket: WebSocket
   readonly #bounds: SocketBounds
   readonly #onCaughtUp: () => void
-  readonly #pinging: NodeJS.Timeout
   #draining: NodeJS.Timeout | undefined
-  #silentPings = 0
 
   constructor(socket: WebSocket, bounds: SocketBounds, onCaughtUp: () => void, onClosed: () => void) {
     this.socket = socket
     this.#bounds = bounds
     this.#onCaughtUp = onCaughtUp
-    const alive = () => {
-      this.#silentPings = 0
-    }
-    socket.on('pong', alive)
-    socket.on('message', alive)
+    keepAlive(socket, bounds.pingMs)
     // A reset connection is an ordinary end here; `close` follows.
     socket.on('error', () => undefined)
-    this.#pinging = setInterval(() => {
-      if (this.#silentPings >= 2) return socket.terminate()
-      this.#silentPings++
-      socket.ping()
-    }, bounds.pingMs)
     socket.once('close', () => {
-      clearInterval(this.#pinging)
       clearInterval(this.#draining)
       onClosed()
     })

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { History } from '../history/history.ts'
-import { pause, type Replica } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
+import { followAccount } from './follow.ts'
 
 type Request = Parameters<Parameters<HttpService['serve']>[1]>[0]['request']
 type Reply = Parameters<Parameters<HttpService['serve']>[1]>[0]['reply']
@@ -23,9 +24,7 @@ export class StreamPlaces {
   }
 }
 
-const pageMax = 200
 const keepAliveMs = 15_000
-const pollMs = 25
 /** A reader that takes nothing for so long is dropped; it resumes with its last number. */
 const stuckReaderMs = 10_000
 
@@ -67,23 +66,16 @@ export async function streamEvents({
   })
   try {
     reply.raw.write(': stream\n\n')
-    let sent = after
     let lastWriteMs = performance.now()
-    while (!signal.aborted) {
-      if (replica.exchange.accountSequence(account) > sent) {
-        const events = await history.events(userId, sent, pageMax)
-        for (const event of events) {
-          const isTaken = reply.raw.write(`id: ${event.sequence}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
-          sent = event.sequence
-          lastWriteMs = performance.now()
-          if (!isTaken) await once(reply.raw, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(stuckReaderMs)]) })
-        }
-        if (events.length > 0) continue
-      } else if (performance.now() - lastWriteMs > keepAliveMs) {
-        reply.raw.write(': alive\n\n')
+    for await (const events of followAccount({ replica, history, userId, account, signal }, after)) {
+      for (const event of events) {
+        const isTaken = reply.raw.write(`id: ${event.sequence}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
         lastWriteMs = performance.now()
+        if (!isTaken) await once(reply.raw, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(stuckReaderMs)]) })
       }
-      await pause(pollMs, signal)
+      if (performance.now() - lastWriteMs <= keepAliveMs) continue
+      reply.raw.write(': alive\n\n')
+      lastWriteMs = performance.now()
     }
   } catch {
     // The reader went away or stopped taking; it comes back with its last number.

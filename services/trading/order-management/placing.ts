@@ -7,7 +7,7 @@ import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { formatId } from '../wire/order-id.ts'
 import { amountText, orderData, priceText, quantityText, time } from '../wire/wire.ts'
 
-type PlaceOrderBody = BodyOf<typeof tradingEndpoints.placeOrder>
+export type PlaceOrderBody = BodyOf<typeof tradingEndpoints.placeOrder>
 
 const orderTypes = { MARKET: OrderType.market, LIMIT: OrderType.limit, STOP: OrderType.stop } as const
 const timesInForce = { GTC: TimeInForce.gtc, IOC: TimeInForce.ioc, FOK: TimeInForce.fok } as const

@@ -1,0 +1,51 @@
+import Type, { type Static } from 'typebox'
+import type { ProblemBody } from './errors.ts'
+import { ClientOrderId, OrderId, placeOrderProperties, type AccountEventItem } from './http/trading.ts'
+import { Strict, SymbolName } from './schemas.ts'
+
+/**
+ * The trading socket `/ws`: order entry and the account's stream on one connection. A message is one request, or a list of them. Each is
+ * answered by its `id`, as outcomes come. Requests of one connection take their places in the log in the order they were sent; a cancel by
+ * `client_order_id` does once that order has its place.
+ */
+export const requestsPerMessageMax = 100
+
+const RequestId = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Integer({ minimum: 0, maximum: 9007199254740991 })], {
+  description: 'Yours, to find the answer by: a text of at most 64 characters, or a whole number.',
+})
+/** One's own orders only, so no `user_id`. */
+const { user_id: _notHere, ...placed } = placeOrderProperties
+
+export const orderSocketRequests = {
+  /** `order` as `POST /orders` takes it. */
+  place: Strict({ id: RequestId, op: Type.Literal('place'), order: Strict(placed) }),
+  /** By one of the two ids. */
+  cancel: Strict({
+    id: RequestId,
+    op: Type.Literal('cancel'),
+    order_id: Type.Optional(OrderId),
+    client_order_id: Type.Optional(ClientOrderId),
+  }),
+  cancel_all: Strict({ id: RequestId, op: Type.Literal('cancel_all'), symbol: Type.Optional(SymbolName) }),
+  /** Events after number `after` (0 where it is not given: all), then as they come. */
+  subscribe: Strict({ id: RequestId, op: Type.Literal('subscribe'), after: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  unsubscribe: Strict({ id: RequestId, op: Type.Literal('unsubscribe') }),
+  /** With it, orders placed on this connection and still open are cancelled when it ends. */
+  set: Strict({ id: RequestId, op: Type.Literal('set'), cancel_on_disconnect: Type.Boolean() }),
+  /** A new access token of the same user, before the old one expires. */
+  authenticate: Strict({ id: RequestId, op: Type.Literal('authenticate'), token: Type.String({ minLength: 1, maxLength: 4_096 }) }),
+} as const
+
+export type OrderSocketOp = keyof typeof orderSocketRequests
+export type OrderSocketRequest = { [Op in OrderSocketOp]: Static<(typeof orderSocketRequests)[Op]> }[OrderSocketOp]
+
+type RequestIdValue = Static<typeof RequestId>
+
+/** `status` is what HTTP would answer with; `error` is the problem it would carry. */
+export type OrderSocketAnswer =
+  | { id: RequestIdValue; status: number; result: unknown }
+  /** The id is null where the request has none that can be read. */
+  | { id: RequestIdValue | null; status: number; error: ProblemBody }
+
+/** What comes without being asked for. */
+export type OrderSocketPush = { event: Static<typeof AccountEventItem> }

@@ -1,0 +1,212 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { OrderSocketAnswer, OrderSocketPush, OrderSocketRequest } from '@maru/contracts/order-socket'
+import { Problem, type Identity, type Logger, type TokenVerifier } from '@maru/service-host'
+import { followAccount } from '../account-stream/follow.ts'
+import type { StreamPlaces } from '../account-stream/server-sent-events.ts'
+import type { History } from '../history/history.ts'
+import type { OrderEntry } from '../order-management/order-entry.ts'
+import type { Orders } from '../order-management/orders.ts'
+import type { Replica } from '../replica/replica.ts'
+import { OwnOrders } from './own-orders.ts'
+import { Outbox } from './outbox.ts'
+import { parseMessage, type Parsed } from './requests.ts'
+
+/** Requests of one connection that are not answered yet; at the bound no more are read until half of them are. */
+const inFlightMax = 512
+/** Private codes of the socket protocol: 4000 and the status HTTP would have. */
+const closeUnauthenticated = 4401
+
+export interface ConnectionParts {
+  replica: Replica
+  orders: Orders
+  entry: OrderEntry
+  history: History
+  places: StreamPlaces
+  verifier: TokenVerifier
+  logger: Logger
+  shutdown: AbortSignal
+}
+
+interface Opened {
+  socket: WebSocket
+  transport: Duplex
+  identity: Identity
+  account: number
+  requestId: string
+}
+
+/** One client on the trading socket. Its requests take their places in the log in the order it sent them. */
+export class Connection {
+  readonly #parts: ConnectionParts
+  readonly #opened: Opened
+  readonly #outbox: Outbox
+  readonly #own: OwnOrders
+  readonly #closed = new AbortController()
+  #inFlight = 0
+  #isPaused = false
+  #cancelOnDisconnect = false
+  #expiry: NodeJS.Timeout | undefined
+  #subscription: AbortController | undefined
+
+  constructor(parts: ConnectionParts, opened: Opened) {
+    this.#parts = parts
+    this.#opened = opened
+    this.#outbox = new Outbox(opened.socket, opened.transport)
+    this.#own = new OwnOrders(parts.replica.exchange)
+    this.#expireAt(opened.identity.expiresAtMs)
+    opened.socket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
+    opened.socket.once('close', () => this.#onClose())
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    let requests: Parsed[]
+    try {
+      if (isBinary) throw new Problem('invalid_request', 'Send text, not binary.')
+      requests = parseMessage(data.toString('utf8'))
+    } catch (error) {
+      this.#answerProblem(null, error)
+      return
+    }
+    for (const parsed of requests) void this.#serve(parsed)
+    this.#regulate()
+  }
+
+  async #serve({ id, request }: Parsed): Promise<void> {
+    this.#inFlight += 1
+    try {
+      if (request instanceof Problem) throw request
+      const { status, result } = await this.#handle(request)
+      this.#say({ id: request.id, status, result })
+    } catch (error) {
+      this.#answerProblem(id, error)
+    }
+    this.#inFlight -= 1
+    if (this.#isPaused) this.#regulate()
+  }
+
+  #handle(request: OrderSocketRequest): Promise<{ status: number; result: unknown }> | { status: number; result: unknown } {
+    switch (request.op) {
+      case 'place':
+        return this.#place(request)
+      case 'cancel':
+        return this.#cancel(request)
+      case 'cancel_all':
+        return this.#parts.entry.cancelAll(this.#opened.account, request.symbol).then((items) => ({ status: 200, result: { items } }))
+      case 'subscribe':
+        return this.#subscribe(request.after ?? 0)
+      case 'unsubscribe':
+        this.#subscription?.abort()
+        return { status: 200, result: {} }
+      case 'set':
+        this.#cancelOnDisconnect = request.cancel_on_disconnect
+        return { status: 200, result: { cancel_on_disconnect: request.cancel_on_disconnect } }
+      case 'authenticate':
+        return this.#authenticate(request.token)
+      default:
+        return request satisfies never
+    }
+  }
+
+  async #place({ order }: Extract<OrderSocketRequest, { op: 'place' }>): Promise<{ status: number; result: unknown }> {
+    const placing = this.#parts.entry.place(this.#opened.account, order)
+    const placed = await this.#own.placing(order.client_order_id, placing)
+    // The connection may have ended meanwhile, and with it the order.
+    if (this.#closed.signal.aborted && this.#cancelOnDisconnect) this.#cancelOpen()
+    return { status: 201, result: placed.order }
+  }
+
+  async #cancel(request: Extract<OrderSocketRequest, { op: 'cancel' }>): Promise<{ status: number; result: unknown }> {
+    const { order_id: orderId, client_order_id: clientOrderId } = request
+    if ((orderId === undefined) === (clientOrderId === undefined))
+      throw new Problem('invalid_request', 'Give order_id or client_order_id.', {
+        errors: [{ path: 'order_id', message: 'give this or client_order_id' }],
+      })
+    const { account, identity } = this.#opened
+    let id = orderId
+    if (clientOrderId !== undefined) {
+      await this.#own.placed(clientOrderId)
+      id = (await this.#parts.orders.byClientOrderId(identity.userId, account, clientOrderId))?.id
+    }
+    if (id === undefined) throw new Problem('order_not_found')
+    return { status: 200, result: await this.#parts.entry.cancel(account, id) }
+  }
+
+  #subscribe(after: number): { status: number; result: unknown } {
+    this.#subscription?.abort()
+    const subscription = new AbortController()
+    const release = this.#parts.places.take()
+    this.#subscription = subscription
+    void this.#push(after, AbortSignal.any([subscription.signal, this.#closed.signal, this.#parts.shutdown])).finally(release)
+    return { status: 200, result: { after } }
+  }
+
+  async #push(after: number, signal: AbortSignal): Promise<void> {
+    const { replica, history, logger } = this.#parts
+    const { account, identity } = this.#opened
+    try {
+      for await (const events of followAccount({ replica, history, userId: identity.userId, account, signal }, after)) {
+        if (signal.aborted) return
+        for (const event of events) this.#say({ event })
+        if (this.#outbox.isFull) await this.#outbox.room()
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'an account stream on a socket broke off')
+      this.#opened.socket.close(1011, 'the stream broke off')
+    }
+  }
+
+  async #authenticate(token: string): Promise<{ status: number; result: unknown }> {
+    const identity = await this.#parts.verifier.verify(`Bearer ${token}`)
+    if (identity.userId !== this.#opened.identity.userId) throw new Problem('forbidden', 'The token is of another user.')
+    this.#expireAt(identity.expiresAtMs)
+    return { status: 200, result: { expires_at: new Date(identity.expiresAtMs).toISOString() } }
+  }
+
+  #expireAt(ms: number): void {
+    clearTimeout(this.#expiry)
+    this.#expiry = setTimeout(() => this.#opened.socket.close(closeUnauthenticated, 'token_expired'), Math.max(0, ms - Date.now()))
+  }
+
+  #onClose(): void {
+    this.#closed.abort()
+    clearTimeout(this.#expiry)
+    if (this.#cancelOnDisconnect) this.#cancelOpen()
+  }
+
+  #cancelOpen(): void {
+    for (const id of this.#own.open()) {
+      // It may have been filled meanwhile; that is its outcome.
+      this.#parts.entry.cancel(this.#opened.account, id).catch((error: unknown) => {
+        if (!(error instanceof Problem) || error.status >= 500)
+          this.#parts.logger.warn({ err: error, order: id }, 'an order could not be cancelled as its connection ended')
+      })
+    }
+  }
+
+  /** Stops reading where too much is unanswered or unsent, and reads on when it is not. */
+  #regulate(): void {
+    if (!this.#isPaused && (this.#inFlight >= inFlightMax || this.#outbox.isFull)) {
+      this.#isPaused = true
+      this.#opened.socket.pause()
+    }
+    if (!this.#isPaused || this.#inFlight > inFlightMax / 2) return
+    if (this.#outbox.isFull) {
+      void this.#outbox.room().then(() => this.#regulate())
+      return
+    }
+    this.#isPaused = false
+    this.#opened.socket.resume()
+  }
+
+  #say(message: OrderSocketAnswer | OrderSocketPush): void {
+    if (!this.#closed.signal.aborted) this.#outbox.send(message)
+  }
+
+  #answerProblem(id: string | number | null, error: unknown): void {
+    const { requestId } = this.#opened
+    if (!(error instanceof Problem)) this.#parts.logger.error({ err: error, request_id: requestId }, 'a request on a socket failed')
+    const problem = error instanceof Problem ? error : new Problem('internal')
+    this.#say({ id, status: problem.status, error: problem.body(requestId) })
+  }
+}

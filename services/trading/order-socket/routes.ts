@@ -1,0 +1,25 @@
+import { keepAlive, type HttpService } from '@maru/service-host'
+import type { Accounts } from '../accounts.ts'
+import { Connection, type ConnectionParts } from './connection.ts'
+
+const pingMs = 15_000
+
+/** Serves `/ws`: order entry and the account's stream on one connection (contracts/order-socket.ts). */
+export function serveOrderSocket({ http, accounts, ...parts }: ConnectionParts & { http: HttpService; accounts: Accounts }): void {
+  http.socket('/ws', { access: 'user' }, (socket, { identity, transport, requestId }) => {
+    if (!identity) throw new Error('a socket that asks for a user was opened without one')
+    keepAlive(socket, pingMs)
+    // What comes before the account is open waits in the connection.
+    socket.pause()
+    accounts.own(identity).then(
+      (account) => {
+        new Connection(parts, { socket, transport, identity, account, requestId })
+        socket.resume()
+      },
+      (error: unknown) => {
+        parts.logger.warn({ err: error, request_id: requestId }, 'the account of a socket could not be opened')
+        socket.close(1013, 'try again')
+      },
+    )
+  })
+}

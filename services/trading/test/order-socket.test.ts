@@ -1,0 +1,297 @@
+import { once } from 'node:events'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { Client, eventually } from '../../../test/support/client.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { chainHash } from '../history/chain.ts'
+
+/** The trading socket of a real instance, with clients of the `ws` package. */
+
+interface Answer {
+  id: string | number | null
+  status: number
+  result?: Record<string, unknown> & { id: string; status: string; items?: { id: string }[] }
+  error?: { code: string; detail: string; errors?: { path: string }[] }
+}
+
+interface Event {
+  sequence: number
+  type: string
+  timestamp: string
+  data: { id?: string; status?: string }
+  hash: string
+  previous_hash: string
+}
+
+class Bot {
+  readonly socket: WebSocket
+  readonly answers: Answer[] = []
+  readonly events: Event[] = []
+  #news: (() => void)[] = []
+
+  constructor(url: string, token: string) {
+    this.socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers: { authorization: `Bearer ${token}` } })
+    this.socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString('utf8')) as Answer & { event?: Event }
+      if (message.event) this.events.push(message.event)
+      else this.answers.push(message)
+      for (const wake of this.#news.splice(0)) wake()
+    })
+  }
+
+  static async at(service: ServiceProcess, client: Client): Promise<Bot> {
+    const bot = new Bot(service.url, client.token!)
+    await once(bot.socket, 'open')
+    bots.push(bot)
+    return bot
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  }
+
+  async until(check: (bot: Bot) => boolean): Promise<void> {
+    const timer = setTimeout(() => this.socket.terminate(), 15_000)
+    while (!check(this)) {
+      if (this.socket.readyState === WebSocket.CLOSED) throw new Error(`closed; answers so far: ${JSON.stringify(this.answers)}`)
+      await new Promise<void>((resolve) => {
+        this.#news.push(resolve)
+        this.socket.once('close', resolve)
+      })
+    }
+    clearTimeout(timer)
+  }
+
+  async ask(request: Record<string, unknown>): Promise<Answer> {
+    this.send(request)
+    const mine = (): Answer | undefined => this.answers.find(({ id }) => id === request['id'])
+    await this.until(() => mine() !== undefined)
+    return mine()!
+  }
+}
+
+const bots: Bot[] = []
+let database: TestDatabase
+let user: UserSide
+let trading: ServiceProcess
+let alice: Client
+let bob: Client
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  user = await startUserService(database)
+  trading = await startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' })
+  const account = async (name: string): Promise<Client> => {
+    const client = new Client(user.service.url)
+    const [email, password] = [`${name}@example.com`, 'correct-horse-battery']
+    await client.post('/register', { email, username: name, password })
+    const answer = await fetch(`${client.url}/token`, { method: 'POST', body: new URLSearchParams({ username: email, password }) })
+    const body = (await answer.json()) as { access_token: string; user_id: string }
+    const trader = new Client(trading.url)
+    trader.token = body.access_token
+    trader.userId = body.user_id
+    return trader
+  }
+  alice = await account('alice')
+  bob = await account('bobby')
+}, 60_000)
+
+afterEach(() => {
+  for (const bot of bots.splice(0)) bot.socket.terminate()
+})
+
+afterAll(async () => {
+  await trading[Symbol.asyncDispose]()
+  await user[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
+
+let ids = 0
+const limit = (price: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  symbol: 'BTC/USDT',
+  side: 'BUY',
+  order_type: 'LIMIT',
+  quantity: '0.001',
+  price,
+  ...more,
+})
+const place = (price: string, more: Record<string, unknown> = {}): { id: string; op: string; order: Record<string, unknown> } => ({
+  id: `r${(ids += 1)}`,
+  op: 'place',
+  order: limit(price, more),
+})
+
+describe('order entry', () => {
+  test('an order is placed, seen by HTTP, and cancelled by either id', async () => {
+    const bot = await Bot.at(trading, alice)
+    const first = await bot.ask(place('10000'))
+    expect(first).toMatchObject({ status: 201, result: { status: 'PENDING', symbol: 'BTC/USDT', fills: [] } })
+    expect((await alice.get(`/orders/${first.result!.id}`)).body).toMatchObject({ status: 'PENDING' })
+    expect(await bot.ask({ id: 'c1', op: 'cancel', order_id: first.result!.id })).toMatchObject({
+      status: 200,
+      result: { status: 'CANCELLED' },
+    })
+    await bot.ask(place('10000', { client_order_id: 'mine-1' }))
+    expect(await bot.ask({ id: 7, op: 'cancel', client_order_id: 'mine-1' })).toMatchObject({
+      id: 7,
+      status: 200,
+      result: { status: 'CANCELLED' },
+    })
+    expect(await bot.ask({ id: 'c3', op: 'cancel', client_order_id: 'mine-1' })).toMatchObject({
+      status: 409,
+      error: { code: 'order_not_open', detail: 'The order is CANCELLED.' },
+    })
+  })
+
+  test('what is placed can be cancelled in the same message', async () => {
+    const bot = await Bot.at(trading, alice)
+    bot.send([
+      place('11000', { client_order_id: 'list-1' }),
+      place('12000', { client_order_id: 'list-2' }),
+      { id: 'cancel-first', op: 'cancel', client_order_id: 'list-1' },
+      { id: 'all', op: 'cancel_all', symbol: 'BTC/USDT' },
+    ])
+    await bot.until(({ answers }) => answers.length === 4)
+    const byId = new Map(bot.answers.map((answer) => [answer.id, answer]))
+    const [first, second] = bot.answers.filter(({ status }) => status === 201)
+    expect(first!.result!.id < second!.result!.id).toBe(true)
+    // A cancel by the client's id takes its place once the order has an id of ours, which may be after the cancel of all.
+    expect([200, 409]).toContain(byId.get('cancel-first')!.status)
+    expect(byId.get('all')).toMatchObject({ status: 200 })
+    expect((await alice.get<{ items: unknown[] }>('/orders?status=PENDING')).body.items).toEqual([])
+  })
+
+  test('the same client order id gets the first outcome', async () => {
+    const bot = await Bot.at(trading, alice)
+    const first = await bot.ask(place('10500', { client_order_id: 'once' }))
+    const again = await bot.ask(place('10500', { client_order_id: 'once' }))
+    expect(again).toMatchObject({ status: 201, result: { id: first.result!.id } })
+    expect(await bot.ask(place('10501', { client_order_id: 'once' }))).toMatchObject({
+      status: 409,
+      error: { code: 'client_order_id_reused' },
+    })
+    await bot.ask({ id: 'clean', op: 'cancel_all' })
+  })
+
+  test('a hundred and fifty orders at once are each answered once, in order, and all are there', async () => {
+    const bot = await Bot.at(trading, alice)
+    const requests = Array.from({ length: 150 }, (_, at) => place(String(11_000 + at)))
+    for (let at = 0; at < requests.length; at += 50) bot.send(requests.slice(at, at + 50))
+    await bot.until(({ answers }) => answers.length === requests.length)
+    expect(bot.answers.map(({ id }) => id)).toEqual(requests.map(({ id }) => id))
+    const orders = bot.answers.map(({ result }) => result!.id)
+    expect(orders).toEqual(orders.toSorted())
+    const done = await bot.ask({ id: 'all', op: 'cancel_all' })
+    expect(done.result!.items!.map(({ id }) => id).toSorted()).toEqual(orders)
+  })
+})
+
+describe('the account’s stream', () => {
+  test('comes from a number on, goes on as it happens, chained and without a gap', async () => {
+    const bot = await Bot.at(trading, bob)
+    expect(await bot.ask({ id: 's', op: 'subscribe', after: 0 })).toMatchObject({ status: 200, result: { after: 0 } })
+    await bot.until(({ events }) => events.some(({ type }) => type === 'funds.moved'))
+    const placed = await bot.ask(place('10000'))
+    await bot.ask({ id: 'c', op: 'cancel', order_id: placed.result!.id })
+    await bot.until(({ events }) => events.some(({ data }) => data.status === 'CANCELLED'))
+    expect(bot.events.map(({ sequence }) => sequence)).toEqual(bot.events.map((_, at) => at + 1))
+    for (const event of bot.events) expect(event.hash).toBe(chainHash(event.previous_hash, event))
+    const second = await Bot.at(trading, bob)
+    await second.ask({ id: 's', op: 'subscribe', after: bot.events.length - 1 })
+    await second.until(({ events }) => events.length === 1)
+    expect(second.events[0]).toEqual(bot.events.at(-1))
+    expect(await second.ask({ id: 'u', op: 'unsubscribe' })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a connection that ends', () => {
+  const statusOf = async (client: Client, id: string): Promise<string> =>
+    (await client.get<{ status: string }>(`/orders/${id}`)).body.status
+
+  test('takes its open orders with it where it asked for that, and no others', async () => {
+    const other = await Bot.at(trading, alice)
+    const stays = await other.ask(place('10100'))
+    const bot = await Bot.at(trading, alice)
+    expect(await bot.ask({ id: 'set', op: 'set', cancel_on_disconnect: true })).toMatchObject({ result: { cancel_on_disconnect: true } })
+    const goes = await bot.ask(place('10200'))
+    bot.socket.terminate()
+    await eventually(
+      () => statusOf(alice, goes.result!.id),
+      (status) => status === 'CANCELLED',
+    )
+    expect(await statusOf(alice, stays.result!.id)).toBe('PENDING')
+    other.socket.terminate()
+    await once(other.socket, 'close')
+    expect(await statusOf(alice, stays.result!.id)).toBe('PENDING')
+    await alice.delete('/orders')
+  })
+
+  test('takes also what was still on its way', async () => {
+    const bot = await Bot.at(trading, alice)
+    await bot.ask({ id: 'set', op: 'set', cancel_on_disconnect: true })
+    bot.send(Array.from({ length: 40 }, () => place('10300')))
+    bot.socket.close()
+    await once(bot.socket, 'close')
+    await eventually(
+      async () => (await alice.get<{ items: { status: string }[] }>('/orders?limit=40')).body.items.map(({ status }) => status),
+      (all) => all.length === 40 && all.every((status) => status === 'CANCELLED'),
+    )
+  })
+})
+
+describe('refusals', () => {
+  test.each([
+    ['no JSON', '{', null, 'invalid_json'],
+    ['an empty list', '[]', null, 'invalid_request'],
+    ['too many', JSON.stringify(Array.from({ length: 101 }, () => ({}))), null, 'invalid_request'],
+    ['no object', '7', null, 'invalid_request'],
+    ['no op', { id: 'a' }, 'a', 'invalid_request'],
+    ['an unknown op', { id: 'a', op: 'constructor' }, 'a', 'invalid_request'],
+    ['no id', { op: 'cancel_all' }, null, 'invalid_request'],
+    ['an id that is no id', { id: { a: 1 }, op: 'cancel_all' }, null, 'invalid_request'],
+    ['another’s user id', { ...place('1'), id: 'a', order: limit('1', { user_id: 'someone' }) }, 'a', 'invalid_request'],
+    ['an unknown field', { id: 'a', op: 'cancel_all', sybmol: 'BTC/USDT' }, 'a', 'invalid_request'],
+    ['a cancel of nothing', { id: 'a', op: 'cancel' }, 'a', 'invalid_request'],
+    ['an order that is not there', { id: 'a', op: 'cancel', order_id: 'zzzzzzzzzzz' }, 'a', 'order_not_found'],
+    ['an unknown market', { id: 'a', op: 'cancel_all', symbol: 'NO/USDT' }, 'a', 'symbol_not_found'],
+    ['more digits than the market has', { id: 'a', op: 'place', order: limit('1.123456789') }, 'a', 'tick_size'],
+    ['money that is not there', { id: 'a', op: 'place', order: limit('60000', { quantity: '5' }) }, 'a', 'insufficient_funds'],
+    ['a token that is none', { id: 'a', op: 'authenticate', token: 'x.y.z' }, 'a', 'unauthenticated'],
+  ])('%s', async (_, request, id, code) => {
+    const bot = await Bot.at(trading, alice)
+    bot.send(request)
+    await bot.until(({ answers }) => answers.length === 1)
+    expect(bot.answers[0]).toMatchObject({ id, error: { code } })
+    // The connection is as good as before.
+    expect(await bot.ask({ id: 'after', op: 'cancel_all' })).toMatchObject({ status: 200 })
+  })
+
+  test('binary is refused', async () => {
+    const bot = await Bot.at(trading, alice)
+    bot.socket.send(Buffer.from([1, 2]))
+    await bot.until(({ answers }) => answers.length === 1)
+    expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request' } })
+  })
+
+  test('another’s order is as if it were not there, open or closed', async () => {
+    const theirs = await (await Bot.at(trading, bob)).ask(place('10000'))
+    const bot = await Bot.at(trading, alice)
+    const cancel = (id: string): Promise<Answer> => bot.ask({ id, op: 'cancel', order_id: theirs.result!.id })
+    expect(await cancel('open')).toMatchObject({ status: 404, error: { code: 'order_not_found' } })
+    await bob.delete('/orders')
+    expect(await cancel('closed')).toMatchObject({ status: 404, error: { code: 'order_not_found' } })
+  })
+
+  test('another’s token does not renew the connection, one’s own does', async () => {
+    const bot = await Bot.at(trading, alice)
+    expect(await bot.ask({ id: 'a', op: 'authenticate', token: bob.token })).toMatchObject({ status: 403, error: { code: 'forbidden' } })
+    expect(await bot.ask({ id: 'b', op: 'authenticate', token: alice.token })).toMatchObject({ status: 200 })
+  })
+
+  test('without a token the upgrade is refused', async () => {
+    const socket = new WebSocket(`${trading.url.replace('http', 'ws')}/ws`)
+    const [error] = (await once(socket, 'error')) as [Error]
+    expect(error.message).toContain('401')
+  })
+})
