@@ -51,7 +51,7 @@ async function openBaseline(server: TestServer): Promise<pg.Pool> {
 }
 
 /** `callers` loops for the time, each with one command under way; commands/s. */
-async function measure(timeMs: number, send: () => Promise<unknown>): Promise<number> {
+async function measure(timeMs: number, send: () => Promise<unknown>, callersCount = callers): Promise<number> {
   let count = 0
   const begin = performance.now()
   const caller = async () => {
@@ -60,13 +60,14 @@ async function measure(timeMs: number, send: () => Promise<unknown>): Promise<nu
       count += 1
     }
   }
-  await Promise.all(Array.from({ length: callers }, caller))
+  await Promise.all(Array.from({ length: callersCount }, caller))
   return (count / (performance.now() - begin)) * 1_000
 }
 
 let sequence = 0
 
-async function measureGrouped(log: EventLog, timeMs: number): Promise<number> {
+/** Commands/s that so many callers get through, each with one under way, joined into records as the trading service joins them. */
+export async function measureGrouped(log: EventLog, timeMs: number, callersCount = callers): Promise<number> {
   const command = new Uint8Array(commandBytes).fill(7)
   let waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
   let isAppending = false
@@ -95,6 +96,7 @@ async function measureGrouped(log: EventLog, timeMs: number): Promise<number> {
         waiting.push({ resolve, reject })
         if (!isAppending) void flush()
       }),
+    callersCount,
   )
 }
 

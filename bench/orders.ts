@@ -1,22 +1,14 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { startBenchDatabase, startBenchProcess, type BenchDatabase, type BenchProcess } from './bench-processes.ts'
+import { startBenchDatabase, startBenchProcess } from './bench-processes.ts'
 import { startBenchGateway, untilRouted } from './gateway.ts'
 import { httpLoad, jsonRequest, type LoadResult } from './http-load.ts'
 import { benchRow, median, type BenchRow } from './report.ts'
+import { registerTraders, startUserService, type Trader } from './traders.ts'
 
 const connections = 64
 const rounds = 5
 const warmupMs = 1_000
 const durationMs = 3_000
 const price = '50000.00'
-
-interface Trader {
-  userId: string
-  token: string
-}
 
 /**
  * Durable, risk-checked, matched orders by HTTP, at the trading service and through the gateway, beside a bare `node:http` JSON echo
@@ -33,7 +25,7 @@ export async function run(): Promise<BenchRow[]> {
   })
   await using gateway = await startBenchGateway(database)
   await untilRouted(gateway.url, '/api/analytics/echo')
-  const traders = await registerTraders(user.service.url, trading.url, user.operator)
+  const traders = await registerTraders(connections, user, trading.url)
 
   const echoDirect: LoadResult[] = []
   const ordersDirect: LoadResult[] = []
@@ -96,66 +88,4 @@ async function load(url: string, target: string, traders: readonly Trader[], sta
   const unexpected = Object.keys(result.statuses).filter((answered) => Number(answered) !== status)
   if (unexpected.length > 0) throw new Error(`${url}${target} answered with ${JSON.stringify(result.statuses)}`)
   return result
-}
-
-interface UserSide extends AsyncDisposable {
-  service: BenchProcess
-  operator: { email: string; password: string }
-}
-
-async function startUserService(database: BenchDatabase): Promise<UserSide> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'maru-bench-user-'))
-  const operator = { email: 'operator@maru.localhost', password: randomBytes(12).toString('base64url') }
-  const [keyFile, operatorFile] = [path.join(folder, 'key.pem'), path.join(folder, 'operator.json')]
-  await writeFile(keyFile, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
-  await writeFile(operatorFile, JSON.stringify(operator), { mode: 0o600 })
-  const service = await startBenchProcess('services/user/main.ts', {
-    DATABASE_URL: database.urls.user,
-    MARU_TOKEN_KEY_FILE: keyFile,
-    MARU_OPERATOR_FILE: operatorFile,
-  })
-  return {
-    service,
-    operator,
-    async [Symbol.asyncDispose]() {
-      await service[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-/** One user a connection, each with coins to sell. */
-async function registerTraders(userUrl: string, tradingUrl: string, operator: { email: string; password: string }): Promise<Trader[]> {
-  const operatorToken = (await login(userUrl, operator.email, operator.password)).token
-  const traders: Trader[] = []
-  for (let index = 0; index < connections; index += 1) {
-    const password = randomBytes(12).toString('base64url')
-    const email = `trader${index}@example.com`
-    await post(`${userUrl}/register`, { email, username: `trader${index}`, password }, {})
-    const trader = await login(userUrl, email, password)
-    await fetch(`${tradingUrl}/accounts/${trader.userId}/balances`, { headers: { authorization: `Bearer ${trader.token}` } })
-    await post(
-      `${tradingUrl}/accounts/${trader.userId}/deposits`,
-      { asset: 'BTC', amount: '10', reference: 'bench' },
-      { authorization: `Bearer ${operatorToken}` },
-    )
-    traders.push(trader)
-  }
-  return traders
-}
-
-async function login(userUrl: string, username: string, password: string): Promise<Trader> {
-  const answer = await fetch(`${userUrl}/token`, { method: 'POST', body: new URLSearchParams({ username, password }) })
-  const body = (await answer.json()) as { user_id: string; access_token: string }
-  if (answer.status !== 200) throw new Error(`token: ${answer.status} ${JSON.stringify(body)}`)
-  return { userId: body.user_id, token: body.access_token }
-}
-
-async function post(url: string, body: unknown, headers: Record<string, string>): Promise<void> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  })
-  if (answer.status !== 201) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
 }

@@ -44,6 +44,7 @@ export class Connection {
   readonly #own: OwnOrders
   readonly #closed = new AbortController()
   #inFlight = 0
+  #requests = 0
   #isPaused = false
   #cancelOnDisconnect = false
   #expiry: NodeJS.Timeout | undefined
@@ -65,7 +66,7 @@ export class Connection {
       if (isBinary) throw new Problem('invalid_request', 'Send text, not binary.')
       requests = parseMessage(data.toString('utf8'))
     } catch (error) {
-      this.#answerProblem(null, error)
+      this.#answerProblem(null, error, (this.#requests += 1))
       return
     }
     for (const parsed of requests) void this.#serve(parsed)
@@ -74,12 +75,13 @@ export class Connection {
 
   async #serve({ id, request }: Parsed): Promise<void> {
     this.#inFlight += 1
+    const place = (this.#requests += 1)
     try {
       if (request instanceof Problem) throw request
       const { status, result } = await this.#handle(request)
-      this.#say({ id: request.id, status, result })
+      this.#answer({ id: request.id, status, result }, place)
     } catch (error) {
-      this.#answerProblem(id, error)
+      this.#answerProblem(id, error, place)
     }
     this.#inFlight -= 1
     if (this.#isPaused) this.#regulate()
@@ -147,7 +149,7 @@ export class Connection {
     try {
       for await (const events of followAccount({ replica, history, userId: identity.userId, account, signal }, after)) {
         if (signal.aborted) return
-        for (const event of events) this.#say({ event })
+        for (const event of events) this.#pushEvent({ event })
         if (this.#outbox.isFull) await this.#outbox.room()
       }
     } catch (error) {
@@ -199,14 +201,19 @@ export class Connection {
     this.#opened.socket.resume()
   }
 
-  #say(message: OrderSocketAnswer | OrderSocketPush): void {
-    if (!this.#closed.signal.aborted) this.#outbox.send(message)
+  #pushEvent(push: OrderSocketPush): void {
+    if (!this.#closed.signal.aborted) this.#outbox.send(push)
   }
 
-  #answerProblem(id: string | number | null, error: unknown): void {
+  /** `place`: of requests decided together, by one record of the log, the answers come in the order they were sent. */
+  #answer(answer: OrderSocketAnswer, place: number): void {
+    if (!this.#closed.signal.aborted) this.#outbox.send(answer, place)
+  }
+
+  #answerProblem(id: string | number | null, error: unknown, place: number): void {
     const { requestId } = this.#opened
     if (!(error instanceof Problem)) this.#parts.logger.error({ err: error, request_id: requestId }, 'a request on a socket failed')
     const problem = error instanceof Problem ? error : new Problem('internal')
-    this.#say({ id, status: problem.status, error: problem.body(requestId) })
+    this.#answer({ id, status: problem.status, error: problem.body(requestId) }, place)
   }
 }

@@ -14,7 +14,7 @@ const drainCheckMs = 50
 export class Outbox {
   readonly #socket: WebSocket
   readonly #transport: Duplex
-  #messages: string[] = []
+  #messages: { text: string; place: number }[] = []
   #room: Promise<void> | undefined
 
   constructor(socket: WebSocket, transport: Duplex) {
@@ -22,8 +22,9 @@ export class Outbox {
     this.#transport = transport
   }
 
-  send(message: object): void {
-    if (this.#messages.push(JSON.stringify(message)) === 1) setImmediate(() => this.#flush())
+  /** `place`: of messages that leave together, the one with the smaller goes first; those without go last. */
+  send(message: object, place = Number.POSITIVE_INFINITY): void {
+    if (this.#messages.push({ text: JSON.stringify(message), place }) === 1) setImmediate(() => this.#flush())
   }
 
   get isFull(): boolean {
@@ -38,11 +39,12 @@ export class Outbox {
   }
 
   #flush(): void {
-    const messages = this.#messages
+    // Comparing and not subtracting: two infinities are equal.
+    const messages = this.#messages.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
     this.#messages = []
     if (this.#socket.readyState !== this.#socket.OPEN) return
     this.#transport.cork()
-    for (const message of messages) this.#socket.send(message)
+    for (const { text } of messages) this.#socket.send(text)
     this.#transport.uncork()
   }
 
