@@ -41,7 +41,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
         walk.isTooLarge = !hasRoom(core, market, position)
         return
       }
-      const open = orders.quantity(maker) - orders.filled(maker)
+      const open = orders.remaining(maker)
       const taken = missing < open ? missing : open
       const notional = price * taken * market.notionalFactor
       walk.lots += taken

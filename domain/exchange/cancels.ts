@@ -1,6 +1,6 @@
 import type { CancelAll, CancelOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
-import { closeResting } from './open-orders.ts'
+import { closeResting, openOrdersOf } from './open-orders.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { withdrawQuotes } from './quotes.ts'
@@ -41,9 +41,7 @@ export function cancelAll(core: Core, cancel: CancelAll): void {
     core.emitRefused(Refusal.symbol_not_found)
     return
   }
-  let next = none
-  for (let slot = accounts.firstOrder(cancel.account); slot !== none; slot = next) {
-    next = orders.ownerNext(slot)
+  for (const slot of openOrdersOf(core, cancel.account)) {
     const symbol = positions.symbol(orders.position(slot))
     if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, OrderStatus.cancelled, 0)
   }

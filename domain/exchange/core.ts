@@ -1,3 +1,4 @@
+import { AccountOrders } from './account-orders.ts'
 import { AccountStore } from './accounts.ts'
 import { BalanceStore } from './balances.ts'
 import { LevelBlocks } from './level-blocks.ts'
@@ -26,6 +27,7 @@ export class Core {
   readonly balances = new BalanceStore(this.accounts)
   readonly positions = new PositionStore(this.accounts, this.balances)
   readonly orders = new OrderStore()
+  readonly accountOrders = new AccountOrders(this.accounts)
   readonly levels = new LevelStore()
   readonly levelBlocks = new LevelBlocks()
   readonly clientOrders: IdWindow

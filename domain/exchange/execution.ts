@@ -80,7 +80,7 @@ export function marketFundsRefusal(core: Core, market: Market, position: number,
 
 function canFillWhole(core: Core, market: Market, slot: number, minKey: number): boolean {
   const { orders, walk } = core
-  const lots = orders.quantity(slot) - orders.filled(slot)
+  const lots = orders.remaining(slot)
   walkBook(core, market, orders.position(slot), sideOf(orders.traits(slot)), lots, minKey)
   return walk.lots === lots && !walk.isTooLarge && walk.notional <= amountMax
 }

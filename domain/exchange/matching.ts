@@ -4,7 +4,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { closeResting, unlinkOwner } from './open-orders.ts'
+import { closeResting, heldBalance, unlist } from './open-orders.ts'
 import { none } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -35,7 +35,7 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
   const takerSide = sideOf(orders.traits(taker))
   const takerPosition = orders.position(taker)
   const book = oppositeOf(market, takerSide)
-  let remaining = orders.quantity(taker) - orders.filled(taker)
+  let remaining = orders.remaining(taker)
   while (remaining > 0 && book.bestLevel !== none) {
     const level = book.bestLevel
     const price = levels.price(level)
@@ -43,7 +43,7 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
     const maker = levels.first(level)
     const makerPosition = orders.position(maker)
     if (makerPosition === takerPosition) return Refusal.self_trade_prevented
-    const open = orders.quantity(maker) - orders.filled(maker)
+    const open = orders.remaining(maker)
     const lots = remaining < open ? remaining : open
     const notional = price * lots * market.notionalFactor
     if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, takerPosition, takerSide, lots, notional)) {
@@ -131,14 +131,13 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   const { orders, positions, balances } = core
   const side = sideOf(orders.traits(maker))
   const position = orders.position(maker)
-  const remaining = orders.quantity(maker) - orders.filled(maker)
+  const remaining = orders.remaining(maker)
   const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
-  balances.addHeld(orders.heldBalance(maker), hold - orders.hold(maker))
-  orders.setHold(maker, hold)
+  balances.addHeld(heldBalance(core, position, side), hold - holdFor(market, side, price, remaining + lots))
   positions.addOpen(position, side, -lots)
   if (remaining === 0) {
     book.remove(maker, lots)
-    unlinkOwner(core, maker)
+    unlist(core, maker)
     orders.close(maker, OrderStatus.filled, 0)
   } else {
     book.reduce(maker, lots)

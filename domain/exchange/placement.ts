@@ -1,7 +1,7 @@
 import { OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { execute } from './execution.ts'
-import { heldBalance, rest } from './open-orders.ts'
+import { rest } from './open-orders.ts'
 import { orderRefusal } from './order-checks.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -90,10 +90,8 @@ function record(core: Core, position: number, order: PlaceOrder): number {
   const { orderType, side, clientOrderId } = order
   core.lastOrder += 1
   const traits = packTraits(side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
-  const slot = orders.create(core.lastOrder, position, heldBalance(core, position, side), traits)
-  const price = orderType === OrderType.limit ? kept(order.price) : 0
-  const stopPrice = orderType === OrderType.stop ? kept(order.stopPrice) : 0
-  orders.setTerms(slot, kept(order.quantity), price, stopPrice, core.timeMs)
+  const price = orderType === OrderType.limit ? order.price : orderType === OrderType.stop ? order.stopPrice : 0
+  const slot = orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
   if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
   return slot
 }

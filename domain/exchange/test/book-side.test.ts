@@ -36,8 +36,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
           if (step % 25 === 0) check()
           const queue = queues.get(price) ?? []
           if (dice < (step * 2 < steps.length ? 8 : 2)) {
-            const slot = orders.create((id += 1), 0, 0, 0)
-            orders.setTerms(slot, dice + 1, price, 0, 0)
+            const slot = orders.create((id += 1), 0, 0, dice + 1, price, 0)
             side.append(slot, price, dice + 1)
             queues.set(price, [...queue, slot])
           } else {

@@ -39,7 +39,7 @@ describe('tables', () => {
           if (slot === undefined && dice > 0) {
             expected.set(order, step)
             records[step * 8] = order
-            index.add(order, step)
+            index.add(order, step, records)
           } else if (slot !== undefined && dice === 0) {
             expected.delete(order)
             index.remove(order, slot)
