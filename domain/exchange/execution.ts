@@ -74,7 +74,7 @@ export function marketFundsRefusal(core: Core, market: Market, position: number,
   const { positions, balances, accounts, walk } = core
   if (accounts.mode(positions.account(position)) === AccountMode.margin) return 0
   const needed = side === Side.buy ? walk.notional + walk.fees : lots * market.lotFactor
-  const balance = side === Side.buy ? positions.quoteBalance(position) : positions.baseBalance(position)
+  const balance = positions.heldBalance(position, side)
   return needed > balances.available(balance) ? Refusal.insufficient_funds : 0
 }
 

@@ -4,7 +4,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { closeResting, heldBalance, unlist } from './open-orders.ts'
+import { closeResting, unlist } from './open-orders.ts'
 import { none } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -133,7 +133,7 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   const position = orders.position(maker)
   const remaining = orders.remaining(maker)
   const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
-  balances.addHeld(heldBalance(core, position, side), hold - holdFor(market, side, price, remaining + lots))
+  balances.addHeld(positions.heldBalance(position, side), hold - holdFor(market, side, price, remaining + lots))
   positions.addOpen(position, side, -lots)
   if (remaining === 0) {
     book.remove(maker, lots)

@@ -14,11 +14,6 @@ export function sideOfBook(market: Market, traits: number): BookSide {
   return isBuy ? market.bids : market.asks
 }
 
-/** The balance an order of this side holds from. */
-export function heldBalance(core: Core, position: number, side: Side): number {
-  return side === Side.buy ? core.positions.quoteBalance(position) : core.positions.baseBalance(position)
-}
-
 /** What a resting order holds. */
 export function holdOf(core: Core, market: Market, slot: number): number {
   const { orders } = core
@@ -33,7 +28,7 @@ export function rest(core: Core, market: Market, slot: number): void {
   const position = orders.position(slot)
   const lots = orders.remaining(slot)
   const price = orders.price(slot)
-  balances.addHeld(heldBalance(core, position, side), holdFor(market, side, price, lots))
+  balances.addHeld(positions.heldBalance(position, side), holdFor(market, side, price, lots))
   positions.addOpen(position, side, lots)
   sideOfBook(market, traits).append(slot, price, lots)
   if (isQuote(traits)) return
@@ -48,9 +43,10 @@ export function withdraw(core: Core, market: Market, slot: number): void {
   const side = sideOf(traits)
   const position = orders.position(slot)
   const lots = orders.remaining(slot)
-  balances.addHeld(heldBalance(core, position, side), -holdFor(market, side, orders.price(slot), lots))
-  positions.addOpen(position, side, -lots)
+  // First what lies far apart, so that the reads of it run side by side.
   sideOfBook(market, traits).remove(slot, lots)
+  positions.addOpen(position, side, -lots)
+  balances.addHeld(positions.heldBalance(position, side), -holdFor(market, side, orders.price(slot), lots))
   unlist(core, slot)
 }
 

@@ -88,6 +88,6 @@ function backingRefusal(core: Core, market: Market, position: number, order: Pla
 export function holdRefusal(core: Core, position: number, side: Side, hold: number): number {
   const { positions, balances, accounts } = core
   if (accounts.mode(positions.account(position)) === AccountMode.margin) return 0
-  const balance = side === Side.buy ? positions.quoteBalance(position) : positions.baseBalance(position)
+  const balance = positions.heldBalance(position, side)
   return hold > balances.available(balance) ? Refusal.insufficient_funds : 0
 }

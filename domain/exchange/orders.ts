@@ -1,8 +1,11 @@
 import type { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 import { hasClientOrderId, isStop } from './traits.ts'
+
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const none: number = noSlot
 
 /**
  * Record of an order, 64 bytes, one cache line: all that placing, cancelling and walking a queue touch. Doubles come first (`At` counts
@@ -48,7 +51,7 @@ export class OrderStore {
   readonly #index = new OrderIndex()
   #capacity = 1_024
   #used = 0
-  #firstFree = none
+  #firstFree: number = none
   #closed = new Int32Array(1_024)
   #closedCount = 0
   #openCount = 0
@@ -90,7 +93,6 @@ export class OrderStore {
     doubles[at | createdAt] = createdAtMs
     const intAt = slot << 4
     ints[intAt | positionIntAt] = position
-    ints[intAt | levelIntAt] = none
     ints[intAt | traitsIntAt] = traits
     this.#index.add(id, slot, doubles)
     this.#openCount += 1
@@ -122,6 +124,9 @@ export class OrderStore {
 
   /** Gives back the slots of orders that closed during the command before. */
   releaseClosed(): void {
+    if (this.#closedCount > 0) this.#release()
+  }
+  #release(): void {
     for (let at = 0; at < this.#closedCount; at++) {
       const slot = this.#closed[at]!
       this.#index.remove(this.#doubles[(slot << 3) | idAt]!, slot)
@@ -165,25 +170,33 @@ export class OrderStore {
   position(slot: number): number {
     return this.#ints[(slot << 4) | positionIntAt]!
   }
-  /** The level it rests in, or -1. */
+  /** The level it rests in. */
   level(slot: number): number {
     return this.#ints[(slot << 4) | levelIntAt]!
-  }
-  setLevel(slot: number, level: number): void {
-    this.#ints[(slot << 4) | levelIntAt] = level
   }
   /** The order behind it in its level. */
   next(slot: number): number {
     return this.#ints[(slot << 4) | nextIntAt]!
   }
-  setNext(slot: number, next: number): void {
-    this.#ints[(slot << 4) | nextIntAt] = next
-  }
   previous(slot: number): number {
     return this.#ints[(slot << 4) | previousIntAt]!
   }
-  setPrevious(slot: number, previous: number): void {
-    this.#ints[(slot << 4) | previousIntAt] = previous
+  /** Rests an order in a level, behind `previous` (-1: it is the first). */
+  enqueue(slot: number, level: number, previous: number): void {
+    const ints = this.#ints
+    const at = slot << 4
+    ints[at | levelIntAt] = level
+    ints[at | nextIntAt] = none
+    ints[at | previousIntAt] = previous
+    if (previous !== none) ints[(previous << 4) | nextIntAt] = slot
+  }
+  /** Joins the neighbours of an order that leaves its queue. */
+  dequeue(slot: number): void {
+    const ints = this.#ints
+    const next = ints[(slot << 4) | nextIntAt]!
+    const previous = ints[(slot << 4) | previousIntAt]!
+    if (next !== none) ints[(next << 4) | previousIntAt] = previous
+    if (previous !== none) ints[(previous << 4) | nextIntAt] = next
   }
   /** Its cell in the list of its account (`AccountOrders`), while it rests and is no quote. */
   cell(slot: number): number {

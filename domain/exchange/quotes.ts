@@ -4,7 +4,7 @@ import type { Core } from './core.ts'
 import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match } from './matching.ts'
-import { heldBalance, holdOf, rest, sideOfBook, withdraw } from './open-orders.ts'
+import { holdOf, rest, sideOfBook, withdraw } from './open-orders.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
@@ -128,7 +128,7 @@ function shrink(core: Core, market: Market, slot: number, side: Side, lots: numb
   if (less === 0) return
   const position = orders.position(slot)
   const hold = holdFor(market, side, orders.price(slot), lots)
-  balances.addHeld(heldBalance(core, position, side), hold - holdOf(core, market, slot))
+  balances.addHeld(positions.heldBalance(position, side), hold - holdOf(core, market, slot))
   positions.addOpen(position, side, -less)
   sideOfBook(market, orders.traits(slot)).reduce(slot, less)
   orders.setQuantity(slot, orders.quantity(slot) - less)
