@@ -1,6 +1,9 @@
 import type { AccountStore } from './accounts.ts'
 import { recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const none: number = noSlot
 
 /** The size of the first run of an account, one cache line; each next one is twice as large. */
 const sizeAtFirst = 16

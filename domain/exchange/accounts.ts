@@ -1,6 +1,10 @@
 import { AccountMode } from '@maru/contracts/commands'
 import { recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { cash } = AccountMode
+const none: number = noSlot
 
 const recordBytes = 64
 /** An account is 22 bits of a key in `PairIndex`, and fewer than a Map can hold. */
@@ -62,7 +66,7 @@ export class AccountStore {
     this.#doubles[at | dailyLossMaxAt] = unset
     const intAt = account << 4
     this.#ints[intAt | realizedDayIntAt] = 0
-    this.#ints[intAt | modeIntAt] = AccountMode.cash
+    this.#ints[intAt | modeIntAt] = cash
     this.#ints[intAt | orderRunIntAt] = none
     this.#ints[intAt | freeCellIntAt] = none
     this.#ints[intAt | firstPositionIntAt] = none

@@ -13,6 +13,9 @@ import { PositionStore } from './positions.ts'
 import { isQuote } from './traits.ts'
 import type { MarketView } from './views.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { commandRefused, commandRepeated, orderUpdated } = EventKind
+
 const msPerDay = 86_400_000
 
 /** The whole state of the exchange, and the outcome of the command being applied. The functions beside this file work on it. */
@@ -81,12 +84,12 @@ export class Core {
   // ---- events -------------------------------------------------------------------------------------------------------
 
   emitRefused(refusal: number): void {
-    const at = this.outcome.begin(EventKind.commandRefused, 1)
+    const at = this.outcome.begin(commandRefused, 1)
     this.outcome.data[at] = refusal
   }
 
   emitRepeated(): void {
-    this.outcome.begin(EventKind.commandRepeated, 0)
+    this.outcome.begin(commandRepeated, 0)
   }
 
   /** Accepted, rejected or triggered; `extra` is the symbol of the first, the refusal of the second, nothing of the third (-1). */
@@ -106,7 +109,7 @@ export class Core {
     const { orders, accounts, positions, outcome } = this
     if (isQuote(orders.traits(slot))) return
     const account = positions.account(orders.position(slot))
-    const at = outcome.begin(EventKind.orderUpdated, 8)
+    const at = outcome.begin(orderUpdated, 8)
     const { data } = outcome
     data[at] = account
     data[at + 1] = accounts.nextSequence(account)

@@ -1,19 +1,26 @@
 import { Side } from '@maru/contracts/commands'
-import { amountMax } from '../money/index.ts'
+import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { closeResting, unlist } from './open-orders.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { settle } from './settlement.ts'
 import { sideOf } from './traits.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { trade: tradeEvent } = EventKind
+const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
+const { buy } = Side
+const none: number = noSlot
+const amountMax: number = unitsMax
+
 /** The side a taker trades against. */
 export function oppositeOf(market: Market, side: Side): BookSide {
-  return side === Side.buy ? market.asks : market.bids
+  return side === buy ? market.asks : market.bids
 }
 
 /**
@@ -21,7 +28,7 @@ export function oppositeOf(market: Market, side: Side): BookSide {
  */
 export function leastKey(side: Side, limitPrice: number): number {
   if (limitPrice === 0) return Number.NEGATIVE_INFINITY
-  return side === Side.buy ? -limitPrice : limitPrice
+  return side === buy ? -limitPrice : limitPrice
 }
 
 /**
@@ -50,7 +57,7 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
       return Refusal.amount_too_large
     }
     if (!isCountable(core, market, makerPosition, (1 - takerSide) as Side, lots, notional)) {
-      closeResting(core, market, maker, OrderStatus.expired, Refusal.amount_too_large)
+      closeResting(core, market, maker, expired, Refusal.amount_too_large)
       continue
     }
     trade(core, market, book, taker, maker, lots, price, notional)
@@ -67,9 +74,7 @@ function isCountable(core: Core, market: Market, position: number, side: Side, l
   const units = lots * market.lotFactor
   // Twice the notional is more than it is with its fee.
   if (
-    side === Side.buy
-      ? base + units > amountMax || quote - 2 * notional < -amountMax
-      : quote + notional > amountMax || base - units < -amountMax
+    side === buy ? base + units > amountMax || quote - 2 * notional < -amountMax : quote + notional > amountMax || base - units < -amountMax
   ) {
     return false
   }
@@ -102,7 +107,7 @@ function trade(
 
   const takerAccount = positions.account(takerPosition)
   const makerAccount = positions.account(makerPosition)
-  const at = outcome.begin(EventKind.trade, 16)
+  const at = outcome.begin(tradeEvent, 16)
   const { data } = outcome
   data[at] = core.lastTrade
   data[at + 1] = market.symbol
@@ -138,10 +143,10 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   if (remaining === 0) {
     book.remove(maker, lots)
     unlist(core, maker)
-    orders.close(maker, OrderStatus.filled, 0)
+    orders.close(maker, filledWhole, 0)
   } else {
     book.reduce(maker, lots)
-    orders.setStatus(maker, OrderStatus.partiallyFilled)
+    orders.setStatus(maker, partiallyFilled)
   }
   core.emitOrderUpdated(maker)
 }

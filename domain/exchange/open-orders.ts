@@ -3,14 +3,19 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import type { OrderStatus } from './outcome.ts'
 import { isQuote, orderTypeOf, sideOf } from './traits.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { stop } = OrderType
+const { buy } = Side
+const none: number = noSlot
+
 /** Where an order of these traits rests: in the book, or among the waiting stops. */
 export function sideOfBook(market: Market, traits: number): BookSide {
-  const isBuy = sideOf(traits) === Side.buy
-  if (orderTypeOf(traits) === OrderType.stop) return isBuy ? market.buyStops : market.sellStops
+  const isBuy = sideOf(traits) === buy
+  if (orderTypeOf(traits) === stop) return isBuy ? market.buyStops : market.sellStops
   return isBuy ? market.bids : market.asks
 }
 
