@@ -88,14 +88,8 @@ export class BookSide {
     this.#orders.enqueue(slot, level, previous)
   }
 
-  /** Takes an order with `lots` open lots out of its queue. */
-  remove(slot: number, lots: number): void {
-    const orders = this.#orders
-    const level = orders.level(slot)
-    if (this.#store.leave(level, lots, orders.previous(slot), orders.next(slot)) > 0) {
-      orders.dequeue(slot)
-      return
-    }
+  /** A level has just lost its last order. */
+  emptied(level: number): void {
     this.#emptyCount += 1
     if (level === this.bestLevel) this.#dropBest()
     else if (this.#emptyCount * 2 > this.#levelCount + emptyMin) this.#sweep()
@@ -274,4 +268,15 @@ export class BookSide {
     this.#blockAt.copyWithin(rank, rank + 1, this.#blockCount)
     this.#blockCount -= 1
   }
+}
+
+/**
+ * Takes an order with `lots` open lots out of its queue in a side. The tables are handed in rather than read by way of the side, so that the
+ * level is fetched from memory while it is still being found out which side that is.
+ */
+export function leaveQueue(orders: OrderStore, levels: LevelStore, side: BookSide, slot: number, lots: number): void {
+  const level = orders.level(slot)
+  const left = levels.leave(level, lots, orders.previous(slot), orders.next(slot))
+  if (left === 0) side.emptied(level)
+  else orders.dequeue(slot)
 }

@@ -54,6 +54,15 @@ export class Core {
     this.references = new IdWindow(idWindow)
   }
 
+  /** Makes ready for the next command. */
+  begin(): void {
+    this.commandCount += 1
+    this.outcome.length = 0
+    this.orders.releaseClosed()
+    this.touchedLow = 0
+    this.touchedHigh = 0
+  }
+
   /** Moves the clock to the time of a command; never back, and never to what is no time. */
   advance(timeMs: number): void {
     if (timeMs <= this.timeMs || !Number.isSafeInteger(timeMs)) return
@@ -93,14 +102,13 @@ export class Core {
   }
 
   /** Accepted, rejected or triggered; `extra` is the symbol of the first, the refusal of the second, nothing of the third (-1). */
-  emitOrder(kind: EventKind, slot: number, extra: number): void {
-    const { orders, accounts, positions, outcome } = this
-    const account = positions.account(orders.position(slot))
+  emitOrder(kind: EventKind, account: number, order: number, extra: number): void {
+    const { outcome } = this
     const at = outcome.begin(kind, extra < 0 ? 3 : 4)
     const { data } = outcome
     data[at] = account
-    data[at + 1] = accounts.nextSequence(account)
-    data[at + 2] = orders.id(slot)
+    data[at + 1] = this.accounts.nextSequence(account)
+    data[at + 2] = order
     if (extra >= 0) data[at + 3] = extra
   }
 

@@ -1,6 +1,6 @@
 import { Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
-import type { BookSide } from './book-side.ts'
+import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
@@ -141,7 +141,7 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   balances.addHeld(positions.heldBalance(position, side), hold - holdFor(market, side, price, remaining + lots))
   positions.addOpen(position, side, -lots)
   if (remaining === 0) {
-    book.remove(maker, lots)
+    leaveQueue(orders, core.levels, book, maker, lots)
     unlist(core, maker)
     orders.close(maker, filledWhole, 0)
   } else {

@@ -1,5 +1,5 @@
 import { OrderType, Side } from '@maru/contracts/commands'
-import type { BookSide } from './book-side.ts'
+import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
@@ -48,8 +48,7 @@ export function withdraw(core: Core, market: Market, slot: number): void {
   const side = sideOf(traits)
   const position = orders.position(slot)
   const lots = orders.remaining(slot)
-  // First what lies far apart, so that the reads of it run side by side.
-  sideOfBook(market, traits).remove(slot, lots)
+  leaveQueue(orders, core.levels, sideOfBook(market, traits), slot, lots)
   positions.addOpen(position, side, -lots)
   balances.addHeld(positions.heldBalance(position, side), -holdFor(market, side, orders.price(slot), lots))
   unlist(core, slot)

@@ -34,14 +34,14 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
   }
   const position = core.positionOf(order.account, market)
   const refusal = orderRefusal(core, market, position, order)
-  const slot = record(core, position, order)
+  const slot = record(core, position, order, refusal)
   if (order.clientOrderId !== '') remember(core, order, refusal)
   if (refusal !== 0) {
     core.orders.close(slot, rejected, refusal)
-    core.emitOrder(orderRejected, slot, refusal)
+    core.emitOrder(orderRejected, order.account, core.lastOrder, refusal)
     return
   }
-  core.emitOrder(orderAccepted, slot, market.symbol)
+  core.emitOrder(orderAccepted, order.account, core.lastOrder, market.symbol)
   if (order.orderType === stop) rest(core, market, slot)
   else execute(core, market, slot)
 }
@@ -90,13 +90,16 @@ function kindOf(order: PlaceOrder): number {
   return order.symbol * 64 + packTraits(order.side, order.orderType, order.timeInForce, false)
 }
 
-function record(core: Core, position: number, order: PlaceOrder): number {
+function record(core: Core, position: number, order: PlaceOrder, refusal: number): number {
   const { orders } = core
-  const { orderType, side, clientOrderId } = order
+  const { orderType, clientOrderId } = order
   core.lastOrder += 1
-  const traits = packTraits(side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
+  const traits = packTraits(order.side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
   const price = orderType === limit ? order.price : orderType === stop ? order.stopPrice : 0
-  const slot = orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
+  const slot =
+    refusal === 0
+      ? orders.create(core.lastOrder, position, traits, order.quantity, price, core.timeMs)
+      : orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
   if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
   return slot
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BookSide } from '../book-side.ts'
+import { BookSide, leaveQueue } from '../book-side.ts'
 import { LevelBlocks } from '../level-blocks.ts'
 import { LevelStore } from '../levels.ts'
 import { none } from '../no-slot.ts'
@@ -44,7 +44,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
             if (nearest === undefined) return
             const slots = queues.get(nearest)!
             const [slot] = slots.splice(dice % slots.length, 1)
-            side.remove(slot!, orders.quantity(slot!))
+            leaveQueue(orders, levels, side, slot!, orders.quantity(slot!))
             if (slots.length === 0) queues.delete(nearest)
           }
         })
