@@ -1,6 +1,10 @@
 import { AccountMode } from '@maru/contracts/commands'
 import { recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { cash } = AccountMode
+const none: number = noSlot
 
 const recordBytes = 64
 /** An account is 22 bits of a key in `PairIndex`, and fewer than a Map can hold. */
@@ -8,7 +12,22 @@ export const accountsMax = 2 ** 22
 /** A limit that was never set: the default of the venue holds. */
 export const unset = -1
 
-/** Accounts as records of 64 bytes: numbering of their stream, results of the day, limits, mode and the heads of their lists. */
+/**
+ * Record of an account, 64 bytes: doubles first (`At` counts doubles), then integers (`IntAt` counts integers).
+ */
+const sequenceAt = 0
+const dayRealizedAt = 1
+const positionMaxAt = 2
+const leverageMaxAt = 3
+const dailyLossMaxAt = 4
+const realizedDayIntAt = 10
+const modeIntAt = 11
+const orderRunIntAt = 12
+const freeCellIntAt = 13
+const firstPositionIntAt = 14
+const firstBalanceIntAt = 15
+
+/** Accounts: numbering of their stream, results of the day, limits, mode and where their orders, positions and balances begin. */
 export class AccountStore {
   readonly userIds: string[] = []
   readonly #byUserId = new Map<string, number>()
@@ -39,94 +58,104 @@ export class AccountStore {
     if (account === this.#capacity) this.#grow()
     this.userIds.push(userId)
     this.#byUserId.set(userId, account)
-    const at = account * 8
-    this.#doubles.fill(0, at, at + 8)
-    this.#doubles[at + 3] = unset
-    this.#doubles[at + 4] = unset
-    this.#doubles[at + 5] = unset
-    const intAt = account * 16
-    this.#ints[intAt + 12] = AccountMode.cash
-    this.#ints[intAt + 13] = none
-    this.#ints[intAt + 14] = none
-    this.#ints[intAt + 15] = none
+    const at = account << 3
+    this.#doubles[at | sequenceAt] = 0
+    this.#doubles[at | dayRealizedAt] = 0
+    this.#doubles[at | positionMaxAt] = unset
+    this.#doubles[at | leverageMaxAt] = unset
+    this.#doubles[at | dailyLossMaxAt] = unset
+    const intAt = account << 4
+    this.#ints[intAt | realizedDayIntAt] = 0
+    this.#ints[intAt | modeIntAt] = cash
+    this.#ints[intAt | orderRunIntAt] = none
+    this.#ints[intAt | freeCellIntAt] = none
+    this.#ints[intAt | firstPositionIntAt] = none
+    this.#ints[intAt | firstBalanceIntAt] = none
     return account
   }
 
   /** Number of the last event of the account's stream; 0 before the first. */
   sequence(account: number): number {
-    return this.#doubles[account << 3]!
+    return this.#doubles[(account << 3) | sequenceAt]!
+  }
+  setSequence(account: number, sequence: number): void {
+    this.#doubles[(account << 3) | sequenceAt] = sequence
   }
   /** Numbers the next event of the account's stream. */
   nextSequence(account: number): number {
-    const next = this.#doubles[account << 3]! + 1
-    this.#doubles[account << 3] = next
+    const next = this.#doubles[(account << 3) | sequenceAt]! + 1
+    this.#doubles[(account << 3) | sequenceAt] = next
     return next
-  }
-  setSequence(account: number, sequence: number): void {
-    this.#doubles[account << 3] = sequence
   }
 
   /** Realised P&L after fees on `day` (days since 1970 UTC), in minor units of the risk asset. */
   dayRealized(account: number, day: number): number {
-    return this.#doubles[(account << 3) | 2] === day ? this.#doubles[(account << 3) | 1]! : 0
+    return this.#ints[(account << 4) | realizedDayIntAt] === day ? this.#doubles[(account << 3) | dayRealizedAt]! : 0
   }
   addDayRealized(account: number, day: number, units: number): void {
-    const at = account * 8
-    if (this.#doubles[at + 2] !== day) {
-      this.#doubles[at + 2] = day
-      this.#doubles[at + 1] = units
+    const at = (account << 3) | dayRealizedAt
+    if (this.#ints[(account << 4) | realizedDayIntAt] !== day) {
+      this.#ints[(account << 4) | realizedDayIntAt] = day
+      this.#doubles[at] = units
     } else {
-      this.#doubles[at + 1] = this.#doubles[at + 1]! + units
+      this.#doubles[at] = this.#doubles[at]! + units
     }
   }
   /** The day that `dayRealized` was last counted for. */
   realizedDay(account: number): number {
-    return this.#doubles[(account << 3) | 2]!
+    return this.#ints[(account << 4) | realizedDayIntAt]!
   }
 
   positionNotionalMax(account: number): number {
-    return this.#doubles[(account << 3) | 3]!
+    return this.#doubles[(account << 3) | positionMaxAt]!
   }
   setPositionNotionalMax(account: number, units: number): void {
-    this.#doubles[(account << 3) | 3] = units
+    this.#doubles[(account << 3) | positionMaxAt] = units
   }
   leverageMaxHundredths(account: number): number {
-    return this.#doubles[(account << 3) | 4]!
+    return this.#doubles[(account << 3) | leverageMaxAt]!
   }
   setLeverageMaxHundredths(account: number, hundredths: number): void {
-    this.#doubles[(account << 3) | 4] = hundredths
+    this.#doubles[(account << 3) | leverageMaxAt] = hundredths
   }
   dailyLossMax(account: number): number {
-    return this.#doubles[(account << 3) | 5]!
+    return this.#doubles[(account << 3) | dailyLossMaxAt]!
   }
   setDailyLossMax(account: number, units: number): void {
-    this.#doubles[(account << 3) | 5] = units
+    this.#doubles[(account << 3) | dailyLossMaxAt] = units
   }
 
   mode(account: number): AccountMode {
-    return this.#ints[(account << 4) | 12]! as AccountMode
+    return this.#ints[(account << 4) | modeIntAt]! as AccountMode
   }
   setMode(account: number, mode: AccountMode): void {
-    this.#ints[(account << 4) | 12] = mode
+    this.#ints[(account << 4) | modeIntAt] = mode
   }
-  /** Newest open order of the account, quotes left out. */
-  firstOrder(account: number): number {
-    return this.#ints[(account << 4) | 13]!
+  /** Where the list of its open orders lies (`AccountOrders`), or -1. */
+  orderRun(account: number): number {
+    return this.#ints[(account << 4) | orderRunIntAt]!
   }
-  setFirstOrder(account: number, slot: number): void {
-    this.#ints[(account << 4) | 13] = slot
+  setOrderRun(account: number, run: number): void {
+    this.#ints[(account << 4) | orderRunIntAt] = run
+  }
+  /** First free cell of that list, or -1. */
+  freeCell(account: number): number {
+    return this.#ints[(account << 4) | freeCellIntAt]!
+  }
+  setFreeCell(account: number, cell: number): void {
+    this.#ints[(account << 4) | freeCellIntAt] = cell
   }
   firstPosition(account: number): number {
-    return this.#ints[(account << 4) | 14]!
+    return this.#ints[(account << 4) | firstPositionIntAt]!
   }
   setFirstPosition(account: number, position: number): void {
-    this.#ints[(account << 4) | 14] = position
+    this.#ints[(account << 4) | firstPositionIntAt] = position
   }
   firstBalance(account: number): number {
-    return this.#ints[(account << 4) | 15]!
+    return this.#ints[(account << 4) | firstBalanceIntAt]!
   }
   setFirstBalance(account: number, balance: number): void {
-    this.#ints[(account << 4) | 15] = balance
+    this.#ints[(account << 4) | firstBalanceIntAt] = balance
   }
 
   #grow(): void {

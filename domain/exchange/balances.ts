@@ -1,7 +1,10 @@
 import type { AccountStore } from './accounts.ts'
 import { grownDoubles, grownInts } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const none: number = noSlot
 
 /** Balances, one for each account and asset that were ever used together: total, and what open orders hold of it. */
 export class BalanceStore {

@@ -1,9 +1,13 @@
-import { grownDoubles } from './growth.ts'
-import { blockBits, blockSize, type LevelBlocks } from './level-blocks.ts'
+import { grownDoubles, grownInts } from './growth.ts'
+import { blockBits as bits, type LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import type { OrderStore } from './orders.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const none: number = noSlot
+const blockBits: number = bits
+const blockSize = 1 << blockBits
 /** Beyond this many a full block is split rather than only swept. */
 const splitAbove = 24
 /** Empty levels that are always let be. */
@@ -25,8 +29,10 @@ export class BookSide {
   readonly #orders: OrderStore
   readonly #store: LevelStore
   readonly #blocks: LevelBlocks
-  /** By rank, in pairs: a bound (no key of the block is less, and every key of the blocks before it is), and the block. */
-  #ranks = new Float64Array(8)
+  /** By rank: a bound, that is, no key of the block is less and every key of the blocks before it is. */
+  #bounds = new Float64Array(16)
+  /** By rank: the block. */
+  #blockAt = new Int32Array(16)
   #blockCount = 0
   #levelCount = 0
   #emptyCount = 0
@@ -66,39 +72,24 @@ export class BookSide {
   /** Puts an order with `lots` open lots at the end of the queue at its price. */
   append(slot: number, price: number, lots: number): void {
     const key = price * this.sign
-    if (!this.#seek(key)) this.#insert(key, this.#store.create(price))
-    const level = this.#blocks.levels[this.#index]!
-    const levels = this.#store
-    const orders = this.#orders
-    const last = levels.last(level)
-    const count = levels.count(level)
-    if (count === 0) this.#emptyCount -= 1
-    orders.setLevel(slot, level)
-    orders.setPrevious(slot, last)
-    orders.setNext(slot, none)
-    if (last === none) levels.setFirst(level, slot)
-    else orders.setNext(last, slot)
-    levels.setLast(level, slot)
-    levels.setQuantity(level, levels.quantity(level) + lots)
-    levels.setCount(level, count + 1)
+    let level = none
+    let previous = none
+    if (this.#seek(key)) {
+      level = this.#blocks.levels[this.#index]!
+      previous = this.#store.join(level, slot, lots)
+      if (previous === none) {
+        this.#store.fill(level, slot, lots)
+        this.#emptyCount -= 1
+      }
+    } else {
+      level = this.#store.create(price, slot, lots)
+      this.#insert(key, level)
+    }
+    this.#orders.enqueue(slot, level, previous)
   }
 
-  /** Takes an order with `lots` open lots out of its queue. */
-  remove(slot: number, lots: number): void {
-    const levels = this.#store
-    const orders = this.#orders
-    const level = orders.level(slot)
-    const previous = orders.previous(slot)
-    const next = orders.next(slot)
-    const count = levels.count(level) - 1
-    orders.setLevel(slot, none)
-    if (previous === none) levels.setFirst(level, next)
-    else orders.setNext(previous, next)
-    if (next === none) levels.setLast(level, previous)
-    else orders.setPrevious(next, previous)
-    levels.setCount(level, count)
-    levels.setQuantity(level, levels.quantity(level) - lots)
-    if (count > 0) return
+  /** A level has just lost its last order. */
+  emptied(level: number): void {
     this.#emptyCount += 1
     if (level === this.bestLevel) this.#dropBest()
     else if (this.#emptyCount * 2 > this.#levelCount + emptyMin) this.#sweep()
@@ -106,8 +97,7 @@ export class BookSide {
 
   /** Takes `lots` off the total of the level an order rests in: it was filled in part, or shrunk. */
   reduce(slot: number, lots: number): void {
-    const level = this.#orders.level(slot)
-    this.#store.setQuantity(level, this.#store.quantity(level) - lots)
+    this.#store.addQuantity(this.#orders.level(slot), -lots)
   }
 
   #worse(place: number): number {
@@ -120,11 +110,11 @@ export class BookSide {
 
   /** Looks for a key; true if it is there, else `#rank` and `#index` are where it belongs. */
   #seek(key: number): boolean {
-    const ranks = this.#ranks
+    const bounds = this.#bounds
     let rank = 0
     for (let above = this.#blockCount; above - rank > 1;) {
       const middle = (rank + above) >> 1
-      if (ranks[middle << 1]! <= key) rank = middle
+      if (bounds[middle]! <= key) rank = middle
       else above = middle
     }
     this.#rank = rank
@@ -142,7 +132,7 @@ export class BookSide {
     return low < end && keys[low] === key
   }
 
-  /** Inserts where `#seek` has just looked in vain. Made empty; the caller puts the first order in. */
+  /** Inserts a level of one order where `#seek` has just looked in vain. */
   #insert(key: number, level: number): void {
     if (this.#blockCount === 0) this.#addBlock(0, key)
     else if (this.#blocks.counts[this.#blockOf(this.#rank)] === blockSize) this.#makeRoom(key)
@@ -160,10 +150,9 @@ export class BookSide {
     keys[index] = key
     levels[index] = level
     this.#blocks.counts[block] = count + 1
-    if (key < this.#ranks[rank << 1]!) this.#ranks[rank << 1] = key
+    if (key < this.#bounds[rank]!) this.#bounds[rank] = key
     if (index === end && rank === this.#blockCount - 1) this.bestLevel = level
     this.#levelCount += 1
-    this.#emptyCount += 1
   }
 
   /** Takes the best level away, and the empty ones behind it. */
@@ -255,15 +244,19 @@ export class BookSide {
   }
 
   #blockOf(rank: number): number {
-    return this.#ranks[(rank << 1) | 1]!
+    return this.#blockAt[rank]!
   }
 
   #addBlock(rank: number, bound: number): void {
     const block = this.#blocks.take()
-    if (this.#blockCount * 2 === this.#ranks.length) this.#ranks = grownDoubles(this.#ranks, this.#ranks.length * 2)
-    this.#ranks.copyWithin(rank * 2 + 2, rank * 2, this.#blockCount * 2)
-    this.#ranks[rank << 1] = bound
-    this.#ranks[(rank << 1) | 1] = block
+    if (this.#blockCount === this.#bounds.length) {
+      this.#bounds = grownDoubles(this.#bounds, this.#blockCount * 2)
+      this.#blockAt = grownInts(this.#blockAt, this.#blockCount * 2)
+    }
+    this.#bounds.copyWithin(rank + 1, rank, this.#blockCount)
+    this.#blockAt.copyWithin(rank + 1, rank, this.#blockCount)
+    this.#bounds[rank] = bound
+    this.#blockAt[rank] = block
     this.#blockCount += 1
     this.#rank = rank
     this.#index = block << blockBits
@@ -271,7 +264,19 @@ export class BookSide {
 
   #dropBlock(rank: number): void {
     this.#blocks.release(this.#blockOf(rank))
-    this.#ranks.copyWithin(rank * 2, rank * 2 + 2, this.#blockCount * 2)
+    this.#bounds.copyWithin(rank, rank + 1, this.#blockCount)
+    this.#blockAt.copyWithin(rank, rank + 1, this.#blockCount)
     this.#blockCount -= 1
   }
+}
+
+/**
+ * Takes an order with `lots` open lots out of its queue in a side. The tables are handed in rather than read by way of the side, so that the
+ * level is fetched from memory while it is still being found out which side that is.
+ */
+export function leaveQueue(orders: OrderStore, levels: LevelStore, side: BookSide, slot: number, lots: number): void {
+  const level = orders.level(slot)
+  const left = levels.leave(level, lots, orders.previous(slot), orders.next(slot))
+  if (left === 0) side.emptied(level)
+  else orders.dequeue(slot)
 }

@@ -1,10 +1,15 @@
 import { Side } from '@maru/contracts/commands'
-import { amountMax } from '../money/index.ts'
+import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf } from './fees.ts'
 import type { Market } from './markets.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { buy } = Side
+const none: number = noSlot
+const amountMax: number = unitsMax
 
 /** What a taker would trade now, without trading it. Reused, so that a walk allocates nothing. */
 export class BookWalk {
@@ -30,7 +35,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.fees = 0
   walk.worstPrice = 0
   walk.isTooLarge = false
-  const book: BookSide = side === Side.buy ? market.asks : market.bids
+  const book: BookSide = side === buy ? market.asks : market.bids
   for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
     const level = book.levelAt(place)
     const price = levels.price(level)
@@ -41,7 +46,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
         walk.isTooLarge = !hasRoom(core, market, position)
         return
       }
-      const open = orders.quantity(maker) - orders.filled(maker)
+      const open = orders.remaining(maker)
       const taken = missing < open ? missing : open
       const notional = price * taken * market.notionalFactor
       walk.lots += taken

@@ -1,11 +1,15 @@
 import type { CancelAll, CancelOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
-import { closeResting } from './open-orders.ts'
-import { none } from './no-slot.ts'
+import { closeResting, openOrdersOf } from './open-orders.ts'
+import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { withdrawQuotes } from './quotes.ts'
 import { Refusal } from './refusals.ts'
 import { isQuote } from './traits.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { cancelled } = OrderStatus
+const none: number = noSlot
 
 /** Cancels one open order of the account, in whatever state its market is. */
 export function cancelOrder(core: Core, cancel: CancelOrder): void {
@@ -26,7 +30,7 @@ export function cancelOrder(core: Core, cancel: CancelOrder): void {
     core.emitRefused(Refusal.order_not_found)
     return
   }
-  closeResting(core, core.markets[positions.symbol(position)]!, slot, OrderStatus.cancelled, 0)
+  closeResting(core, core.markets[positions.symbol(position)]!, slot, cancelled, 0)
 }
 
 /** Cancels every open order of the account, newest first, and withdraws its quotes; in one market or in all. */
@@ -41,11 +45,9 @@ export function cancelAll(core: Core, cancel: CancelAll): void {
     core.emitRefused(Refusal.symbol_not_found)
     return
   }
-  let next = none
-  for (let slot = accounts.firstOrder(cancel.account); slot !== none; slot = next) {
-    next = orders.ownerNext(slot)
+  for (const slot of openOrdersOf(core, cancel.account)) {
     const symbol = positions.symbol(orders.position(slot))
-    if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, OrderStatus.cancelled, 0)
+    if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, cancelled, 0)
   }
   for (let position = accounts.firstPosition(cancel.account); position !== none; position = positions.nextOfAccount(position)) {
     const symbol = positions.symbol(position)

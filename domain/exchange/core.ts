@@ -1,3 +1,4 @@
+import { AccountOrders } from './account-orders.ts'
 import { AccountStore } from './accounts.ts'
 import { BalanceStore } from './balances.ts'
 import { LevelBlocks } from './level-blocks.ts'
@@ -11,6 +12,9 @@ import { OutcomeWriter } from './outcome-writer.ts'
 import { PositionStore } from './positions.ts'
 import { isQuote } from './traits.ts'
 import type { MarketView } from './views.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { commandRefused, commandRepeated, orderUpdated } = EventKind
 
 const msPerDay = 86_400_000
 
@@ -26,6 +30,7 @@ export class Core {
   readonly balances = new BalanceStore(this.accounts)
   readonly positions = new PositionStore(this.accounts, this.balances)
   readonly orders = new OrderStore()
+  readonly accountOrders = new AccountOrders(this.accounts)
   readonly levels = new LevelStore()
   readonly levelBlocks = new LevelBlocks()
   readonly clientOrders: IdWindow
@@ -47,6 +52,15 @@ export class Core {
   constructor(idWindow: number) {
     this.clientOrders = new IdWindow(idWindow)
     this.references = new IdWindow(idWindow)
+  }
+
+  /** Makes ready for the next command. */
+  begin(): void {
+    this.commandCount += 1
+    this.outcome.length = 0
+    this.orders.releaseClosed()
+    this.touchedLow = 0
+    this.touchedHigh = 0
   }
 
   /** Moves the clock to the time of a command; never back, and never to what is no time. */
@@ -79,23 +93,22 @@ export class Core {
   // ---- events -------------------------------------------------------------------------------------------------------
 
   emitRefused(refusal: number): void {
-    const at = this.outcome.begin(EventKind.commandRefused, 1)
+    const at = this.outcome.begin(commandRefused, 1)
     this.outcome.data[at] = refusal
   }
 
   emitRepeated(): void {
-    this.outcome.begin(EventKind.commandRepeated, 0)
+    this.outcome.begin(commandRepeated, 0)
   }
 
   /** Accepted, rejected or triggered; `extra` is the symbol of the first, the refusal of the second, nothing of the third (-1). */
-  emitOrder(kind: EventKind, slot: number, extra: number): void {
-    const { orders, accounts, positions, outcome } = this
-    const account = positions.account(orders.position(slot))
+  emitOrder(kind: EventKind, account: number, order: number, extra: number): void {
+    const { outcome } = this
     const at = outcome.begin(kind, extra < 0 ? 3 : 4)
     const { data } = outcome
     data[at] = account
-    data[at + 1] = accounts.nextSequence(account)
-    data[at + 2] = orders.id(slot)
+    data[at + 1] = this.accounts.nextSequence(account)
+    data[at + 2] = order
     if (extra >= 0) data[at + 3] = extra
   }
 
@@ -104,7 +117,7 @@ export class Core {
     const { orders, accounts, positions, outcome } = this
     if (isQuote(orders.traits(slot))) return
     const account = positions.account(orders.position(slot))
-    const at = outcome.begin(EventKind.orderUpdated, 8)
+    const at = outcome.begin(orderUpdated, 8)
     const { data } = outcome
     data[at] = account
     data[at + 1] = accounts.nextSequence(account)

@@ -55,11 +55,7 @@ export class Exchange {
    */
   apply(command: Command): void {
     const core = this.#core
-    core.commandCount += 1
-    core.outcome.length = 0
-    core.orders.releaseClosed()
-    core.touchedLow = 0
-    core.touchedHigh = 0
+    core.begin()
     // Each case reads its own fields, so that each of these reads sees one shape of command.
     switch (command.kind) {
       case CommandKind.placeOrder:

@@ -1,6 +1,10 @@
 import { Side } from '@maru/contracts/commands'
-import { amountMax } from '../money/index.ts'
+import { amountMax as unitsMax } from '../money/index.ts'
 import type { Market } from './markets.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { sell } = Side
+const amountMax: number = unitsMax
 
 const million = 1_000_000
 /** Greatest fee of a market: a tenth. */
@@ -25,7 +29,7 @@ export function feeOf(notional: number, ppm: number): number {
  * What an open order holds: a sell its base, a buy its notional with the greater of both fees. The notional is at most `notionalMax`.
  */
 export function holdFor(market: Market, side: Side, price: number, lots: number): number {
-  if (side === Side.sell) return lots * market.lotFactor
+  if (side === sell) return lots * market.lotFactor
   const notional = price * lots * market.notionalFactor
   return notional + feeOf(notional, market.feeMaxPpm)
 }

@@ -1,76 +1,112 @@
 import { recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const none: number = noSlot
+
+/** Record of a level, 32 bytes, two to a cache line: doubles first (`At` counts doubles), then integers (`IntAt` counts integers). */
 const levelBytes = 32
+const priceAt = 0
+const quantityAt = 1
+const firstIntAt = 4
+const lastIntAt = 5
+const countIntAt = 6
 
-/** Price levels of all books: price and total of open lots, first and last order, and their number. */
+/** Price levels of all books: price and total of open lots, first and last order, and their number. An empty one keeps its price alone. */
 export class LevelStore {
-  doubles: Float64Array
-  ints: Int32Array
+  #doubles: Float64Array
+  #ints: Int32Array
   #capacity = 1_024
   #used = 0
-  #firstFree = none
+  #firstFree: number = none
 
   constructor() {
     const { doubles, ints } = recordBuffer(this.#capacity, levelBytes)
-    this.doubles = doubles
-    this.ints = ints
+    this.#doubles = doubles
+    this.#ints = ints
   }
 
-  create(price: number): number {
+  /** A level of one order. */
+  create(price: number, slot: number, lots: number): number {
     let level = this.#firstFree
-    if (level === none) {
-      if (this.#used === this.#capacity) this.#grow()
-      level = this.#used
-      this.#used += 1
-    } else {
-      this.#firstFree = this.ints[(level << 3) | 4]!
-    }
-    this.doubles[level << 2] = price
-    this.doubles[(level << 2) | 1] = 0
-    this.ints[(level << 3) | 4] = none
-    this.ints[(level << 3) | 5] = none
-    this.ints[(level << 3) | 6] = 0
+    if (level === none) level = this.#nextUnused()
+    else this.#firstFree = this.#ints[(level << 3) | firstIntAt]!
+    this.#doubles[(level << 2) | priceAt] = price
+    this.fill(level, slot, lots)
     return level
   }
 
   release(level: number): void {
-    this.ints[(level << 3) | 4] = this.#firstFree
+    this.#ints[(level << 3) | firstIntAt] = this.#firstFree
     this.#firstFree = level
   }
 
+  /** Puts the first order into an empty level. */
+  fill(level: number, slot: number, lots: number): void {
+    const ints = this.#ints
+    const at = level << 3
+    this.#doubles[(level << 2) | quantityAt] = lots
+    ints[at | firstIntAt] = slot
+    ints[at | lastIntAt] = slot
+    ints[at | countIntAt] = 1
+  }
+
+  /** Puts an order behind the others, and returns the one before it; -1, with nothing done, where the level is empty. */
+  join(level: number, slot: number, lots: number): number {
+    const ints = this.#ints
+    const at = level << 3
+    const count = ints[at | countIntAt]!
+    if (count === 0) return none
+    const last = ints[at | lastIntAt]!
+    ints[at | lastIntAt] = slot
+    ints[at | countIntAt] = count + 1
+    this.addQuantity(level, lots)
+    return last
+  }
+
+  /** Takes an order out that stands between these two (-1: nobody), and returns how many are left. */
+  leave(level: number, lots: number, previous: number, next: number): number {
+    const ints = this.#ints
+    const at = level << 3
+    const left = ints[at | countIntAt]! - 1
+    ints[at | countIntAt] = left
+    if (left === 0) return 0
+    if (previous === none) ints[at | firstIntAt] = next
+    if (next === none) ints[at | lastIntAt] = previous
+    this.addQuantity(level, -lots)
+    return left
+  }
+
   price(level: number): number {
-    return this.doubles[level << 2]!
+    return this.#doubles[(level << 2) | priceAt]!
   }
+  /** Open lots of its orders, of which there is one at least. */
   quantity(level: number): number {
-    return this.doubles[(level << 2) | 1]!
+    return this.#doubles[(level << 2) | quantityAt]!
   }
-  setQuantity(level: number, lots: number): void {
-    this.doubles[(level << 2) | 1] = lots
+  addQuantity(level: number, lots: number): void {
+    const at = (level << 2) | quantityAt
+    this.#doubles[at] = this.#doubles[at]! + lots
   }
+  /** The oldest order, of a level that has one. */
   first(level: number): number {
-    return this.ints[(level << 3) | 4]!
+    return this.#ints[(level << 3) | firstIntAt]!
   }
-  setFirst(level: number, slot: number): void {
-    this.ints[(level << 3) | 4] = slot
-  }
-  last(level: number): number {
-    return this.ints[(level << 3) | 5]!
-  }
-  setLast(level: number, slot: number): void {
-    this.ints[(level << 3) | 5] = slot
-  }
+  /** Orders in it. */
   count(level: number): number {
-    return this.ints[(level << 3) | 6]!
+    return this.#ints[(level << 3) | countIntAt]!
   }
-  setCount(level: number, orders: number): void {
-    this.ints[(level << 3) | 6] = orders
+
+  #nextUnused(): number {
+    if (this.#used === this.#capacity) this.#grow()
+    this.#used += 1
+    return this.#used - 1
   }
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, levelBytes, this.doubles)
-    this.doubles = doubles
-    this.ints = ints
+    const { doubles, ints } = recordBuffer(this.#capacity, levelBytes, this.#doubles)
+    this.#doubles = doubles
+    this.#ints = ints
   }
 }

@@ -1,19 +1,26 @@
 import { Side } from '@maru/contracts/commands'
-import { amountMax } from '../money/index.ts'
-import type { BookSide } from './book-side.ts'
+import { amountMax as unitsMax } from '../money/index.ts'
+import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { closeResting, unlinkOwner } from './open-orders.ts'
-import { none } from './no-slot.ts'
+import { closeResting, unlist } from './open-orders.ts'
+import { none as noSlot } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { settle } from './settlement.ts'
 import { sideOf } from './traits.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { trade: tradeEvent } = EventKind
+const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
+const { buy } = Side
+const none: number = noSlot
+const amountMax: number = unitsMax
+
 /** The side a taker trades against. */
 export function oppositeOf(market: Market, side: Side): BookSide {
-  return side === Side.buy ? market.asks : market.bids
+  return side === buy ? market.asks : market.bids
 }
 
 /**
@@ -21,7 +28,7 @@ export function oppositeOf(market: Market, side: Side): BookSide {
  */
 export function leastKey(side: Side, limitPrice: number): number {
   if (limitPrice === 0) return Number.NEGATIVE_INFINITY
-  return side === Side.buy ? -limitPrice : limitPrice
+  return side === buy ? -limitPrice : limitPrice
 }
 
 /**
@@ -35,7 +42,7 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
   const takerSide = sideOf(orders.traits(taker))
   const takerPosition = orders.position(taker)
   const book = oppositeOf(market, takerSide)
-  let remaining = orders.quantity(taker) - orders.filled(taker)
+  let remaining = orders.remaining(taker)
   while (remaining > 0 && book.bestLevel !== none) {
     const level = book.bestLevel
     const price = levels.price(level)
@@ -43,14 +50,14 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
     const maker = levels.first(level)
     const makerPosition = orders.position(maker)
     if (makerPosition === takerPosition) return Refusal.self_trade_prevented
-    const open = orders.quantity(maker) - orders.filled(maker)
+    const open = orders.remaining(maker)
     const lots = remaining < open ? remaining : open
     const notional = price * lots * market.notionalFactor
     if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, takerPosition, takerSide, lots, notional)) {
       return Refusal.amount_too_large
     }
     if (!isCountable(core, market, makerPosition, (1 - takerSide) as Side, lots, notional)) {
-      closeResting(core, market, maker, OrderStatus.expired, Refusal.amount_too_large)
+      closeResting(core, market, maker, expired, Refusal.amount_too_large)
       continue
     }
     trade(core, market, book, taker, maker, lots, price, notional)
@@ -67,9 +74,7 @@ function isCountable(core: Core, market: Market, position: number, side: Side, l
   const units = lots * market.lotFactor
   // Twice the notional is more than it is with its fee.
   if (
-    side === Side.buy
-      ? base + units > amountMax || quote - 2 * notional < -amountMax
-      : quote + notional > amountMax || base - units < -amountMax
+    side === buy ? base + units > amountMax || quote - 2 * notional < -amountMax : quote + notional > amountMax || base - units < -amountMax
   ) {
     return false
   }
@@ -102,7 +107,7 @@ function trade(
 
   const takerAccount = positions.account(takerPosition)
   const makerAccount = positions.account(makerPosition)
-  const at = outcome.begin(EventKind.trade, 16)
+  const at = outcome.begin(tradeEvent, 16)
   const { data } = outcome
   data[at] = core.lastTrade
   data[at + 1] = market.symbol
@@ -131,18 +136,17 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
   const { orders, positions, balances } = core
   const side = sideOf(orders.traits(maker))
   const position = orders.position(maker)
-  const remaining = orders.quantity(maker) - orders.filled(maker)
+  const remaining = orders.remaining(maker)
   const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
-  balances.addHeld(orders.heldBalance(maker), hold - orders.hold(maker))
-  orders.setHold(maker, hold)
+  balances.addHeld(positions.heldBalance(position, side), hold - holdFor(market, side, price, remaining + lots))
   positions.addOpen(position, side, -lots)
   if (remaining === 0) {
-    book.remove(maker, lots)
-    unlinkOwner(core, maker)
-    orders.close(maker, OrderStatus.filled, 0)
+    leaveQueue(orders, core.levels, book, maker, lots)
+    unlist(core, maker)
+    orders.close(maker, filledWhole, 0)
   } else {
     book.reduce(maker, lots)
-    orders.setStatus(maker, OrderStatus.partiallyFilled)
+    orders.setStatus(maker, partiallyFilled)
   }
   core.emitOrderUpdated(maker)
 }

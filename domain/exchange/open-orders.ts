@@ -1,22 +1,28 @@
 import { OrderType, Side } from '@maru/contracts/commands'
-import type { BookSide } from './book-side.ts'
+import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import type { OrderStatus } from './outcome.ts'
 import { isQuote, orderTypeOf, sideOf } from './traits.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { stop } = OrderType
+const { buy } = Side
+const none: number = noSlot
+
 /** Where an order of these traits rests: in the book, or among the waiting stops. */
 export function sideOfBook(market: Market, traits: number): BookSide {
-  const isBuy = sideOf(traits) === Side.buy
-  if (orderTypeOf(traits) === OrderType.stop) return isBuy ? market.buyStops : market.sellStops
+  const isBuy = sideOf(traits) === buy
+  if (orderTypeOf(traits) === stop) return isBuy ? market.buyStops : market.sellStops
   return isBuy ? market.bids : market.asks
 }
 
-/** The balance an order of this side holds from. */
-export function heldBalance(core: Core, position: number, side: Side): number {
-  return side === Side.buy ? core.positions.quoteBalance(position) : core.positions.baseBalance(position)
+/** What a resting order holds. */
+export function holdOf(core: Core, market: Market, slot: number): number {
+  const { orders } = core
+  return holdFor(market, sideOf(orders.traits(slot)), orders.price(slot), orders.remaining(slot))
 }
 
 /** Rests what is open of an order: its hold, its place in the queue, its owner's list. A quote is listed by `quotes.ts`. */
@@ -25,17 +31,14 @@ export function rest(core: Core, market: Market, slot: number): void {
   const traits = orders.traits(slot)
   const side = sideOf(traits)
   const position = orders.position(slot)
-  const lots = orders.quantity(slot) - orders.filled(slot)
-  const price = orderTypeOf(traits) === OrderType.stop ? orders.stopPrice(slot) : orders.price(slot)
-  const hold = holdFor(market, side, price, lots)
-  orders.setHold(slot, hold)
-  balances.addHeld(orders.heldBalance(slot), hold)
+  const lots = orders.remaining(slot)
+  const price = orders.price(slot)
+  balances.addHeld(positions.heldBalance(position, side), holdFor(market, side, price, lots))
   positions.addOpen(position, side, lots)
   sideOfBook(market, traits).append(slot, price, lots)
-  if (!isQuote(traits)) {
-    positions.addOpenCount(position, 1)
-    linkToAccount(core, slot)
-  }
+  if (isQuote(traits)) return
+  positions.addOpenCount(position, 1)
+  orders.setCell(slot, core.accountOrders.add(positions.account(position), slot))
 }
 
 /** Takes a resting order out of everything `rest` put it in. Its status is the caller's to set. */
@@ -44,12 +47,11 @@ export function withdraw(core: Core, market: Market, slot: number): void {
   const traits = orders.traits(slot)
   const side = sideOf(traits)
   const position = orders.position(slot)
-  const lots = orders.quantity(slot) - orders.filled(slot)
-  balances.addHeld(orders.heldBalance(slot), -orders.hold(slot))
-  orders.setHold(slot, 0)
+  const lots = orders.remaining(slot)
+  leaveQueue(orders, core.levels, sideOfBook(market, traits), slot, lots)
   positions.addOpen(position, side, -lots)
-  sideOfBook(market, traits).remove(slot, lots)
-  unlinkOwner(core, slot)
+  balances.addHeld(positions.heldBalance(position, side), -holdFor(market, side, orders.price(slot), lots))
+  unlist(core, slot)
 }
 
 /** Withdraws a resting order for good and says so in its owner's stream. */
@@ -59,25 +61,29 @@ export function closeResting(core: Core, market: Market, slot: number, status: O
   core.emitOrderUpdated(slot)
 }
 
-function linkToAccount(core: Core, slot: number): void {
-  const { orders, accounts } = core
-  const account = core.positions.account(orders.position(slot))
-  const first = accounts.firstOrder(account)
-  orders.setOwnerPrevious(slot, none)
-  orders.setOwnerNext(slot, first)
-  if (first !== none) orders.setOwnerPrevious(first, slot)
-  accounts.setFirstOrder(account, slot)
+/** Open orders of an account, quotes left out, newest first. */
+export function openOrdersOf(core: Core, account: number): number[] {
+  const { orders } = core
+  return core.accountOrders.slots(account).sort((a, b) => orders.id(b) - orders.id(a))
 }
 
 /** Takes an order out of its account's list, or a quote out of its position's. */
-export function unlinkOwner(core: Core, slot: number): void {
-  const { orders, positions, accounts } = core
-  const traits = orders.traits(slot)
-  const previous = orders.ownerPrevious(slot)
-  const next = orders.ownerNext(slot)
-  if (next !== none) orders.setOwnerPrevious(next, previous)
-  if (previous !== none) orders.setOwnerNext(previous, next)
-  else if (isQuote(traits)) positions.setFirstQuote(orders.position(slot), sideOf(traits), next)
-  else accounts.setFirstOrder(positions.account(orders.position(slot)), next)
-  if (!isQuote(traits)) positions.addOpenCount(orders.position(slot), -1)
+export function unlist(core: Core, slot: number): void {
+  const { orders, positions } = core
+  const position = orders.position(slot)
+  if (isQuote(orders.traits(slot))) {
+    unlistQuote(core, position, slot)
+    return
+  }
+  core.accountOrders.remove(positions.account(position), orders.cell(slot))
+  positions.addOpenCount(position, -1)
+}
+
+function unlistQuote(core: Core, position: number, slot: number): void {
+  const { orders, positions } = core
+  const previous = orders.previousQuote(slot)
+  const next = orders.nextQuote(slot)
+  if (next !== none) orders.setPreviousQuote(next, previous)
+  if (previous !== none) orders.setNextQuote(previous, next)
+  else positions.setFirstQuote(position, sideOf(orders.traits(slot)), next)
 }

@@ -1,77 +1,53 @@
 import { none } from './no-slot.ts'
+import { OlderOrders } from './older-orders.ts'
+
+/** Places of the ring for each order that is open, at least: so an order is one of the newest until four times as many have come. */
+const placesPerOrder = 4
 
 /**
- * Finds the slot of an order by its id: open addressing with linear probing; removal closes the gap, so that probes stay short for ever. An
- * entry is the low half of the id and slot + 1. Whole ids are in the orders' records, which are handed in where two halves may be alike.
+ * Finds the slot of an order by its id. Ids are given out one after another, so an order among the newest has the place of its low bits in a
+ * ring: the next order writes beside the one before, and a look reads one integer. An order that is still open when a newer one needs its
+ * place moves to a hash table. Whole ids are in the orders' records (8 doubles, the id first), which are handed in to compare with.
  */
 export class OrderIndex {
-  #entries = new Int32Array(4_096 * 2)
+  /** Slot + 1, or 0. */
+  #ring = new Int32Array(4_096)
   #mask = 4_095
-  /** 32 less the bits of the number of fours. */
-  #shift = 22
   #count = 0
+  readonly #older = new OlderOrders()
 
-  /** The slot of an order, or -1. @param records records of 8 doubles, the id first */
+  /** The slot of an order, or -1. */
   find(id: number, records: Float64Array): number {
-    const entries = this.#entries
-    const mask = this.#mask
-    const low = id | 0
-    for (let place = homeOf(low, this.#shift); ; place = (place + 1) & mask) {
-      const slot = entries[(place << 1) | 1]! - 1
-      if (slot === none) return none
-      if (entries[place << 1] === low && records[slot << 3] === id) return slot
-    }
+    const slot = this.#ring[id & this.#mask]! - 1
+    if (slot !== none && records[slot << 3] === id) return slot
+    return this.#older.find(id, records)
   }
 
-  add(id: number, slot: number): void {
-    if (this.#count * 2 > this.#mask) this.#grow()
-    this.#put(id | 0, slot + 1)
+  /** Adds an order whose record has its id already. */
+  add(id: number, slot: number, records: Float64Array): void {
+    if (this.#count * placesPerOrder > this.#mask) this.#grow(records)
+    const place = id & this.#mask
+    const before = this.#ring[place]! - 1
+    if (before !== none) this.#older.add(records[before << 3]!, before)
+    this.#ring[place] = slot + 1
     this.#count += 1
   }
 
   /** Removes an order that is in it. */
   remove(id: number, slot: number): void {
-    const entries = this.#entries
-    const mask = this.#mask
-    const shift = this.#shift
-    let gap = homeOf(id | 0, shift)
-    while (entries[(gap << 1) | 1] !== slot + 1) gap = (gap + 1) & mask
-    // Entries after the gap that belong at or before it move into it.
-    for (let place = (gap + 1) & mask; entries[(place << 1) | 1] !== 0; place = (place + 1) & mask) {
-      const home = homeOf(entries[place << 1]!, shift)
-      if (((place - home) & mask) < ((place - gap) & mask)) continue
-      entries[gap << 1] = entries[place << 1]!
-      entries[(gap << 1) | 1] = entries[(place << 1) | 1]!
-      gap = place
-    }
-    entries[(gap << 1) | 1] = 0
+    const place = id & this.#mask
+    if (this.#ring[place] === slot + 1) this.#ring[place] = 0
+    else this.#older.remove(id, slot)
     this.#count -= 1
   }
 
-  #put(low: number, value: number): void {
-    const entries = this.#entries
-    let place = homeOf(low, this.#shift)
-    while (entries[(place << 1) | 1] !== 0) place = (place + 1) & this.#mask
-    entries[place << 1] = low
-    entries[(place << 1) | 1] = value
-  }
-
-  #grow(): void {
-    const old = this.#entries
-    this.#entries = new Int32Array(old.length * 2)
+  /** Doubles the ring. Orders that gave way to newer ones stay where they are. */
+  #grow(records: Float64Array): void {
+    const old = this.#ring
+    this.#ring = new Int32Array(old.length * 2)
     this.#mask = this.#mask * 2 + 1
-    this.#shift -= 1
-    for (let at = 0; at < old.length; at += 2) {
-      const value = old[at + 1]!
-      if (value !== 0) this.#put(old[at]!, value)
+    for (const entry of old) {
+      if (entry !== 0) this.#ring[records[(entry - 1) << 3]! & this.#mask] = entry
     }
   }
-}
-
-/** 2^32 over the golden ratio: consecutive numbers land far apart, so that long runs of neighbours never form. */
-const spread = 0x9e3779b1
-
-/** Where an id belongs: four consecutive ids side by side, the fours spread over the table. */
-function homeOf(low: number, shift: number): number {
-  return ((Math.imul(low >>> 2, spread) >>> shift) << 2) | (low & 3)
 }

@@ -1,10 +1,37 @@
 import type { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
-import { hasClientOrderId } from './traits.ts'
+import { hasClientOrderId, isStop } from './traits.ts'
 
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const none: number = noSlot
+
+/**
+ * Record of an order, 64 bytes, one cache line: all that placing, cancelling and walking a queue touch. Doubles come first (`At` counts
+ * doubles), then integers (`IntAt` counts integers). What an order holds is not kept: it follows from its price and what is open of it.
+ */
 const recordBytes = 64
+const idAt = 0
+const quantityAt = 1
+const filledAt = 2
+const priceAt = 3
+const createdAt = 4
+const positionIntAt = 10
+const levelIntAt = 11
+const nextIntAt = 12
+const previousIntAt = 13
+const cellIntAt = 14
+const traitsIntAt = 15
+
+/** Record of the same slot that only fills and quotes touch, 32 bytes. */
+const fillBytes = 32
+const notionalAt = 0
+const feeAt = 1
+const filledAtMsAt = 2
+const quoteNextIntAt = 6
+const quotePreviousIntAt = 7
+
 /** Status and refusal lie above the traits in the same integer. */
 const statusShift = 7
 const statusMask = 7
@@ -12,30 +39,30 @@ const refusalShift = 10
 const stateMask = -1 << statusShift
 
 /**
- * Every open order, and those that closed during the last command. A slot is the place of an order in two tables of one cache line an order:
- * the first has what resting, cancelling and walking a queue touch, the second what fills and answers need. Slots of closed orders are given
- * back at the start of the next command.
+ * Every open order, and those that closed during the last command. A slot is the place of an order in both tables. Slots of closed orders are
+ * given back at the start of the next command, the last first, so that the next order finds its record in the cache.
  */
 export class OrderStore {
-  /** Hot: id, quantity, filled and hold as doubles, then integers from the ninth on. */
   #doubles: Float64Array
   #ints: Int32Array
-  /** Cold: price, stop price, filled notional, fee, times of creation and of the last fill. */
-  #details: Float64Array
+  #fills: Float64Array
+  #fillInts: Int32Array
   readonly #clientOrderIds: string[] = []
   readonly #index = new OrderIndex()
   #capacity = 1_024
   #used = 0
-  #firstFree = none
+  #firstFree: number = none
   #closed = new Int32Array(1_024)
   #closedCount = 0
   #openCount = 0
 
   constructor() {
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.#doubles = doubles
-    this.#ints = ints
-    this.#details = recordBuffer(this.#capacity, recordBytes).doubles
+    const records = recordBuffer(this.#capacity, recordBytes)
+    this.#doubles = records.doubles
+    this.#ints = records.ints
+    const fills = recordBuffer(this.#capacity, fillBytes)
+    this.#fills = fills.doubles
+    this.#fillInts = fills.ints
   }
 
   /** Orders that are open now. */
@@ -48,37 +75,34 @@ export class OrderStore {
     return this.#index.find(id, this.#doubles)
   }
 
-  /** A fresh order with nothing filled and nothing held. Its terms are to be set next. */
-  create(id: number, position: number, heldBalance: number, traits: number): number {
+  /**
+   * A fresh order with nothing filled.
+   * @param price of a stop its stop price; 0 where it has none
+   */
+  create(id: number, position: number, traits: number, quantity: number, price: number, createdAtMs: number): number {
     let slot = this.#firstFree
-    if (slot === none) {
-      if (this.#used === this.#capacity) this.#grow()
-      slot = this.#used
-      this.#used += 1
-    } else {
-      this.#firstFree = this.next(slot)
-    }
+    if (slot === none) slot = this.#nextUnused()
+    else this.#firstFree = this.#ints[(slot << 4) | nextIntAt]!
     const doubles = this.#doubles
     const ints = this.#ints
-    doubles[slot << 3] = id
-    doubles[(slot << 3) | 2] = 0
-    doubles[(slot << 3) | 3] = 0
-    ints[(slot << 4) | 8] = position
-    ints[(slot << 4) | 9] = none
-    ints[(slot << 4) | 14] = traits
-    ints[(slot << 4) | 15] = heldBalance
-    this.#index.add(id, slot)
+    const at = slot << 3
+    doubles[at | idAt] = id
+    doubles[at | quantityAt] = quantity
+    doubles[at | filledAt] = 0
+    doubles[at | priceAt] = price
+    doubles[at | createdAt] = createdAtMs
+    const intAt = slot << 4
+    ints[intAt | positionIntAt] = position
+    ints[intAt | traitsIntAt] = traits
+    this.#index.add(id, slot, doubles)
     this.#openCount += 1
     return slot
   }
 
-  /** What was ordered; prices it does not have are 0. */
-  setTerms(slot: number, quantity: number, price: number, stopPrice: number, createdAtMs: number): void {
-    const details = this.#details
-    this.#doubles[(slot << 3) | 1] = quantity
-    details[slot << 3] = price
-    details[(slot << 3) | 1] = stopPrice
-    details[(slot << 3) | 4] = createdAtMs
+  #nextUnused(): number {
+    if (this.#used === this.#capacity) this.#grow()
+    this.#used += 1
+    return this.#used - 1
   }
 
   /** The client order id of an order whose traits say that it has one; else empty. */
@@ -91,7 +115,7 @@ export class OrderStore {
 
   /** Makes an order final. It stays readable until `releaseClosed`. */
   close(slot: number, status: OrderStatus, refusal: number): void {
-    this.#ints[(slot << 4) | 14] = (this.traits(slot) & ~stateMask) | (status << statusShift) | (refusal << refusalShift)
+    this.#ints[(slot << 4) | traitsIntAt] = (this.traits(slot) & ~stateMask) | (status << statusShift) | (refusal << refusalShift)
     if (this.#closedCount === this.#closed.length) this.#closed = grownInts(this.#closed, this.#closed.length * 2)
     this.#closed[this.#closedCount] = slot
     this.#closedCount += 1
@@ -100,128 +124,148 @@ export class OrderStore {
 
   /** Gives back the slots of orders that closed during the command before. */
   releaseClosed(): void {
-    if (this.#closedCount === 0) return
-    for (let index = 0; index < this.#closedCount; index++) {
-      const slot = this.#closed[index]!
-      this.#index.remove(this.id(slot), slot)
-      this.setNext(slot, this.#firstFree)
+    if (this.#closedCount > 0) this.#release()
+  }
+  #release(): void {
+    for (let at = 0; at < this.#closedCount; at++) {
+      const slot = this.#closed[at]!
+      this.#index.remove(this.#doubles[(slot << 3) | idAt]!, slot)
+      this.#ints[(slot << 4) | nextIntAt] = this.#firstFree
       this.#firstFree = slot
     }
     this.#closedCount = 0
   }
 
-  // ---- the first line -------------------------------------------------------------------------------------------------
+  // ---- the order ------------------------------------------------------------------------------------------------------
 
   id(slot: number): number {
-    return this.#doubles[slot << 3]!
+    return this.#doubles[(slot << 3) | idAt]!
   }
   quantity(slot: number): number {
-    return this.#doubles[(slot << 3) | 1]!
+    return this.#doubles[(slot << 3) | quantityAt]!
   }
   setQuantity(slot: number, lots: number): void {
-    this.#doubles[(slot << 3) | 1] = lots
+    this.#doubles[(slot << 3) | quantityAt] = lots
   }
   filled(slot: number): number {
-    return this.#doubles[(slot << 3) | 2]!
+    return this.#doubles[(slot << 3) | filledAt]!
   }
-  /** What the order holds of its account: quote minor units of a buy, base minor units of a sell. */
-  hold(slot: number): number {
-    return this.#doubles[(slot << 3) | 3]!
+  /** Lots that are not filled. */
+  remaining(slot: number): number {
+    return this.#doubles[(slot << 3) | quantityAt]! - this.#doubles[(slot << 3) | filledAt]!
   }
-  setHold(slot: number, units: number): void {
-    this.#doubles[(slot << 3) | 3] = units
+  /** The price it rests at: limit price, of a stop its stop price; 0 of a market order. */
+  price(slot: number): number {
+    return this.#doubles[(slot << 3) | priceAt]!
+  }
+  limitPrice(slot: number): number {
+    return isStop(this.traits(slot)) ? 0 : this.price(slot)
+  }
+  stopPrice(slot: number): number {
+    return isStop(this.traits(slot)) ? this.price(slot) : 0
+  }
+  createdAtMs(slot: number): number {
+    return this.#doubles[(slot << 3) | createdAt]!
   }
   position(slot: number): number {
-    return this.#ints[(slot << 4) | 8]!
+    return this.#ints[(slot << 4) | positionIntAt]!
   }
-  /** The level it rests in, or -1. */
+  /** The level it rests in. */
   level(slot: number): number {
-    return this.#ints[(slot << 4) | 9]!
-  }
-  setLevel(slot: number, level: number): void {
-    this.#ints[(slot << 4) | 9] = level
+    return this.#ints[(slot << 4) | levelIntAt]!
   }
   /** The order behind it in its level. */
   next(slot: number): number {
-    return this.#ints[(slot << 4) | 10]!
-  }
-  setNext(slot: number, next: number): void {
-    this.#ints[(slot << 4) | 10] = next
+    return this.#ints[(slot << 4) | nextIntAt]!
   }
   previous(slot: number): number {
-    return this.#ints[(slot << 4) | 11]!
+    return this.#ints[(slot << 4) | previousIntAt]!
   }
-  setPrevious(slot: number, previous: number): void {
-    this.#ints[(slot << 4) | 11] = previous
+  /** Rests an order in a level, behind `previous` (-1: it is the first). */
+  enqueue(slot: number, level: number, previous: number): void {
+    const ints = this.#ints
+    const at = slot << 4
+    ints[at | levelIntAt] = level
+    ints[at | nextIntAt] = none
+    ints[at | previousIntAt] = previous
+    if (previous !== none) ints[(previous << 4) | nextIntAt] = slot
   }
-  /** The next order of its owner: of the account for an order, of the position and side for a quote. */
-  ownerNext(slot: number): number {
-    return this.#ints[(slot << 4) | 12]!
+  /** Joins the neighbours of an order that leaves its queue. */
+  dequeue(slot: number): void {
+    const ints = this.#ints
+    const next = ints[(slot << 4) | nextIntAt]!
+    const previous = ints[(slot << 4) | previousIntAt]!
+    if (next !== none) ints[(next << 4) | previousIntAt] = previous
+    if (previous !== none) ints[(previous << 4) | nextIntAt] = next
   }
-  setOwnerNext(slot: number, next: number): void {
-    this.#ints[(slot << 4) | 12] = next
+  /** Its cell in the list of its account (`AccountOrders`), while it rests and is no quote. */
+  cell(slot: number): number {
+    return this.#ints[(slot << 4) | cellIntAt]!
   }
-  ownerPrevious(slot: number): number {
-    return this.#ints[(slot << 4) | 13]!
-  }
-  setOwnerPrevious(slot: number, previous: number): void {
-    this.#ints[(slot << 4) | 13] = previous
+  setCell(slot: number, cell: number): void {
+    this.#ints[(slot << 4) | cellIntAt] = cell
   }
   /** Side, type and so on as `traits.ts` packs them, in the low bits; status and refusal above them. */
   traits(slot: number): number {
-    return this.#ints[(slot << 4) | 14]!
+    return this.#ints[(slot << 4) | traitsIntAt]!
   }
   status(slot: number): OrderStatus {
-    return ((this.#ints[(slot << 4) | 14]! >> statusShift) & statusMask) as OrderStatus
+    return ((this.#ints[(slot << 4) | traitsIntAt]! >> statusShift) & statusMask) as OrderStatus
   }
   /** Of an order that stays open. */
   setStatus(slot: number, status: OrderStatus): void {
-    this.#ints[(slot << 4) | 14] = (this.traits(slot) & ~stateMask) | (status << statusShift)
+    this.#ints[(slot << 4) | traitsIntAt] = (this.traits(slot) & ~stateMask) | (status << statusShift)
   }
   refusal(slot: number): number {
-    return this.#ints[(slot << 4) | 14]! >> refusalShift
-  }
-  /** The balance it holds from. */
-  heldBalance(slot: number): number {
-    return this.#ints[(slot << 4) | 15]!
+    return this.#ints[(slot << 4) | traitsIntAt]! >> refusalShift
   }
 
-  // ---- the second line ------------------------------------------------------------------------------------------------
+  // ---- its fills ------------------------------------------------------------------------------------------------------
 
-  price(slot: number): number {
-    return this.#details[slot << 3]!
-  }
-  stopPrice(slot: number): number {
-    return this.#details[(slot << 3) | 1]!
-  }
   filledNotional(slot: number): number {
-    return this.filled(slot) === 0 ? 0 : this.#details[(slot << 3) | 2]!
+    return this.filled(slot) === 0 ? 0 : this.#fills[(slot << 2) | notionalAt]!
   }
   fee(slot: number): number {
-    return this.filled(slot) === 0 ? 0 : this.#details[(slot << 3) | 3]!
-  }
-  createdAtMs(slot: number): number {
-    return this.#details[(slot << 3) | 4]!
+    return this.filled(slot) === 0 ? 0 : this.#fills[(slot << 2) | feeAt]!
   }
   /** Time of the last fill, or of creation. */
   updatedAtMs(slot: number): number {
-    return this.#details[(slot << 3) | (this.filled(slot) === 0 ? 4 : 5)]!
+    return this.filled(slot) === 0 ? this.createdAtMs(slot) : this.#fills[(slot << 2) | filledAtMsAt]!
   }
   /** Takes a fill into the figures. Until the first, notional, fee and its time are not there. */
   addFill(slot: number, lots: number, notional: number, fee: number, timeMs: number): void {
-    const details = this.#details
-    const filled = this.#doubles[(slot << 3) | 2]!
-    details[(slot << 3) | 2] = filled === 0 ? notional : details[(slot << 3) | 2]! + notional
-    details[(slot << 3) | 3] = filled === 0 ? fee : details[(slot << 3) | 3]! + fee
-    details[(slot << 3) | 5] = timeMs
-    this.#doubles[(slot << 3) | 2] = filled + lots
+    const fills = this.#fills
+    const at = slot << 2
+    const filled = this.#doubles[(slot << 3) | filledAt]!
+    fills[at | notionalAt] = filled === 0 ? notional : fills[at | notionalAt]! + notional
+    fills[at | feeAt] = filled === 0 ? fee : fills[at | feeAt]! + fee
+    fills[at | filledAtMsAt] = timeMs
+    this.#doubles[(slot << 3) | filledAt] = filled + lots
+  }
+
+  // ---- quotes ---------------------------------------------------------------------------------------------------------
+
+  /** The next quote of the same position and side, worse in price. */
+  nextQuote(slot: number): number {
+    return this.#fillInts[(slot << 3) | quoteNextIntAt]!
+  }
+  setNextQuote(slot: number, next: number): void {
+    this.#fillInts[(slot << 3) | quoteNextIntAt] = next
+  }
+  previousQuote(slot: number): number {
+    return this.#fillInts[(slot << 3) | quotePreviousIntAt]!
+  }
+  setPreviousQuote(slot: number, previous: number): void {
+    this.#fillInts[(slot << 3) | quotePreviousIntAt] = previous
   }
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.#doubles)
-    this.#doubles = doubles
-    this.#ints = ints
-    this.#details = recordBuffer(this.#capacity, recordBytes, this.#details).doubles
+    const records = recordBuffer(this.#capacity, recordBytes, this.#doubles)
+    this.#doubles = records.doubles
+    this.#ints = records.ints
+    const fills = recordBuffer(this.#capacity, fillBytes, this.#fills)
+    this.#fills = fills.doubles
+    this.#fillInts = fills.ints
   }
 }

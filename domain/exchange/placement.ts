@@ -1,11 +1,18 @@
 import { OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { execute } from './execution.ts'
-import { heldBalance, rest } from './open-orders.ts'
+import { rest } from './open-orders.ts'
 import { orderRefusal } from './order-checks.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { clientOrderIdTrait, packTraits } from './traits.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { orderAccepted, orderDuplicate, orderRejected } = EventKind
+const { rejected } = OrderStatus
+const { limit, market, stop } = OrderType
+const { buy, sell } = Side
+const { fok, gtc, ioc } = TimeInForce
 
 const clientOrderIdMax = 64
 
@@ -27,15 +34,15 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
   }
   const position = core.positionOf(order.account, market)
   const refusal = orderRefusal(core, market, position, order)
-  const slot = record(core, position, order)
+  const slot = record(core, position, order, refusal)
   if (order.clientOrderId !== '') remember(core, order, refusal)
   if (refusal !== 0) {
-    core.orders.close(slot, OrderStatus.rejected, refusal)
-    core.emitOrder(EventKind.orderRejected, slot, refusal)
+    core.orders.close(slot, rejected, refusal)
+    core.emitOrder(orderRejected, order.account, core.lastOrder, refusal)
     return
   }
-  core.emitOrder(EventKind.orderAccepted, slot, market.symbol)
-  if (order.orderType === OrderType.stop) rest(core, market, slot)
+  core.emitOrder(orderAccepted, order.account, core.lastOrder, market.symbol)
+  if (order.orderType === stop) rest(core, market, slot)
   else execute(core, market, slot)
 }
 
@@ -43,11 +50,9 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
 function isWellFormed(order: PlaceOrder): boolean {
   const { side, orderType, timeInForce, clientOrderId } = order
   return (
-    (side === Side.buy || side === Side.sell) &&
-    (orderType === OrderType.limit ||
-      orderType === OrderType.market ||
-      (orderType === OrderType.stop && timeInForce === TimeInForce.gtc)) &&
-    (timeInForce === TimeInForce.gtc || timeInForce === TimeInForce.ioc || timeInForce === TimeInForce.fok) &&
+    (side === buy || side === sell) &&
+    (orderType === limit || orderType === market || (orderType === stop && timeInForce === gtc)) &&
+    (timeInForce === gtc || timeInForce === ioc || timeInForce === fok) &&
     typeof clientOrderId === 'string' &&
     clientOrderId.length <= clientOrderIdMax
   )
@@ -58,7 +63,7 @@ function repeats(core: Core, order: PlaceOrder): boolean {
   const known = clientOrders.find(order.account, order.clientOrderId)
   if (known < 0) return false
   const isSame = clientOrders.hasTerms(known, kindOf(order), order.quantity, order.price, order.stopPrice)
-  const at = core.outcome.begin(EventKind.orderDuplicate, 4)
+  const at = core.outcome.begin(orderDuplicate, 4)
   const { data } = core.outcome
   data[at] = order.account
   data[at + 1] = clientOrders.figure(known, 0)
@@ -85,15 +90,16 @@ function kindOf(order: PlaceOrder): number {
   return order.symbol * 64 + packTraits(order.side, order.orderType, order.timeInForce, false)
 }
 
-function record(core: Core, position: number, order: PlaceOrder): number {
+function record(core: Core, position: number, order: PlaceOrder, refusal: number): number {
   const { orders } = core
-  const { orderType, side, clientOrderId } = order
+  const { orderType, clientOrderId } = order
   core.lastOrder += 1
-  const traits = packTraits(side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
-  const slot = orders.create(core.lastOrder, position, heldBalance(core, position, side), traits)
-  const price = orderType === OrderType.limit ? kept(order.price) : 0
-  const stopPrice = orderType === OrderType.stop ? kept(order.stopPrice) : 0
-  orders.setTerms(slot, kept(order.quantity), price, stopPrice, core.timeMs)
+  const traits = packTraits(order.side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
+  const price = orderType === limit ? order.price : orderType === stop ? order.stopPrice : 0
+  const slot =
+    refusal === 0
+      ? orders.create(core.lastOrder, position, traits, order.quantity, price, core.timeMs)
+      : orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
   if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
   return slot
 }

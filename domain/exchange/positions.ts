@@ -2,25 +2,50 @@ import { mulDiv } from '../money/index.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BalanceStore } from './balances.ts'
 import { recordBuffer } from './growth.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const none: number = noSlot
+
+/**
+ * Record of a position, 64 bytes, one cache line: all that placing and cancelling touch. Doubles come first (`At` counts doubles), then
+ * integers (`IntAt` counts integers).
+ */
 const recordBytes = 64
-/** Doubles in use of the second line. */
+const quantityAt = 0
+/** Open lots of buys, then of sells. */
+const openAt = 1
+const notionalMaxAt = 3
+const accountIntAt = 8
+const symbolIntAt = 9
+/** The balance that buys hold from, then the one that sells hold from. */
+const quoteBalanceIntAt = 10
+const baseBalanceIntAt = 11
+const openCountIntAt = 12
+const nextOfAccountIntAt = 13
+/** Best quote of the bids, then of the asks. */
+const firstQuoteIntAt = 14
+
+/** Record of the same position that only fills touch, 64 bytes, in doubles. */
+const entryCostAt = 0
+const entryQuantityAt = 1
+const openCostAt = 2
+const realizedAt = 3
+const feesAt = 4
+const openedAt = 5
+const updatedAt = 6
 const entryFigures = 7
-/** Quantity and limit of the first line, and the entry. */
+/** Quantity and limit of the first record, and the entry. */
 export const positionFigures = entryFigures + 2
 
 /**
- * Positions, one for each account and market that were ever used together, in two tables of one cache line a position: the first has what
- * placing and cancelling touch, the second (`entries`) what fills change. The entry is kept as a fraction, `entryCost ÷ entryQuantity` quote
+ * Positions, one for each account and market that were ever used together, in two tables. The entry is kept as a fraction, `entryCost ÷ entryQuantity` quote
  * minor units a lot, which reducing leaves alone; a flat position keeps its last one.
  */
 export class PositionStore {
-  /** Quantity, open lots of buys and of sells, limit; then integers from the ninth on. */
   #doubles: Float64Array
   #ints: Int32Array
-  /** Entry cost and quantity, cost of the open lots, realised P&L, fees, times of opening and of the last change. */
   #entries: Float64Array
   readonly #index = new PairIndex()
   readonly #accounts: AccountStore
@@ -48,21 +73,24 @@ export class PositionStore {
   /** The position of an account in a market, made flat where there is none. */
   of(account: number, symbol: number, base: number, quote: number): number {
     const found = this.#index.find(account, symbol)
-    if (found !== none) return found
+    return found === none ? this.#create(account, symbol, base, quote) : found
+  }
+
+  #create(account: number, symbol: number, base: number, quote: number): number {
     if (this.#count === this.#capacity) this.#grow()
     const position = this.#count
     this.#count += 1
     this.#index.add(account, symbol, position)
-    this.#doubles[(position << 3) | 3] = none
+    this.#doubles[(position << 3) | notionalMaxAt] = none
     const at = position << 4
-    this.#ints[at | 8] = account
-    this.#ints[at | 9] = symbol
-    this.#ints[at | 10] = this.#balances.of(account, base)
-    this.#ints[at | 11] = this.#balances.of(account, quote)
-    this.#ints[at | 12] = 0
-    this.#ints[at | 13] = this.#accounts.firstPosition(account)
-    this.#ints[at | 14] = none
-    this.#ints[at | 15] = none
+    this.#ints[at | accountIntAt] = account
+    this.#ints[at | symbolIntAt] = symbol
+    this.#ints[at | baseBalanceIntAt] = this.#balances.of(account, base)
+    this.#ints[at | quoteBalanceIntAt] = this.#balances.of(account, quote)
+    this.#ints[at | openCountIntAt] = 0
+    this.#ints[at | nextOfAccountIntAt] = this.#accounts.firstPosition(account)
+    this.#ints[at | firstQuoteIntAt] = none
+    this.#ints[(at | firstQuoteIntAt) + 1] = none
     this.#accounts.setFirstPosition(account, position)
     return position
   }
@@ -77,7 +105,7 @@ export class PositionStore {
    * @returns realised P&L before fees, quote minor units
    */
   fill(position: number, lots: number, unitPrice: number, timeMs: number): number {
-    const quantity = this.#doubles[position << 3]!
+    const quantity = this.#doubles[(position << 3) | quantityAt]!
     if (quantity === 0) {
       this.#open(position, lots, unitPrice, timeMs)
       return 0
@@ -86,22 +114,22 @@ export class PositionStore {
     const isLong = quantity > 0
     const size = isLong ? quantity : -quantity
     const added = isLong ? lots : -lots
-    const cost = entries[(position << 3) | 2]!
+    const cost = entries[(position << 3) | openCostAt]!
     if (added > 0) {
       const entryCost = cost + added * unitPrice
-      this.#doubles[position << 3] = quantity + lots
-      entries[position << 3] = entryCost
-      entries[(position << 3) | 1] = size + added
-      entries[(position << 3) | 2] = entryCost
-      entries[(position << 3) | 6] = timeMs
+      this.#doubles[(position << 3) | quantityAt] = quantity + lots
+      entries[(position << 3) | entryCostAt] = entryCost
+      entries[(position << 3) | entryQuantityAt] = size + added
+      entries[(position << 3) | openCostAt] = entryCost
+      entries[(position << 3) | updatedAt] = timeMs
       return 0
     }
     const closed = -added < size ? -added : size
     this.#reduce(position, size - closed, quantity + lots, timeMs)
-    const closedCost = cost - entries[(position << 3) | 2]!
+    const closedCost = cost - entries[(position << 3) | openCostAt]!
     const proceeds = closed * unitPrice
     const realized = isLong ? proceeds - closedCost : closedCost - proceeds
-    entries[(position << 3) | 3] = entries[(position << 3) | 3]! + realized
+    entries[(position << 3) | realizedAt] = entries[(position << 3) | realizedAt]! + realized
     if (-added > size) this.#open(position, quantity + lots, unitPrice, timeMs)
     return realized
   }
@@ -122,20 +150,21 @@ export class PositionStore {
     const entries = this.#entries
     const size = lots > 0 ? lots : -lots
     const cost = size * unitPrice
-    this.#doubles[position << 3] = lots
-    entries[position << 3] = cost
-    entries[(position << 3) | 1] = size
-    entries[(position << 3) | 2] = cost
-    entries[(position << 3) | 5] = timeMs
-    entries[(position << 3) | 6] = timeMs
+    this.#doubles[(position << 3) | quantityAt] = lots
+    entries[(position << 3) | entryCostAt] = cost
+    entries[(position << 3) | entryQuantityAt] = size
+    entries[(position << 3) | openCostAt] = cost
+    entries[(position << 3) | openedAt] = timeMs
+    entries[(position << 3) | updatedAt] = timeMs
   }
 
   /** Leaves `size` lots of a position, signed `quantity`; their cost follows from the average, which stays. Crossing zero is the caller's. */
   #reduce(position: number, size: number, quantity: number, timeMs: number): void {
     const entries = this.#entries
-    entries[(position << 3) | 2] = size === 0 ? 0 : mulDiv(entries[position << 3]!, size, entries[(position << 3) | 1]!, 'half_even')
-    this.#doubles[position << 3] = size === 0 ? 0 : quantity
-    entries[(position << 3) | 6] = timeMs
+    entries[(position << 3) | openCostAt] =
+      size === 0 ? 0 : mulDiv(entries[(position << 3) | entryCostAt]!, size, entries[(position << 3) | entryQuantityAt]!, 'half_even')
+    this.#doubles[(position << 3) | quantityAt] = size === 0 ? 0 : quantity
+    entries[(position << 3) | updatedAt] = timeMs
   }
 
   /** Every figure that is not derived from orders, for a snapshot: quantity and limit, then the entry. */
@@ -144,92 +173,96 @@ export class PositionStore {
   }
   /** Sets what `figures` gave. */
   setFigures(position: number, figures: readonly number[]): void {
-    this.#doubles[position << 3] = figures[0]!
+    this.#doubles[(position << 3) | quantityAt] = figures[0]!
     this.setNotionalMax(position, figures[1]!)
     for (let figure = 0; figure < entryFigures; figure++) this.#entries[(position << 3) + figure] = figures[figure + 2]!
   }
 
   /** Signed lots. */
   quantity(position: number): number {
-    return this.#doubles[position << 3]!
+    return this.#doubles[(position << 3) | quantityAt]!
   }
   entryCost(position: number): number {
-    return this.#entries[position << 3]!
+    return this.#entries[(position << 3) | entryCostAt]!
   }
   entryQuantity(position: number): number {
-    return this.#entries[(position << 3) | 1]!
+    return this.#entries[(position << 3) | entryQuantityAt]!
   }
   /** What the open lots cost at the average, quote minor units, half-even. */
   openCost(position: number): number {
-    return this.#entries[(position << 3) | 2]!
+    return this.#entries[(position << 3) | openCostAt]!
   }
   /** Realised P&L before fees. */
   realized(position: number): number {
-    return this.#entries[(position << 3) | 3]!
+    return this.#entries[(position << 3) | realizedAt]!
   }
   fees(position: number): number {
-    return this.#entries[(position << 3) | 4]!
+    return this.#entries[(position << 3) | feesAt]!
   }
   addFees(position: number, units: number): void {
-    this.#entries[(position << 3) | 4] = this.#entries[(position << 3) | 4]! + units
+    this.#entries[(position << 3) | feesAt] = this.#entries[(position << 3) | feesAt]! + units
   }
   /** When it was last opened from flat or crossed zero; 0 where it was never open. */
   openedAtMs(position: number): number {
-    return this.#entries[(position << 3) | 5]!
+    return this.#entries[(position << 3) | openedAt]!
   }
   updatedAtMs(position: number): number {
-    return this.#entries[(position << 3) | 6]!
+    return this.#entries[(position << 3) | updatedAt]!
   }
   /** Lots of open buy orders, waiting stops and quotes included. */
   openBuy(position: number): number {
-    return this.#doubles[(position << 3) | 1]!
+    return this.#doubles[(position << 3) | openAt]!
   }
   openSell(position: number): number {
-    return this.#doubles[(position << 3) | 2]!
+    return this.#doubles[((position << 3) | openAt) + 1]!
   }
   /** Open lots of a side (0: buy, 1: sell). */
   open(position: number, side: number): number {
-    return this.#doubles[((position << 3) | 1) + side]!
+    return this.#doubles[((position << 3) | openAt) + side]!
   }
   addOpen(position: number, side: number, lots: number): void {
-    this.#doubles[((position << 3) | 1) + side] = this.#doubles[((position << 3) | 1) + side]! + lots
+    this.#doubles[((position << 3) | openAt) + side] = this.#doubles[((position << 3) | openAt) + side]! + lots
   }
   /** Position limit of this market alone, quote minor units; -1 where none was set. */
   notionalMax(position: number): number {
-    return this.#doubles[(position << 3) | 3]!
+    return this.#doubles[(position << 3) | notionalMaxAt]!
   }
   setNotionalMax(position: number, units: number): void {
-    this.#doubles[(position << 3) | 3] = units
+    this.#doubles[(position << 3) | notionalMaxAt] = units
   }
 
   account(position: number): number {
-    return this.#ints[(position << 4) | 8]!
+    return this.#ints[(position << 4) | accountIntAt]!
   }
   symbol(position: number): number {
-    return this.#ints[(position << 4) | 9]!
+    return this.#ints[(position << 4) | symbolIntAt]!
   }
   baseBalance(position: number): number {
-    return this.#ints[(position << 4) | 10]!
+    return this.#ints[(position << 4) | baseBalanceIntAt]!
   }
   quoteBalance(position: number): number {
-    return this.#ints[(position << 4) | 11]!
+    return this.#ints[(position << 4) | quoteBalanceIntAt]!
+  }
+  /** The balance that orders of a side (0: buy, 1: sell) hold from. */
+  heldBalance(position: number, side: number): number {
+    return this.#ints[((position << 4) | quoteBalanceIntAt) + side]!
   }
   /** Open orders, quotes left out. */
   openCount(position: number): number {
-    return this.#ints[(position << 4) | 12]!
+    return this.#ints[(position << 4) | openCountIntAt]!
   }
   addOpenCount(position: number, orders: number): void {
-    this.#ints[(position << 4) | 12] = this.#ints[(position << 4) | 12]! + orders
+    this.#ints[(position << 4) | openCountIntAt] = this.#ints[(position << 4) | openCountIntAt]! + orders
   }
   nextOfAccount(position: number): number {
-    return this.#ints[(position << 4) | 13]!
+    return this.#ints[(position << 4) | nextOfAccountIntAt]!
   }
   /** Best quote of a side (0: bids, 1: asks) of the account's mass quote here, or -1. */
   firstQuote(position: number, side: number): number {
-    return this.#ints[((position << 4) | 14) + side]!
+    return this.#ints[((position << 4) | firstQuoteIntAt) + side]!
   }
   setFirstQuote(position: number, side: number, slot: number): void {
-    this.#ints[((position << 4) | 14) + side] = slot
+    this.#ints[((position << 4) | firstQuoteIntAt) + side] = slot
   }
 
   #grow(): void {

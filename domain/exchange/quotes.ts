@@ -4,7 +4,7 @@ import type { Core } from './core.ts'
 import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match } from './matching.ts'
-import { heldBalance, rest, sideOfBook, withdraw } from './open-orders.ts'
+import { holdOf, rest, sideOfBook, withdraw } from './open-orders.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
@@ -98,9 +98,9 @@ function sideBacking(core: Core, market: Market, position: number, side: Side, l
     hold += holdFor(market, side, levels[at]!, levels[at + 1]!)
   }
   if (hold > amountMax) return Refusal.amount_too_large
-  for (let slot = positions.firstQuote(position, side); slot !== none; slot = orders.ownerNext(slot)) {
-    lots -= orders.quantity(slot) - orders.filled(slot)
-    hold -= orders.hold(slot)
+  for (let slot = positions.firstQuote(position, side); slot !== none; slot = orders.nextQuote(slot)) {
+    lots -= orders.remaining(slot)
+    hold -= holdOf(core, market, slot)
   }
   const highest = side === Side.buy ? levels[0]! : levels[levels.length - 2]!
   const unpaid = holdRefusal(core, position, side, hold)
@@ -113,10 +113,10 @@ function reviseSide(core: Core, market: Market, position: number, side: Side, le
   let at = 0
   let next = none
   for (let slot = positions.firstQuote(position, side); slot !== none; slot = next) {
-    next = orders.ownerNext(slot)
+    next = orders.nextQuote(slot)
     const price = orders.price(slot)
     while (at < levels.length && (side === Side.buy ? levels[at]! > price : levels[at]! < price)) at += 2
-    const isKept = at < levels.length && levels[at] === price && levels[at + 1]! <= orders.quantity(slot) - orders.filled(slot)
+    const isKept = at < levels.length && levels[at] === price && levels[at + 1]! <= orders.remaining(slot)
     if (isKept) shrink(core, market, slot, side, levels[at + 1]!)
     else withdrawQuote(core, market, slot)
   }
@@ -124,12 +124,11 @@ function reviseSide(core: Core, market: Market, position: number, side: Side, le
 
 function shrink(core: Core, market: Market, slot: number, side: Side, lots: number): void {
   const { orders, positions, balances } = core
-  const less = orders.quantity(slot) - orders.filled(slot) - lots
+  const less = orders.remaining(slot) - lots
   if (less === 0) return
   const position = orders.position(slot)
   const hold = holdFor(market, side, orders.price(slot), lots)
-  balances.addHeld(orders.heldBalance(slot), hold - orders.hold(slot))
-  orders.setHold(slot, hold)
+  balances.addHeld(positions.heldBalance(position, side), hold - holdOf(core, market, slot))
   positions.addOpen(position, side, -less)
   sideOfBook(market, orders.traits(slot)).reduce(slot, less)
   orders.setQuantity(slot, orders.quantity(slot) - less)
@@ -141,18 +140,18 @@ function addSide(core: Core, market: Market, position: number, side: Side, level
   let before = none
   for (let at = 0; at < levels.length; at += 2) {
     const price = levels[at]!
-    const after = before === none ? positions.firstQuote(position, side) : orders.ownerNext(before)
+    const after = before === none ? positions.firstQuote(position, side) : orders.nextQuote(before)
     if (after !== none && orders.price(after) === price) {
       before = after
       continue
     }
     const slot = placeQuote(core, market, position, side, price, levels[at + 1]!)
     if (slot === none) continue
-    orders.setOwnerPrevious(slot, before)
-    orders.setOwnerNext(slot, after)
+    orders.setPreviousQuote(slot, before)
+    orders.setNextQuote(slot, after)
     if (before === none) positions.setFirstQuote(position, side, slot)
-    else orders.setOwnerNext(before, slot)
-    if (after !== none) orders.setOwnerPrevious(after, slot)
+    else orders.setNextQuote(before, slot)
+    if (after !== none) orders.setPreviousQuote(after, slot)
     before = slot
   }
 }
@@ -162,8 +161,7 @@ function placeQuote(core: Core, market: Market, position: number, side: Side, pr
   const { orders } = core
   core.lastOrder += 1
   const traits = packTraits(side, OrderType.limit, TimeInForce.gtc, true)
-  const slot = orders.create(core.lastOrder, position, heldBalance(core, position, side), traits)
-  orders.setTerms(slot, lots, price, 0, core.timeMs)
+  const slot = orders.create(core.lastOrder, position, traits, lots, price, core.timeMs)
   const stopped = match(core, market, slot, leastKey(side, price))
   if (orders.filled(slot) === lots) {
     orders.close(slot, OrderStatus.filled, 0)

@@ -2,9 +2,14 @@ import { AccountMode, Side } from '@maru/contracts/commands'
 import { unset } from './accounts.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
 import { equityOf, inRiskAsset } from './valuation.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { margin } = AccountMode
+const { buy, sell } = Side
+const none: number = noSlot
 
 /** Limits of an account that was given none: the leverage is 10 ×. */
 export const leverageMaxDefaultHundredths = 1_000
@@ -51,15 +56,15 @@ export function riskRefusal(
   const { positions, accounts } = core
   const quantity = positions.quantity(position)
   const added = positions.open(position, side) + lots
-  const worst = side === Side.buy ? quantity + added : quantity - added
-  const isReducing = side === Side.buy ? quantity < 0 && worst <= 0 : quantity > 0 && worst >= 0
+  const worst = side === buy ? quantity + added : quantity - added
+  const isReducing = side === buy ? quantity < 0 && worst <= 0 : quantity > 0 && worst >= 0
   if (isReducing) return 0
   const account = positions.account(position)
   const reference = market.referencePrice
   const countedPrice = price > reference ? price : reference
   if (Math.abs(worst) * countedPrice * market.notionalFactor > positionNotionalMaxOf(core, market, position)) return Refusal.position_limit
   const leverageMax = leverageMaxOf(core, account)
-  const mayBorrow = accounts.mode(account) === AccountMode.margin
+  const mayBorrow = accounts.mode(account) === margin
   if ((mayBorrow || leverageMax < 100 || !isCovered) && isOverLeverage(core, market, position, side, lots, countedPrice, leverageMax)) {
     return Refusal.leverage_limit
   }
@@ -92,7 +97,7 @@ export function exposureOf(core: Core, account: number, except: number = none): 
   for (let position = core.accounts.firstPosition(account); position !== none; position = positions.nextOfAccount(position)) {
     if (position === except) continue
     const market = core.markets[positions.symbol(position)]!
-    const notional = worstLots(core, position, Side.buy, 0) * market.referencePrice * market.notionalFactor
+    const notional = worstLots(core, position, buy, 0) * market.referencePrice * market.notionalFactor
     exposure += inRiskAsset(core, market.quote, notional)
   }
   return exposure
@@ -102,7 +107,7 @@ export function exposureOf(core: Core, account: number, except: number = none): 
 function worstLots(core: Core, position: number, side: Side, lots: number): number {
   const { positions } = core
   const quantity = positions.quantity(position)
-  const long = quantity + positions.openBuy(position) + (side === Side.buy ? lots : 0)
-  const short = quantity - positions.openSell(position) - (side === Side.sell ? lots : 0)
+  const long = quantity + positions.openBuy(position) + (side === buy ? lots : 0)
+  const short = quantity - positions.openSell(position) - (side === sell ? lots : 0)
   return Math.max(Math.abs(long), Math.abs(short))
 }

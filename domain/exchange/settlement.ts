@@ -3,6 +3,9 @@ import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { inRiskAsset } from './valuation.ts'
 
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { buy } = Side
+
 /**
  * Settles one side of a fill: base one way, quote the other, its fee to the fee account of the quote asset, and its position.
  * The other side, or the world outside, is settled by the caller; both together sum to zero.
@@ -14,7 +17,7 @@ export function settle(core: Core, market: Market, position: number, side: Side,
   const unitPrice = price * market.notionalFactor
   const notional = unitPrice * lots
   const units = lots * market.lotFactor
-  const sign = side === Side.buy ? 1 : -1
+  const sign = side === buy ? 1 : -1
   balances.add(positions.baseBalance(position), sign * units)
   balances.add(positions.quoteBalance(position), -sign * notional - fee)
   core.assets[market.quote]!.fees.add(fee)

@@ -1,7 +1,7 @@
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { SnapshotError } from './bytes.ts'
 import type { Core } from './core.ts'
-import { heldBalance, rest } from './open-orders.ts'
+import { rest } from './open-orders.ts'
 import { none } from './no-slot.ts'
 import { isQuote, sideOf } from './traits.ts'
 
@@ -14,7 +14,7 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
   // With the status in its upper bits.
   out.i32(orders.traits(slot))
   out.f64(orders.quantity(slot))
-  out.f64(orders.price(slot))
+  out.f64(orders.limitPrice(slot))
   out.f64(orders.stopPrice(slot))
   out.f64(orders.createdAtMs(slot))
   out.f64(orders.filled(slot))
@@ -45,8 +45,8 @@ function readOrder(core: Core, from: ByteReader): number {
   const position = core.positionOf(account, market)
   const traits = from.i32()
   const { orders } = core
-  const slot = orders.create(id, position, heldBalance(core, position, sideOf(traits)), traits)
-  orders.setTerms(slot, from.f64(), from.f64(), from.f64(), from.f64())
+  const [quantity, limitPrice, stopPrice, createdAtMs] = [from.f64(), from.f64(), from.f64(), from.f64()]
+  const slot = orders.create(id, position, traits, quantity, limitPrice || stopPrice, createdAtMs)
   const [filled, filledNotional, fee, updatedAtMs] = [from.f64(), from.f64(), from.f64(), from.f64()]
   if (filled > 0) orders.addFill(slot, filled, filledNotional, fee, updatedAtMs)
   orders.setClientOrderId(slot, from.text())
@@ -63,10 +63,10 @@ function linkQuotes(core: Core, slots: readonly number[]): void {
     const position = orders.position(slot)
     const side = sideOf(traits)
     const before = last[position * 2 + side]!
-    orders.setOwnerPrevious(slot, before)
-    orders.setOwnerNext(slot, none)
+    orders.setPreviousQuote(slot, before)
+    orders.setNextQuote(slot, none)
     if (before === none) positions.setFirstQuote(position, side, slot)
-    else orders.setOwnerNext(before, slot)
+    else orders.setNextQuote(before, slot)
     last[position * 2 + side] = slot
   }
 }

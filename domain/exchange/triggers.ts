@@ -12,9 +12,10 @@ import { EventKind } from './outcome.ts'
  */
 export function runTriggers(core: Core, market: Market): void {
   if (market.status !== MarketStatus.open) return
+  const { orders } = core
   for (let slot = reached(core, market); slot !== none; slot = reached(core, market)) {
     withdraw(core, market, slot)
-    core.emitOrder(EventKind.orderTriggered, slot, none)
+    core.emitOrder(EventKind.orderTriggered, core.positions.account(orders.position(slot)), orders.id(slot), none)
     executeTriggered(core, market, slot)
   }
 }

@@ -1,6 +1,10 @@
-import { amountMax, mulDiv } from '../money/index.ts'
+import { amountMax as unitsMax, mulDiv } from '../money/index.ts'
 import type { Core } from './core.ts'
-import { none } from './no-slot.ts'
+import { none as noSlot } from './no-slot.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const none: number = noSlot
+const amountMax: number = unitsMax
 
 /** The asset in which equity, exposure and limits are counted: the quote of the first market; -1 before there is one. */
 export function riskAssetOf(core: Core): number {

@@ -3,6 +3,7 @@ import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import type { MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
+import { openOrdersOf } from './open-orders.ts'
 import { OrderStatus } from './outcome.ts'
 import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
@@ -95,7 +96,7 @@ export function orderView(core: Core, slot: number): OrderView {
     timeInForce: timeInForceOf(traits),
     quantity: orders.quantity(slot),
     filled: orders.filled(slot),
-    price: orders.price(slot),
+    price: orders.limitPrice(slot),
     stopPrice: orders.stopPrice(slot),
     filledNotional: orders.filledNotional(slot),
     fee: orders.fee(slot),
@@ -137,7 +138,7 @@ export function bookLevels(core: Core, side: BookSide, depth: number): BookLevel
 export function openOrderViews(core: Core, account: number, symbol: number | undefined): OrderView[] {
   const { orders } = core
   const views: OrderView[] = []
-  for (let slot = core.accounts.firstOrder(account); slot !== none; slot = orders.ownerNext(slot)) {
+  for (const slot of openOrdersOf(core, account)) {
     if (symbol === undefined || core.positions.symbol(orders.position(slot)) === symbol) views.push(orderView(core, slot))
   }
   return views

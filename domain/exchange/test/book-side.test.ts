@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BookSide } from '../book-side.ts'
+import { BookSide, leaveQueue } from '../book-side.ts'
 import { LevelBlocks } from '../level-blocks.ts'
 import { LevelStore } from '../levels.ts'
 import { none } from '../no-slot.ts'
@@ -36,8 +36,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
           if (step % 25 === 0) check()
           const queue = queues.get(price) ?? []
           if (dice < (step * 2 < steps.length ? 8 : 2)) {
-            const slot = orders.create((id += 1), 0, 0, 0)
-            orders.setTerms(slot, dice + 1, price, 0, 0)
+            const slot = orders.create((id += 1), 0, 0, dice + 1, price, 0)
             side.append(slot, price, dice + 1)
             queues.set(price, [...queue, slot])
           } else {
@@ -45,7 +44,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
             if (nearest === undefined) return
             const slots = queues.get(nearest)!
             const [slot] = slots.splice(dice % slots.length, 1)
-            side.remove(slot!, orders.quantity(slot!))
+            leaveQueue(orders, levels, side, slot!, orders.quantity(slot!))
             if (slots.length === 0) queues.delete(nearest)
           }
         })

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { AccountOrders } from '../account-orders.ts'
+import { AccountStore } from '../accounts.ts'
 import { IdWindow } from '../id-window.ts'
 import { OrderIndex } from '../order-index.ts'
 import { PairIndex } from '../pair-index.ts'
@@ -39,13 +41,38 @@ describe('tables', () => {
           if (slot === undefined && dice > 0) {
             expected.set(order, step)
             records[step * 8] = order
-            index.add(order, step)
+            index.add(order, step, records)
           } else if (slot !== undefined && dice === 0) {
             expected.delete(order)
             index.remove(order, slot)
           }
         })
         for (const [order] of steps) expect(index.find(order, records)).toBe(expected.get(order) ?? -1)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('open orders are listed by account, however they come and go, and runs that were outgrown are used again', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(9)), { maxLength: 2_000, size: 'max' }), (steps) => {
+        const accounts = new AccountStore()
+        for (let account = 0; account < 4; account++) accounts.open(`user-${account}`)
+        const lists = new AccountOrders(accounts)
+        const expected = Array.from({ length: 4 }, () => new Map<number, number>())
+        steps.forEach(([account, dice], slot) => {
+          const cells = expected[account]!
+          if (dice < 6) cells.set(slot, lists.add(account, slot))
+          else {
+            const [gone, cell] = [...cells][(dice * 7) % Math.max(1, cells.size)] ?? []
+            if (gone === undefined || cell === undefined) return
+            lists.remove(account, cell)
+            cells.delete(gone)
+          }
+        })
+        expected.forEach((cells, account) =>
+          expect(lists.slots(account).sort((a, b) => a - b)).toEqual([...cells.keys()].sort((a, b) => a - b)),
+        )
       }),
       { numRuns: 40 },
     )
