@@ -45,6 +45,8 @@ export class Core {
   /** Daily loss limit of accounts that were given none, in the risk asset; known once there is a market. */
   dailyLossMax = 0
   readonly walk = new BookWalk()
+  /** What looking ahead has read; no part of the state. */
+  foreseen = 0
   /** Lowest and highest price that stops have to be compared with after this command; high 0 where there is none. */
   touchedLow = 0
   touchedHigh = 0

@@ -4,6 +4,7 @@ import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
 import { cancelAll, cancelOrder } from './cancels.ts'
 import { Core } from './core.ts'
+import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
@@ -18,6 +19,8 @@ import * as views from './views.ts'
 
 /** Client order ids, and references of movements, that are remembered where nothing else is said. */
 const idWindowDefault = 1_048_576
+/** Open orders whose records, with all they lead to, fill a megabyte or two. */
+const wideOrders = 8_192
 
 /**
  * The exchange: accounts, ledger, positions, order books and risk limits as one deterministic state machine. The same commands in the same
@@ -81,6 +84,19 @@ export class Exchange {
         core.advance(command.time)
         applySeldom(core, command)
     }
+  }
+
+  /** Whether its records outgrow the cache of one core, so that most commands would wait for memory. */
+  get isWide(): boolean {
+    return this.#core.orders.openCount > wideOrders
+  }
+
+  /**
+   * Fetches what commands `from` up to `to`, at most `foresightMax` of them, will need from memory. To be called before they are applied; it changes
+   * nothing and need not be called. Worth it where `isWide`.
+   */
+  foresee(commands: readonly Command[], from: number, to: number): void {
+    this.#core.foreseen = foresee(this.#core, commands, from, Math.min(to, from + foresightMax, commands.length))
   }
 
   // ---- accounts -----------------------------------------------------------------------------------------------------

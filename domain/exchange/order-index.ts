@@ -23,6 +23,11 @@ export class OrderIndex {
     return this.#older.find(id, records)
   }
 
+  /** The slot of an order among the newest; else -1 or that of another. */
+  likely(id: number): number {
+    return this.#ring[id & this.#mask]! - 1
+  }
+
   /** Adds an order whose record has its id already. */
   add(id: number, slot: number, records: Float64Array): void {
     if (this.#count * placesPerOrder > this.#mask) this.#grow(records)

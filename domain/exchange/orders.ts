@@ -75,6 +75,11 @@ export class OrderStore {
     return this.#index.find(id, this.#doubles)
   }
 
+  /** Where an order most likely lies, or -1; it may be another's slot. For reading ahead only. */
+  likelySlot(id: number): number {
+    return this.#index.likely(id)
+  }
+
   /**
    * A fresh order with nothing filled.
    * @param price of a stop its stop price; 0 where it has none

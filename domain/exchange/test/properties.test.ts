@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AccountMode, CommandKind, MarketStatus, OrderType, Side, TimeInForce, type Command } from '@maru/contracts/commands'
-import { Exchange } from '../index.ts'
+import { Exchange, foresightMax } from '../index.ts'
 import { Auditor } from './invariants.ts'
 import { ReferenceBook, type ReferenceTrade } from './reference-book.ts'
 import { btcTerms, one, Venue, type Unstamped } from './venue.ts'
@@ -327,8 +327,12 @@ describe('poison', () => {
         ),
         (sequence) => {
           const venue = openVenue()
-          for (const poison of sequence) {
+          const unseen = openVenue()
+          for (const [index, poison] of sequence.entries()) {
+            // Looking ahead, at whatever comes, changes nothing.
+            if (index % foresightMax === 0) venue.exchange.foresee(sequence, index, index + foresightMax)
             venue.exchange.apply(poison)
+            unseen.exchange.apply(poison)
             for (const { difference } of venue.exchange.reconciliation()) expect(difference).toBe(0n)
             for (const { kind, fields: values } of venue.events()) {
               expect(kind).toBeDefined()
@@ -336,6 +340,7 @@ describe('poison', () => {
             }
           }
           expect(Exchange.restore(venue.exchange.snapshot()).stateHash()).toBe(venue.exchange.stateHash())
+          expect(unseen.exchange.stateHash()).toBe(venue.exchange.stateHash())
           expect(venue.exchange.commandCount).toBeGreaterThanOrEqual(sequence.length)
         },
       ),

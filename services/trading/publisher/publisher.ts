@@ -2,6 +2,7 @@ import { topics, type TradingEvent } from '@maru/contracts'
 import { decodeJsonRecord, encodeJsonRecord, FencedError, type EventLog } from '@maru/event-log'
 import type pg from 'pg'
 import type { Logger } from '@maru/service-host'
+import { foresightMax } from '@maru/domain/exchange'
 import { pause } from '../replica/replica.ts'
 import { decodeRecord } from '../replica/decode-record.ts'
 import { parseId } from '../wire/order-id.ts'
@@ -66,7 +67,9 @@ export async function publish(options: PublisherOptions): Promise<void> {
         }
       }
       for (const record of records) {
-        for (const command of decodeRecord(record, logger)) {
+        const commands = decodeRecord(record, logger)
+        for (const [index, command] of commands.entries()) {
+          if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
           exchange.apply(command)
           if (exchange.commandCount > published) for (const event of translate(exchange, command)) events.push(eventText(event))
         }

@@ -1,5 +1,5 @@
 import { topics, type Command } from '@maru/contracts'
-import type { Exchange } from '@maru/domain/exchange'
+import { foresightMax, type Exchange } from '@maru/domain/exchange'
 import type { EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { decodeRecord } from './decode-record.ts'
@@ -148,6 +148,7 @@ export class Replica {
     const { exchange } = this
     try {
       for (let index = 0; index < commands.length; index++) {
+        if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
         const command = commands[index]!
         exchange.apply(command)
         this.recentOrders.capture(exchange)
