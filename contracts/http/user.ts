@@ -218,7 +218,8 @@ export const userEndpoints = {
     path: '/users/:user_id/status',
     access: 'operator',
     summary: 'Disable or enable a user',
-    description: 'Disabling ends all sessions of the user. An operator cannot disable themselves.',
+    description:
+      'Disabling ends all sessions of the user; at other services an access token is good until it expires, half an hour at most. An operator cannot disable themselves.',
     params: Type.Object({ user_id: UserId }),
     body: Strict({ status: Type.Union([Type.Literal('active'), Type.Literal('disabled')]) }),
     status: 200,

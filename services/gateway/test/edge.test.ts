@@ -266,7 +266,7 @@ describe('CORS', () => {
     }
     const error = await fetch(`${rig.url}/api/trading/orders`, { headers: { origin: 'https://app.example' } })
     expect([error.status, error.headers.get('access-control-allow-origin')]).toEqual([401, 'https://app.example'])
-    expect(error.headers.get('access-control-expose-headers')).toContain('Retry-After')
+    for (const name of ['Retry-After', 'Idempotent-Replayed']) expect(error.headers.get('access-control-expose-headers')).toContain(name)
     expect(seen).toEqual(['GET /x', 'GET /x', 'GET /x', 'GET /x'])
   })
 
