@@ -80,7 +80,7 @@ export const errorCatalogue = {
     retryable: false,
     meaning: 'The loss of the day has reached its limit; only orders that reduce risk are taken.',
   },
-  insufficient_funds: { status: 422, retryable: false, meaning: 'The available balance does not cover the order, its fee included.' },
+  insufficient_funds: { status: 422, retryable: false, meaning: 'The available balance does not cover it, fees included.' },
   open_order_limit: { status: 422, retryable: false, meaning: 'The account has as many open orders as it may have.' },
   no_liquidity: { status: 422, retryable: true, meaning: 'Nothing to trade against; a market order does not rest.' },
   fok_not_filled: { status: 422, retryable: true, meaning: 'The order could not be filled whole at once and was not filled at all.' },

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { ProblemBody } from './errors.ts'
-import { ClientOrderId, OrderId, placeOrderProperties, type AccountEventItem } from './http/trading.ts'
+import { ClientOrderId, placeOrderProperties } from './http/trading.ts'
+import { OrderId, type AccountEventItem } from './http/trading-shapes.ts'
 import { Strict, SymbolName } from './schemas.ts'
 
 /**

@@ -36,14 +36,24 @@ export function symbolFromPath(text: string): string {
   return text.replace('-', '/').toUpperCase()
 }
 
+/** The other way round. */
+export function symbolToPath(symbol: string): string {
+  return symbol.replace('/', '-')
+}
+
 export const UserId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$', description: 'The id of a user.' })
 
-export const AssetName = Type.String({ pattern: '^[A-Z0-9]{1,12}$', maxLength: 12 })
+export const AssetName = Type.String({ pattern: '^[A-Z0-9]{1,12}$', maxLength: 12, description: 'An asset, such as BTC.' })
 
 export const Limit = (defaultLimit: number, maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, default: defaultLimit, description: `Items on a page, at most ${maximum}.` }))
 
-export const Cursor = Type.Optional(Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9_-]+$' }))
+export const Cursor = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9_-]+$', description: 'The next_cursor of the page before.' }),
+)
+
+/** Query of a short list that is held whole: without `limit` all of it, up to the most a page has. */
+export const PageQuery = Type.Object({ limit: Limit(500, 500), cursor: Cursor }, { additionalProperties: false })
 
 /** The shape of every list. */
 export const ListOf = <T extends Type.TSchema>(item: T) =>

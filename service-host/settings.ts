@@ -2,8 +2,13 @@
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** Names every fault in the form in which the supervisor gathers those of all services: a line each, beginning with the setting. */
 export class SettingsError extends Error {
   override name = 'SettingsError'
+
+  constructor(faults: readonly string[], options?: ErrorOptions) {
+    super(`Settings at fault:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`, options)
+  }
 }
 
 export interface Parser<T> {
@@ -63,8 +68,7 @@ export function readSettings<Shape extends Record<string, Parser<unknown>>>(envi
       faults.push(`${name} ${(error as Error).message}`)
     }
   }
-  if (faults.length > 0)
-    throw new SettingsError(`Settings at fault:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`)
+  if (faults.length > 0) throw new SettingsError(faults)
   return values as Values<Shape>
 }
 

@@ -58,6 +58,16 @@ function messageOf(fault: ErrorObject): string {
     case 'anyOf':
     case 'oneOf':
       return unionMessage(fault)
+    case 'pattern':
+      return shapeMessage(fault) ?? (fault.message as string)
+    case 'type':
+      return `must be ${[fault.params['type']].flat().map(articled).join(' or ')}`
+    case 'minLength':
+      return `must have at least ${counted(fault, 'character')}`
+    case 'maxLength':
+      return `must have at most ${counted(fault, 'character')}`
+    case 'minProperties':
+      return `must have at least ${counted(fault, 'field')}`
     default:
       return fault.message ?? 'is invalid'
   }
@@ -67,6 +77,20 @@ function unionMessage(fault: ErrorObject): string {
   const branches = Array.isArray(fault.schema) ? (fault.schema as { const?: unknown }[]) : []
   if (branches.length > 0 && branches.every((branch) => branch.const !== undefined))
     return `must be one of ${branches.map((branch) => String(branch.const)).join(', ')}`
+  return shapeMessage(fault) ?? 'has none of the accepted shapes'
+}
+
+/** What the contract says of the field, which reads better than a pattern. */
+function shapeMessage(fault: ErrorObject): string | undefined {
   const description = (fault.parentSchema as { description?: string } | undefined)?.description
-  return description === undefined ? 'has none of the accepted shapes' : `must be: ${description.replace(/\.$/, '')}`
+  return description === undefined ? undefined : `must be: ${description.replace(/\.$/, '')}`
+}
+
+function counted(fault: ErrorObject, unit: string): string {
+  const limit = Number(fault.params['limit'])
+  return `${limit} ${unit}${limit === 1 ? '' : 's'}`
+}
+
+function articled(type: unknown): string {
+  return type === 'null' ? 'null' : `${/^[aio]/.test(String(type)) ? 'an' : 'a'} ${String(type)}`
 }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { access, chmod, constants, mkdir, open, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Files and passwords that the first start makes and later starts reuse. */
@@ -33,13 +33,18 @@ export async function ensureSecrets(homeFolder: string, roles: readonly string[]
   return { rolePasswords: known, tokenKeyFile, operatorFile }
 }
 
-/** Makes the home folder and its folder of logs, for its owner alone. Gives the latter. */
+/** Makes the home folder and its folder of logs, for its owner alone. Gives the latter. Throws an Error that names the folder and the setting. */
 export async function ensureHome(homeFolder: string): Promise<string> {
-  const created = await mkdir(homeFolder, { recursive: true, mode: 0o700 })
-  // A folder that was there before keeps the mode its owner chose.
-  if (created !== undefined) await chmod(homeFolder, 0o700)
   const logsFolder = path.join(homeFolder, 'logs')
-  await mkdir(logsFolder, { recursive: true, mode: 0o700 })
+  try {
+    const created = await mkdir(homeFolder, { recursive: true, mode: 0o700 })
+    // A folder that was there before keeps the mode its owner chose.
+    if (created !== undefined) await chmod(homeFolder, 0o700)
+    await mkdir(logsFolder, { recursive: true, mode: 0o700 })
+    await access(homeFolder, constants.W_OK)
+  } catch (error) {
+    throw new Error(`the data folder ${homeFolder} (MARU_HOME) cannot be used: ${(error as Error).message}`, { cause: error })
+  }
   return logsFolder
 }
 

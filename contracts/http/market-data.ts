@@ -1,10 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { endpoint } from '../endpoint.ts'
-import { Decimal, Limit, ListOf, Strict, SymbolInPath, SymbolName, Timestamp } from '../schemas.ts'
+import { Cursor, Decimal, Limit, ListOf, PageQuery, Strict, SymbolInPath, SymbolName, Timestamp } from '../schemas.ts'
 
 /** Endpoints of the market-data service: public reads of prices, candles, trades and the state of the sources. */
 
-export const candleIntervals = ['1m', '5m', '15m', '1h', '4h', '1d'] as const
+export const candleIntervals = ['1m', '3m', '5m', '15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d'] as const
 export type CandleInterval = (typeof candleIntervals)[number]
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -111,11 +111,10 @@ const Interval = Type.Union(
   { default: '1m' },
 )
 
-/** ISO 8601 with a zone, or milliseconds since 1970. */
 const Instant = Type.String({
   maxLength: 40,
-  pattern: '^([0-9]{1,15}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2}))$',
-  description: 'ISO 8601 with its zone (2023-04-02T21:04:00Z), or milliseconds since 1970.',
+  pattern: '^([0-9]{1,15}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?)$',
+  description: 'ISO 8601 with its zone (2023-04-02T21:04:00Z), a day (its start in UTC), or milliseconds since 1970.',
 })
 
 const SymbolParams = Strict({ symbol: SymbolInPath })
@@ -174,7 +173,7 @@ export const marketDataEndpoints = {
     description:
       'Trades of the source, not of this venue. A replay of candles has no recorded trades: there they are the steps by which the volume of each row is spread over its minute.',
     params: SymbolParams,
-    query: Strict({ limit: Limit(100, 1_000) }),
+    query: Strict({ limit: Limit(100, 1_000), cursor: Cursor }),
     status: 200,
     reply: ListOf(MarketTrade),
     errors: ['symbol_not_found'],
@@ -197,6 +196,7 @@ export const marketDataEndpoints = {
     path: '/symbols',
     access: 'public',
     summary: 'The markets',
+    query: PageQuery,
     status: 200,
     reply: ListOf(MarketSymbol),
   }),

@@ -72,7 +72,7 @@ const Delivery = Type.Object({
   sent_at: Type.Union([Timestamp, Type.Null()]),
 })
 
-const ItemId = Type.String({ pattern: '^[0-9]{1,19}$', maxLength: 19 })
+const ItemId = Type.String({ pattern: '^[0-9]{1,19}$', maxLength: 19, description: 'An id of digits, as lists give it.' })
 
 export const notificationEndpoints = {
   notifications: endpoint({

@@ -1,136 +1,39 @@
 import Type from 'typebox'
 import { endpoint } from '../endpoint.ts'
-import { AssetName, Cursor, Decimal, DecimalIn, Limit, ListOf, Strict, SymbolInPath, SymbolName, Timestamp, UserId } from '../schemas.ts'
+import {
+  AssetName,
+  Cursor,
+  Decimal,
+  DecimalIn,
+  Limit,
+  ListOf,
+  PageQuery,
+  Strict,
+  SymbolInPath,
+  SymbolName,
+  Timestamp,
+  UserId,
+} from '../schemas.ts'
+import {
+  AccountEventItem,
+  Balance,
+  LedgerEntry,
+  Level,
+  Market,
+  Order,
+  OrderId,
+  OrderStatus,
+  Position,
+  Reconciliation,
+  Risk,
+} from './trading-shapes.ts'
 
-export const OrderId = Type.String({ minLength: 1, maxLength: 32, pattern: '^[0-9A-Za-z]+$' })
 export const ClientOrderId = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._:-]+$',
-  description: 'Yours, unique to your account: a retry with the same one returns the first outcome.',
-})
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const OrderStatus = Type.Union([
-  Type.Literal('PENDING'),
-  Type.Literal('PARTIALLY_FILLED'),
-  Type.Literal('FILLED'),
-  Type.Literal('CANCELLED'),
-  Type.Literal('REJECTED'),
-  Type.Literal('EXPIRED'),
-])
-
-export const Fill = Type.Object({
-  trade_id: Type.String(),
-  price: Decimal,
-  quantity: Decimal,
-  fee: Decimal,
-  fee_asset: Type.String(),
-  liquidity: Type.String({ description: 'MAKER or TAKER.' }),
-  timestamp: Timestamp,
-})
-
-export const Order = Type.Object({
-  id: OrderId,
-  client_order_id: Type.String(),
-  user_id: Type.String(),
-  symbol: Type.String(),
-  side: Type.String({ description: 'BUY or SELL.' }),
-  order_type: Type.String({ description: 'MARKET, LIMIT or STOP.' }),
-  time_in_force: Type.String({ description: 'GTC, IOC or FOK.' }),
-  quantity: Decimal,
-  filled_quantity: Decimal,
-  price: nullable(Decimal),
-  stop_price: nullable(Decimal),
-  average_price: nullable(Decimal),
-  fee: Decimal,
-  status: OrderStatus,
-  reject_code: nullable(Type.String()),
-  created_at: Timestamp,
-  updated_at: Timestamp,
-  fills: Type.Optional(Type.Array(Fill, { description: 'On the answer to placing the order: its fills so far.' })),
-})
-
-export const Position = Type.Object({
-  symbol: Type.String(),
-  quantity: Decimal,
-  average_price: Decimal,
-  mark_price: nullable(Decimal),
-  realized_pnl: Type.String({ description: 'After fees.' }),
-  unrealized_pnl: nullable(Decimal),
-  fees: Decimal,
-  created_at: Timestamp,
-  updated_at: Timestamp,
-})
-
-export const Balance = Type.Object({ asset: Type.String(), total: Decimal, held: Decimal, available: Decimal })
-
-export const AccountEventItem = Type.Object({
-  sequence: Type.Integer(),
-  type: Type.String(),
-  timestamp: Timestamp,
-  data: Type.Any(),
-  hash: Type.String({ description: 'SHA-256 over previous_hash and this event; see docs.' }),
-  previous_hash: Type.String(),
-})
-
-const Market = Type.Object({
-  symbol: Type.String(),
-  base_asset: Type.String(),
-  quote_asset: Type.String(),
-  status: Type.String({ description: 'OPEN, CANCEL_ONLY or HALTED.' }),
-  tick_size: Decimal,
-  lot_size: Decimal,
-  min_quantity: Decimal,
-  max_quantity: Decimal,
-  max_price: Decimal,
-  min_notional: Decimal,
-  maker_fee: Decimal,
-  taker_fee: Decimal,
-  last_price: nullable(Decimal),
-  mark_price: nullable(Decimal),
-})
-
-const Level = Type.Tuple([Decimal, Decimal], { description: 'Price and quantity.' })
-
-const Risk = Type.Object({
-  user_id: Type.String(),
-  mode: Type.String({ description: 'CASH or MARGIN.' }),
-  equity: Decimal,
-  exposure: Decimal,
-  leverage: Decimal,
-  daily_realized_pnl: Decimal,
-  borrowed: Decimal,
-  limits: Type.Object({
-    position_size: Decimal,
-    leverage: Decimal,
-    daily_loss: Decimal,
-    position_size_by_symbol: Type.Record(Type.String(), Decimal),
-  }),
-})
-
-const LedgerEntry = Type.Object({
-  id: Type.String(),
-  asset: Type.String(),
-  amount: Type.String({ description: 'Signed.' }),
-  reason: Type.String({ description: 'grant, deposit, withdrawal, trade, fee or off_venue_fill.' }),
-  reference: Type.String(),
-  event_sequence: Type.Integer(),
-  timestamp: Timestamp,
-})
-
-const Reconciliation = Type.Object({
-  assets: Type.Array(
-    Type.Object({
-      asset: Type.String(),
-      accounts: Decimal,
-      fees: Decimal,
-      insurance: Decimal,
-      deposits: Decimal,
-      withdrawals: Decimal,
-      difference: Decimal,
-    }),
-  ),
-  replicas: Type.Array(Type.Object({ id: Type.String(), position: Type.Integer(), state_hash: Type.String() })),
+  description:
+    'An id of yours, 1 to 64 of letters, digits, dot, dash, underscore and colon, unique to your account: a retry with the same one returns the first outcome.',
 })
 
 const userParams = Strict({ user_id: UserId })
@@ -140,7 +43,8 @@ const Reference = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._:-]+$',
-  description: 'Makes a retry safe: the same reference with the same terms is booked once.',
+  description:
+    '1 to 64 of letters, digits, dot, dash, underscore and colon. Makes a retry safe: the same reference with the same terms is booked once.',
 })
 
 const orderRefusals = [
@@ -284,6 +188,7 @@ export const tradingEndpoints = {
     access: 'user',
     summary: 'Positions of a user',
     params: userParams,
+    query: PageQuery,
     status: 200,
     reply: ListOf(Position),
     errors: ['forbidden', 'account_not_found'],
@@ -337,6 +242,7 @@ export const tradingEndpoints = {
     access: 'user',
     summary: 'Balances by asset',
     params: userParams,
+    query: PageQuery,
     status: 200,
     reply: ListOf(Balance),
     errors: ['forbidden', 'account_not_found'],
@@ -431,6 +337,9 @@ export const tradingEndpoints = {
     query: Strict({
       after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 })),
       limit: Limit(100, 1000),
+      cursor: Type.Optional(
+        Type.String({ pattern: '^[0-9]{1,15}$', maxLength: 15, description: 'The next_cursor of the page before: the same as `after`.' }),
+      ),
     }),
     status: 200,
     reply: ListOf(AccountEventItem),
@@ -442,6 +351,7 @@ export const tradingEndpoints = {
     path: '/markets',
     access: 'public',
     summary: 'Markets and their rules',
+    query: PageQuery,
     status: 200,
     reply: ListOf(Market),
   }),

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { endpoint } from '../endpoint.ts'
-import { Cursor, Limit, ListOf, Strict, Timestamp, UserId } from '../schemas.ts'
+import { Cursor, Limit, ListOf, PageQuery, Strict, Timestamp, UserId } from '../schemas.ts'
 
 /** The HTTP face of the user service: who someone is, and what they may do. */
 
@@ -85,7 +85,8 @@ export const userEndpoints = {
     body: Strict({
       username: Type.String({ minLength: 1, maxLength: 254 }),
       password: PasswordGiven,
-      grant_type: Type.Optional(Type.String({ pattern: '^(password)?$' })),
+      totp: Type.Optional(Type.String({ maxLength: 16, description: 'For a second factor, which no user has in this release.' })),
+      grant_type: Type.Optional(Type.String({ pattern: '^(password)?$', description: '`password`, or nothing.' })),
       scope: Type.Optional(Type.String({ maxLength: 256, description: 'Accepted as clients send it; it changes nothing.' })),
       client_id: Type.Optional(Type.String({ maxLength: 256, description: 'Accepted as clients send it; it changes nothing.' })),
       client_secret: Type.Optional(Type.String({ maxLength: 256, description: 'Accepted as clients send it; it changes nothing.' })),
@@ -156,6 +157,7 @@ export const userEndpoints = {
     path: '/me/sessions',
     access: 'user',
     summary: 'Where I am logged in',
+    query: PageQuery,
     status: 200,
     reply: ListOf(Session),
     errors: ['account_disabled'],
@@ -216,7 +218,8 @@ export const userEndpoints = {
     path: '/users/:user_id/status',
     access: 'operator',
     summary: 'Disable or enable a user',
-    description: 'Disabling ends all sessions of the user. An operator cannot disable themselves.',
+    description:
+      'Disabling ends all sessions of the user; at other services an access token is good until it expires, half an hour at most. An operator cannot disable themselves.',
     params: Type.Object({ user_id: UserId }),
     body: Strict({ status: Type.Union([Type.Literal('active'), Type.Literal('disabled')]) }),
     status: 200,

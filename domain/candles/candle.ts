@@ -19,10 +19,16 @@ export const minuteMs = 60_000
 /** Length of each interval. All divide a day, so that buckets start at midnight UTC. */
 export const intervalsMs = {
   '1m': minuteMs,
+  '3m': 3 * minuteMs,
   '5m': 5 * minuteMs,
   '15m': 15 * minuteMs,
+  '30m': 30 * minuteMs,
   '1h': 60 * minuteMs,
+  '2h': 120 * minuteMs,
   '4h': 240 * minuteMs,
+  '6h': 360 * minuteMs,
+  '8h': 480 * minuteMs,
+  '12h': 720 * minuteMs,
   '1d': 1_440 * minuteMs,
 } as const
 export type Interval = keyof typeof intervalsMs

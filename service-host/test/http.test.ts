@@ -9,7 +9,8 @@ import { createIssuer } from './support/tokens.ts'
 import { sendRaw } from './support/raw.ts'
 
 const Order = Strict({
-  symbol: Type.String({ maxLength: 20 }),
+  symbol: Type.String({ minLength: 1, maxLength: 20 }),
+  kind: Type.Optional(Type.String({ pattern: '^[a-z]+$', description: 'A word in small letters, such as limit.' })),
   side: Type.Union([Type.Literal('BUY'), Type.Literal('SELL')]),
   quantity: DecimalIn,
   count: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })),
@@ -194,13 +195,25 @@ describe('bad shapes of a body', () => {
     })
     expect(body.errors).toEqual([
       { path: 'zz', message: 'is not a known field' },
-      { path: 'symbol', message: 'must be string' },
+      { path: 'symbol', message: 'must be a string' },
       { path: 'side', message: 'must be one of BUY, SELL' },
       { path: 'quantity', message: expect.stringContaining('must be: A positive decimal') },
     ])
     const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`f${index}`, 1]))
     const answer = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: JSON.stringify(many) })
     expect(answer.body.errors).toHaveLength(20)
+  })
+
+  test('faults are said for people: what the contract says of the field, not its pattern', async () => {
+    const faulty = { symbol: '', side: 'BUY', quantity: '1', nested: {}, kind: 'no kind' }
+    const { body } = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: JSON.stringify(faulty) })
+    expect(body.errors).toEqual([
+      { path: 'symbol', message: 'must have at least 1 character' },
+      { path: 'kind', message: 'must be: A word in small letters, such as limit' },
+      { path: 'nested.note', message: 'is required' },
+    ])
+    const list = await send('POST', '/orders', { headers: { ...json, ...bearer() }, body: '[]' })
+    expect(list.body.errors).toEqual([{ path: 'body', message: 'must be an object' }])
   })
 
   test('of a field given twice the last counts; good bodies of both number forms pass', async () => {

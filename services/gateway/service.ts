@@ -129,6 +129,7 @@ async function pages(): Promise<Map<string, Page>> {
     ['/docs', { contentType: html, body: await file('docs.html') }],
     ['/docs/errors', { contentType: html, body: Buffer.from(errorsPage()) }],
     ['/docs/docs.js', { contentType: 'text/javascript; charset=utf-8', body: await file('docs.js') }],
+    ['/docs/market.js', { contentType: 'text/javascript; charset=utf-8', body: await file('market.js') }],
     ['/docs/style.css', { contentType: 'text/css; charset=utf-8', body: await file('style.css') }],
   ])
 }

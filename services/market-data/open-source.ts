@@ -27,15 +27,15 @@ export async function prepareSource(setting: MarketDataSetting): Promise<Prepare
       try {
         return { kind: 'replay', recording: await openRecording(setting) }
       } catch (error) {
-        throw new SettingsError(`MARU_MARKET_DATA: ${(error as Error).message}`, { cause: error })
+        throw new SettingsError([`MARU_MARKET_DATA: ${(error as Error).message}`], { cause: error })
       }
     case 'live': {
       const known = await Promise.all(setting.exchanges.map(isKnownExchange))
       const unknown = setting.exchanges.filter((_, index) => known[index] === false)
       if (unknown.length > 0)
-        throw new SettingsError(
+        throw new SettingsError([
           `MARU_MARKET_DATA: there is no exchange ${unknown.map((name) => `"${name}"`).join(', ')} (names are those of ccxt)`,
-        )
+        ])
       return { kind: 'live', exchanges: setting.exchanges.map((name) => ({ name })), fallback: setting.fallback }
     }
   }

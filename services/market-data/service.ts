@@ -1,7 +1,7 @@
-import { symbolFromPath } from '@maru/contracts'
+import { symbolFromPath, symbolToPath } from '@maru/contracts'
 import { marketDataEndpoints } from '@maru/contracts/http/market-data'
 import type { Interval } from '@maru/domain/candles'
-import { Problem, type HttpService, type ServiceContext, type StartedService } from '@maru/service-host'
+import { pageOf, Problem, type HttpService, type ServiceContext, type StartedService } from '@maru/service-host'
 import { readConfig } from './config.ts'
 import { queryCandles } from './historical/candle-query.ts'
 import { findMarket, markets } from './market/symbols.ts'
@@ -117,29 +117,26 @@ function serveReads(http: HttpService, feed: MarketFeed, database: Queryable): v
     return candles.map(viewCandle)
   })
   http.serve(endpoints.getTrades, ({ params, query }) => {
-    const { trades } = state.bySymbol.get(known(params.symbol))!
-    return {
-      items: trades
-        .slice(-(query.limit ?? 100))
-        .reverse()
-        .map(viewTrade),
-      next_cursor: null,
-    }
+    const newestFirst = state.bySymbol.get(known(params.symbol))!.trades.toReversed().map(viewTrade)
+    return pageOf(newestFirst, query, ({ id }) => id)
   })
   http.serve(endpoints.getBook, ({ params }) => {
     const symbol = known(params.symbol)
     return priced(symbol, viewBook(state, symbol))
   })
-  http.serve(endpoints.getSymbols, () => ({
-    items: markets.map(({ symbol, base, quote, tickUnits }) => ({
-      symbol,
-      base,
-      quote,
-      tick_size: formatUnits(tickUnits),
-      has_price: state.bySymbol.get(symbol)?.latest !== undefined,
-    })),
-    next_cursor: null,
-  }))
+  http.serve(endpoints.getSymbols, ({ query }) =>
+    pageOf(
+      markets.map(({ symbol, base, quote, tickUnits }) => ({
+        symbol,
+        base,
+        quote,
+        tick_size: formatUnits(tickUnits),
+        has_price: state.bySymbol.get(symbol)?.latest !== undefined,
+      })),
+      query,
+      ({ symbol }) => symbolToPath(symbol),
+    ),
+  )
   http.serve(
     endpoints.getSources,
     () => state.sources ?? { mode: 'none' as const, reason: 'No instance has chosen a source yet.', sources: [] },

@@ -24,10 +24,11 @@ export interface NotificationConfig {
 export function readNotificationConfig(environment: Environment): NotificationConfig {
   const values = readSettings(environment, shape)
   const from = /^(?:([^<>\r\n"]*?)\s*<([^<>\s@]+@[^<>\s@]+)>|([^<>\s@]+@[^<>\s@]+))$/.exec(values.MARU_MAIL_FROM.trim())
-  if (!from) throw new SettingsError('MARU_MAIL_FROM must be an address, or a name and an address in angle brackets')
+  const faults: string[] = []
+  if (!from) faults.push('MARU_MAIL_FROM must be an address, or a name and an address in angle brackets')
   // The URL may hold a password: it is never quoted.
-  if (values.SMTP_URL !== undefined && !/^smtps?:\/\//.test(values.SMTP_URL))
-    throw new SettingsError('SMTP_URL must begin with smtp:// or smtps://')
+  if (values.SMTP_URL !== undefined && !/^smtps?:\/\//.test(values.SMTP_URL)) faults.push('SMTP_URL must begin with smtp:// or smtps://')
+  if (!from || faults.length > 0) throw new SettingsError(faults)
   return {
     smtpUrl: values.SMTP_URL,
     from: { name: from[1] ?? 'Maru', address: from[2] ?? from[3] ?? '' },

@@ -102,7 +102,7 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
     quantity: '0.5',
     client_order_id: 'journey-buy',
   })
-  expect([repeated.status, repeated.body.id]).toEqual([201, bought.body.id])
+  expect([repeated.status, repeated.body]).toEqual([201, bought.body])
 
   const held = await positionOf(client)
   expect(held).toMatchObject({ quantity: '0.5', average_price: text(div8(cost, dec('0.5')), 8), fees: text(fee), realized_pnl: text(-fee) })
@@ -158,6 +158,18 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   // Each reduction rounds its share of the cost to the minor unit.
   expect(difference < 0n ? -difference : difference).toBeLessThanOrEqual(dec('0.00000001') * BigInt(trades.length))
 
+  for (const list of [
+    `/api/trading/orders/user/${client.userId}`,
+    `/api/trading/positions/${client.userId}`,
+    `/api/trading/accounts/${client.userId}/balances`,
+    `/api/trading/accounts/${client.userId}/ledger`,
+    `/api/trading/accounts/${client.userId}/events`,
+    '/api/trading/markets',
+    '/api/market-data/symbols',
+    '/api/user/me/sessions',
+  ])
+    await expectSameInPages(client, list)
+
   // The inbox, and a mail at a real SMTP server.
   await eventually(
     () => client.get<{ items: unknown[] }>('/api/notification/notifications'),
@@ -183,6 +195,30 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   const books = await operator.get<{ assets: { asset: string; difference: string }[] }>('/api/trading/reconciliation')
   expect(books.status).toBe(200)
   for (const asset of books.body.assets) expect(asset).toMatchObject({ difference: '0' })
+}
+
+/** A list read three items at a time holds what it holds at once. */
+async function expectSameInPages(client: Client, list: string): Promise<void> {
+  interface Page {
+    items: Record<string, unknown>[]
+    next_cursor: string | null
+  }
+  const keyOf = (item: Record<string, unknown>) => item['id'] ?? item['sequence'] ?? item['symbol'] ?? item['asset']
+  const read = async (query: string): Promise<Page> => {
+    const { status, body } = await client.get<Page>(`${list}?${query}`)
+    expect([list, query, status]).toEqual([list, query, 200])
+    return body
+  }
+  const whole = await read('limit=500')
+  expect(whole.next_cursor, list).toBe(null)
+  const keys: unknown[] = []
+  for (let cursor = ''; ;) {
+    const page = await read(`limit=3${cursor}`)
+    keys.push(...page.items.map(keyOf))
+    if (page.next_cursor === null) break
+    cursor = `&cursor=${page.next_cursor}`
+  }
+  expect([list, keys]).toEqual([list, whole.items.map(keyOf)])
 }
 
 function div8(a: bigint, b: bigint): bigint {

@@ -39,5 +39,5 @@ function parseEntry(line: string): { level: number; message: string; cause: stri
 
 /** Places, stack traces and Node's remarks on deprecations and the like: for the file, not for the terminal. */
 function isNoise(line: string): boolean {
-  return /^\s|^\(Use `node|^\(node:\d+\)|^Node\.js v|^[}\])]|^(node:|file:\/\/)\S+:\d+$|^See \.env\.example/.test(line)
+  return /^\s|^\(Use `node|^\(node:\d+\)|^Node\.js v|^[}\])]|^(node:|file:\/\/)\S+:\d+$|^Settings at fault:|^See \.env\.example/.test(line)
 }

@@ -41,6 +41,13 @@ describe('settings', () => {
   })
 })
 
+test('a data folder that cannot be one is named, with its setting', async () => {
+  await using temporary = await temporaryFolder()
+  const file = path.join(temporary.path, 'file')
+  await writeFile(file, '')
+  await expect(ensureHome(file)).rejects.toThrow(`the data folder ${file} (MARU_HOME) cannot be used: `)
+})
+
 describe('secrets', () => {
   test('are made once, random, for their owner alone', async () => {
     await using temporary = await temporaryFolder()
@@ -203,6 +210,8 @@ test('only errors reach the terminal, without stack traces', () => {
   expect(noteOfLine('plain', 'stdout')).toBeUndefined()
   expect(noteOfLine('plain', 'stderr')).toBe('plain')
   expect(noteOfLine('    at somewhere (file:1:2)', 'stderr')).toBeUndefined()
+  // What a service says of its settings is gathered and said once.
+  for (const line of new SettingsError(['A is wrong']).message.split('\n')) expect(noteOfLine(line, 'stderr')).toBeUndefined()
   expect(readableLine(entry(40))).toBe('T warn  it broke: why')
 })
 

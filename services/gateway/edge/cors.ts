@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-const exposed = 'X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
+const exposed = 'X-Request-Id, Retry-After, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
 const methods = 'GET, POST, PUT, PATCH, DELETE'
 const requestHeaders = 'Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate, Last-Event-Id'
 

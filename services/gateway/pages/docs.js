@@ -186,4 +186,5 @@ document.querySelector('#find').addEventListener('input', (event) => {
   const wanted = event.target.value.toLowerCase()
   for (const details of container.querySelectorAll('details'))
     details.hidden = !details.firstElementChild.textContent.toLowerCase().includes(wanted)
+  for (const section of container.querySelectorAll('section')) section.hidden = !section.querySelector('details:not([hidden])')
 })

@@ -8,15 +8,15 @@ export function errorsPage(): string {
   )
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Maru: errors</title><link rel="stylesheet" href="/docs/style.css"></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Maru: errors</title><link rel="stylesheet" href="/docs/style.css"><script src="/docs/market.js" type="module"></script></head>
 <body><main>
 <p><a href="/docs">API</a></p>
 <h1>Errors</h1>
 <p>Every refusal is <code>application/problem+json</code> (RFC 9457) with a <code>code</code> from this list and a <code>request_id</code>.
 Where a code may be retried, the same request may succeed later unchanged; wait as long as <code>Retry-After</code> says.</p>
-<table><thead><tr><th>code</th><th>status</th><th>retry</th><th>meaning</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>code</th><th>status</th><th>retry</th><th>meaning</th></tr></thead><tbody>
 ${rows.join('\n')}
-</tbody></table>
+</tbody></table></div>
 </main></body></html>
 `
 }

@@ -266,7 +266,7 @@ describe('CORS', () => {
     }
     const error = await fetch(`${rig.url}/api/trading/orders`, { headers: { origin: 'https://app.example' } })
     expect([error.status, error.headers.get('access-control-allow-origin')]).toEqual([401, 'https://app.example'])
-    expect(error.headers.get('access-control-expose-headers')).toContain('Retry-After')
+    for (const name of ['Retry-After', 'Idempotent-Replayed']) expect(error.headers.get('access-control-expose-headers')).toContain(name)
     expect(seen).toEqual(['GET /x', 'GET /x', 'GET /x', 'GET /x'])
   })
 
@@ -301,7 +301,7 @@ describe('its own pages', () => {
     const document = (await (await fetch(`${rig.url}/api/openapi.json`)).json()) as { openapi: string; paths: Record<string, unknown> }
     expect(document.openapi).toBe('3.1.0')
     expect(document.paths).toHaveProperty('/api/trading/orders')
-    for (const path of ['/', '/docs', '/docs/', '/docs/errors', '/docs/docs.js', '/docs/style.css']) {
+    for (const path of ['/', '/docs', '/docs/', '/docs/errors', '/docs/docs.js', '/docs/market.js', '/docs/style.css']) {
       const page = await fetch(rig.url + path)
       expect([path, page.status]).toEqual([path, 200])
       expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")

@@ -8,7 +8,7 @@ const order = (data: Readonly<Record<string, unknown>>): string => `${side(data)
 export const english: Record<NotificationKind, Template> = {
   welcome: (data) => ({
     title: `Welcome to Maru, ${figure(data, 'username')}`,
-    body: 'Your trading account is open and funded with play money. Have a look at the markets, and place your first order when you are ready.',
+    body: 'Your trading account is open. Have a look at its balances and at the markets, and place your first order when you are ready.',
   }),
   order_filled: (data) => ({
     title: `Filled: ${order(data)}`,

@@ -8,7 +8,7 @@ const order = (data: Readonly<Record<string, unknown>>): string => `${figure(dat
 export const korean: Record<NotificationKind, Template> = {
   welcome: (data) => ({
     title: `${figure(data, 'username')}님, 마루에 오신 것을 환영합니다`,
-    body: '거래 계좌가 개설되었고 모의 자금이 입금되었습니다. 시장을 둘러보고 준비가 되면 첫 주문을 내 보세요.',
+    body: '거래 계좌가 개설되었습니다. 잔고와 시장을 둘러보고 준비가 되면 첫 주문을 내 보세요.',
   }),
   order_filled: (data) => ({
     title: `체결 완료: ${order(data)}`,

@@ -1,5 +1,5 @@
 import { tradingEndpoints } from '@maru/contracts/http/trading'
-import { Problem, type HttpService } from '@maru/service-host'
+import { pageOf, Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -19,10 +19,11 @@ export function serveAccountStream(options: {
   const { http, replica, accounts, history } = options
   const { exchange } = replica
 
-  http.serve(tradingEndpoints.balances, async ({ params, identity }) => {
+  http.serve(tradingEndpoints.balances, async ({ params, query, identity }) => {
     const account = await accounts.of(params.user_id, identity)
     const items = exchange.assets.map((_, asset) => balanceData(exchange, account, asset))
-    return { items: items.filter((balance) => balance.total !== '0' || balance.asset === 'USDT'), next_cursor: null }
+    const shown = items.filter((balance) => balance.total !== '0' || balance.asset === 'USDT')
+    return pageOf(shown, query, ({ asset }) => asset)
   })
 
   http.serve(tradingEndpoints.ledger, async ({ params, query, identity }) => {
@@ -47,14 +48,15 @@ export function serveAccountStream(options: {
 
   http.serve(tradingEndpoints.accountEvents, async ({ params, query, identity, request, reply }) => {
     const account = await accounts.of(params.user_id, identity)
+    const from = query.cursor === undefined ? (query.after ?? 0) : Number(query.cursor)
     if (request.headers.accept?.includes('text/event-stream')) {
       const resume = request.headers['last-event-id']
-      const after = typeof resume === 'string' && /^\d{1,15}$/.test(resume) ? Number(resume) : (query.after ?? 0)
+      const after = typeof resume === 'string' && /^\d{1,15}$/.test(resume) ? Number(resume) : from
       return (await streamEvents({ ...options, userId: params.user_id, account, after, request, reply })) as never
     }
     await history.reached(params.user_id, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 100
-    const items = await history.events(params.user_id, query.after ?? 0, limit)
+    const items = await history.events(params.user_id, from, limit)
     return { items, next_cursor: items.length === limit ? String(items.at(-1)!.sequence) : null }
   })
 }

@@ -1,4 +1,4 @@
-import { CommandKind, systemUserPrefix, topics, type MarketDataEvent } from '@maru/contracts'
+import { CommandKind, MarketStatus, systemUserPrefix, topics, type MarketDataEvent } from '@maru/contracts'
 import { refusals, type MarketView } from '@maru/domain/exchange'
 import { parseDecimal } from '@maru/domain/money'
 import { decodeJsonRecord, type EventLog } from '@maru/event-log'
@@ -41,6 +41,8 @@ export async function runHouse(options: HouseOptions): Promise<void> {
   const { exchange } = replica
   const seenMs = new Map<number, number>()
   const funded = new Set<string>()
+  /** What to quote where the market was not open when last quoted: once it opens, its price may not change for long. */
+  const awaitingOpen = new Map<number, Reference>()
   let account = -1
 
   const submit = async (command: Parameters<Intake['submit']>[0]): Promise<void> => {
@@ -71,9 +73,17 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     })
   }
 
+  const isOpen = (symbol: number): boolean => exchange.markets[symbol]!.status === MarketStatus.open
+
   async function quote(symbol: number, reference: Reference | undefined): Promise<void> {
     await prepare()
     const market = exchange.markets[symbol]!
+    const isWithdrawn = awaitingOpen.has(symbol)
+    if (reference && !isOpen(symbol)) {
+      awaitingOpen.set(symbol, reference)
+      // The first quote that a closed market refuses withdraws those before it; more of them would change nothing.
+      if (isWithdrawn) return
+    } else awaitingOpen.delete(symbol)
     await fund(market.quote)
     // At the mark, so that the stock enters the position at what it is worth.
     if (exchange.mark(symbol) > 0) await fund(market.base)
@@ -107,9 +117,15 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     if (options.quotes) await quote(symbol, reference)
   }
 
-  async function watchStale(): Promise<void> {
+  async function watch(): Promise<void> {
     while (!signal.aborted) {
       await pause(checkEveryMs, signal)
+      for (const [symbol, reference] of awaitingOpen) {
+        if (isOpen(symbol))
+          await quote(symbol, reference).catch((error: unknown) =>
+            logger.warn({ err: error }, 'the house could not quote an opened market'),
+          )
+      }
       for (const [symbol, seen] of seenMs) {
         if (performance.now() - seen < staleAfterMs) continue
         seenMs.delete(symbol)
@@ -143,7 +159,7 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     }
   }
 
-  await Promise.all([followPrices(), watchStale()])
+  await Promise.all([followPrices(), watch()])
 }
 
 /** The price in whole ticks: the mark to the nearest, the bid down, the ask up; undefined where it is no positive price. */

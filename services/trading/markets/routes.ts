@@ -1,6 +1,6 @@
-import { symbolFromPath } from '@maru/contracts'
+import { symbolFromPath, symbolToPath } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
-import { Problem, type HttpService } from '@maru/service-host'
+import { pageOf, Problem, type HttpService } from '@maru/service-host'
 import type { Replica } from '../replica/replica.ts'
 import { priceText, quantityText, time } from '../wire/wire.ts'
 import { marketAnswer } from './market-answer.ts'
@@ -15,10 +15,13 @@ export function serveMarkets({ http, replica }: { http: HttpService; replica: Re
     return symbol
   }
 
-  http.serve(tradingEndpoints.markets, () => ({
-    items: exchange.markets.map((_, symbol) => marketAnswer(exchange, symbol)),
-    next_cursor: null,
-  }))
+  http.serve(tradingEndpoints.markets, ({ query }) =>
+    pageOf(
+      exchange.markets.map((_, symbol) => marketAnswer(exchange, symbol)),
+      query,
+      ({ symbol }) => symbolToPath(symbol),
+    ),
+  )
   http.serve(tradingEndpoints.market, ({ params }) => marketAnswer(exchange, symbolOf(params.symbol)))
   http.serve(tradingEndpoints.book, ({ params, query }) => {
     const symbol = symbolOf(params.symbol)

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { CommandKind, Side } from '@maru/contracts'
+import { CommandKind, Side, symbolToPath } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
 import { refusals, type Exchange, type PositionView } from '@maru/domain/exchange'
-import { Problem, type HttpService } from '@maru/service-host'
+import { pageOf, Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
@@ -38,9 +38,10 @@ export function servePositionManagement({
 }): void {
   const { exchange } = replica
 
-  http.serve(tradingEndpoints.positions, async ({ params, identity }) => {
+  http.serve(tradingEndpoints.positions, async ({ params, query, identity }) => {
     const account = await accounts.of(params.user_id, identity)
-    return { items: exchange.positions(account).map((position) => positionAnswer(exchange, position)), next_cursor: null }
+    const items = exchange.positions(account).map((position) => positionAnswer(exchange, position))
+    return pageOf(items, query, ({ symbol }) => symbolToPath(symbol))
   })
 
   http.serve(tradingEndpoints.positionsPnl, async ({ params, identity }) => {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type pg from 'pg'
 import type { ReplyOf } from '@maru/contracts'
 import { userEndpoints } from '@maru/contracts/http/user'
-import { Problem, type HttpService } from '@maru/service-host'
+import { pageOf, Problem, type HttpService } from '@maru/service-host'
 import { writeAudit } from '../authorization/audit.ts'
 import { currentUser } from '../authorization/current-user.ts'
 import { inTransaction } from '../store/transaction.ts'
@@ -71,7 +71,7 @@ export function serveAuthentication(http: Pick<HttpService, 'serve'>, parts: Aut
 
   http.serve(userEndpoints.sessions, async (call) => {
     const { user, sessionId } = await currentUser(pool, call)
-    return { items: await listSessions(pool, user.id, sessionId), next_cursor: null }
+    return pageOf(await listSessions(pool, user.id, sessionId), call.query, ({ id }) => id)
   })
 
   http.serve(userEndpoints.endSession, async (call) => {

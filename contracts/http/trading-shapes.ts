@@ -1,0 +1,134 @@
+import Type from 'typebox'
+import { Decimal, Timestamp } from '../schemas.ts'
+
+/** What the trading service answers with. */
+
+export const OrderId = Type.String({
+  minLength: 1,
+  maxLength: 32,
+  pattern: '^[0-9A-Za-z]+$',
+  description: 'The id of an order, of letters and digits.',
+})
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+export const OrderStatus = Type.Union([
+  Type.Literal('PENDING'),
+  Type.Literal('PARTIALLY_FILLED'),
+  Type.Literal('FILLED'),
+  Type.Literal('CANCELLED'),
+  Type.Literal('REJECTED'),
+  Type.Literal('EXPIRED'),
+])
+
+export const Fill = Type.Object({
+  trade_id: Type.String(),
+  price: Decimal,
+  quantity: Decimal,
+  fee: Decimal,
+  fee_asset: Type.String(),
+  liquidity: Type.String({ description: 'MAKER or TAKER.' }),
+  timestamp: Timestamp,
+})
+
+export const Order = Type.Object({
+  id: OrderId,
+  client_order_id: Type.String(),
+  user_id: Type.String(),
+  symbol: Type.String(),
+  side: Type.String({ description: 'BUY or SELL.' }),
+  order_type: Type.String({ description: 'MARKET, LIMIT or STOP.' }),
+  time_in_force: Type.String({ description: 'GTC, IOC or FOK.' }),
+  quantity: Decimal,
+  filled_quantity: Decimal,
+  price: nullable(Decimal),
+  stop_price: nullable(Decimal),
+  average_price: nullable(Decimal),
+  fee: Decimal,
+  status: OrderStatus,
+  reject_code: nullable(Type.String()),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+  fills: Type.Optional(Type.Array(Fill, { description: 'On the answer to placing the order: its fills so far.' })),
+})
+
+export const Position = Type.Object({
+  symbol: Type.String(),
+  quantity: Decimal,
+  average_price: Decimal,
+  mark_price: nullable(Decimal),
+  realized_pnl: Type.String({ description: 'After fees.' }),
+  unrealized_pnl: nullable(Decimal),
+  fees: Decimal,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+})
+
+export const Balance = Type.Object({ asset: Type.String(), total: Decimal, held: Decimal, available: Decimal })
+
+export const AccountEventItem = Type.Object({
+  sequence: Type.Integer(),
+  type: Type.String(),
+  timestamp: Timestamp,
+  data: Type.Any(),
+  hash: Type.String({ description: 'SHA-256 over previous_hash and this event; see docs.' }),
+  previous_hash: Type.String(),
+})
+
+export const Market = Type.Object({
+  symbol: Type.String(),
+  base_asset: Type.String(),
+  quote_asset: Type.String(),
+  status: Type.String({ description: 'OPEN, CANCEL_ONLY or HALTED.' }),
+  tick_size: Decimal,
+  lot_size: Decimal,
+  min_quantity: Decimal,
+  max_quantity: Decimal,
+  max_price: Decimal,
+  min_notional: Decimal,
+  maker_fee: Decimal,
+  taker_fee: Decimal,
+  last_price: nullable(Decimal),
+  mark_price: nullable(Decimal),
+})
+
+export const Level = Type.Tuple([Decimal, Decimal], { description: 'Price and quantity.' })
+
+export const Risk = Type.Object({
+  user_id: Type.String(),
+  mode: Type.String({ description: 'CASH or MARGIN.' }),
+  equity: Decimal,
+  exposure: Decimal,
+  leverage: Decimal,
+  daily_realized_pnl: Decimal,
+  borrowed: Decimal,
+  limits: Type.Object({
+    position_size: Decimal,
+    leverage: Decimal,
+    daily_loss: Decimal,
+    position_size_by_symbol: Type.Record(Type.String(), Decimal),
+  }),
+})
+
+export const LedgerEntry = Type.Object({
+  id: Type.String(),
+  asset: Type.String(),
+  amount: Type.String({ description: 'Signed.' }),
+  reason: Type.String({ description: 'grant, deposit, withdrawal, trade, fee or off_venue_fill.' }),
+  reference: Type.String(),
+  event_sequence: Type.Integer(),
+  timestamp: Timestamp,
+})
+
+export const Reconciliation = Type.Object({
+  assets: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      accounts: Decimal,
+      fees: Decimal,
+      insurance: Decimal,
+      deposits: Decimal,
+      withdrawals: Decimal,
+      difference: Decimal,
+    }),
+  ),
+  replicas: Type.Array(Type.Object({ id: Type.String(), position: Type.Integer(), state_hash: Type.String() })),
+})
