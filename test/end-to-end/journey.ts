@@ -118,6 +118,17 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   expect(await balanceOf(client, 'USDT')).toMatchObject({ held: text(hold + dec(text(mul(hold, dec('0.001')), 8))) })
   const cancelled = await client.put<Order>(`/api/trading/orders/${resting.body.id}/status`, { status: 'CANCELLED' })
   expect([cancelled.status, cancelled.body.status]).toEqual([200, 'CANCELLED'])
+
+  // The same by socket, on one connection through the gateway.
+  const bySocket = { symbol, side: 'BUY', order_type: 'LIMIT', quantity: '0.1', price: low, client_order_id: 'journey-socket' }
+  const answers = await socketMessages(`${platform.url.replace('http', 'ws')}/api/trading/ws?token=${client.token}`, 2, [
+    { id: 'place', op: 'place', order: bySocket },
+    { id: 'cancel', op: 'cancel', client_order_id: 'journey-socket' },
+  ])
+  expect(answers).toMatchObject([
+    { id: 'place', status: 201, result: { status: 'PENDING', client_order_id: 'journey-socket' } },
+    { id: 'cancel', status: 200, result: { status: 'CANCELLED' } },
+  ])
   expect(await balanceOf(client, 'USDT')).toMatchObject({ held: '0' })
 
   // A stop a hair under the market: the next fall sets it off. The market moves by itself; where it only rises, the stop follows it up.
@@ -268,10 +279,11 @@ async function stopThatTriggers(client: Client): Promise<Order> {
   throw new Error('the market never fell onto the stop')
 }
 
-/** The first `count` messages of a socket. */
-function socketMessages(url: string, count: number): Promise<unknown[]> {
+/** The first `count` messages of a socket, to which `sent` is said at first. */
+function socketMessages(url: string, count: number, sent?: unknown): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url)
+    if (sent !== undefined) socket.on('open', () => socket.send(JSON.stringify(sent)))
     const messages: unknown[] = []
     const timer = setTimeout(() => {
       socket.terminate()
