@@ -3,6 +3,9 @@ import { amountMax } from './arithmetic.ts'
 /** Why a decimal could not be taken: not a plain decimal at all, more digits than the scale has, or beyond 2^53 units. */
 export type DecimalFault = 'malformed' | 'too_precise' | 'too_large'
 
+/** Any number of so many digits is below 2^53. */
+const exactDigits = 15
+
 /** Longest text that is looked at; anything longer is malformed, whatever it says. */
 const charactersMax = 64
 
@@ -40,8 +43,9 @@ function shifted(whole: string, fraction: string, exponent: number, scale: numbe
 }
 
 function toUnits(whole: string, fraction: string, scale: number): number | DecimalFault {
-  const significant = fraction.replace(/0+$/, '')
+  const significant = withoutTrailingZeros(fraction)
   if (significant.length > scale) return 'too_precise'
+  if (whole.length + scale <= exactDigits) return Number(whole + significant.padEnd(scale, '0'))
   const digits = (whole + significant.padEnd(scale, '0')).replace(/^0+/, '')
   // 2^53 has 16 digits: beyond them no conversion is needed to know.
   if (digits.length > 16) return 'too_large'
@@ -49,15 +53,37 @@ function toUnits(whole: string, fraction: string, scale: number): number | Decim
   return units > amountMax ? 'too_large' : units
 }
 
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (end > 0 && digits.charCodeAt(end - 1) === 48) end -= 1
+  return end === digits.length ? digits : digits.slice(0, end)
+}
+
 /** Whole units of 10^-scale as a decimal text without exponent, trailing zeros trimmed: `formatUnits(12500, 3)` is `12.5`. */
 export function formatUnits(units: number | bigint, scale: number): string {
-  // Below 2^53, where amounts are, a number's own text is exact and has no exponent.
-  const text = Number.isSafeInteger(units) ? String(units) : BigInt(units).toString()
+  if (typeof units === 'number' && units >= 0 && units <= amountMax && scale <= exactDigits) return formatSmall(units, scale)
+  const text = BigInt(units).toString()
   const isNegative = text.startsWith('-')
   const digits = (isNegative ? text.slice(1) : text).padStart(scale + 1, '0')
   const whole = digits.slice(0, digits.length - scale)
-  const fraction = digits.slice(digits.length - scale).replace(/0+$/, '')
+  const fraction = withoutTrailingZeros(digits.slice(digits.length - scale))
   return `${isNegative ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** The same for whole units from 0 to 2^53 - 1, in plain numbers. */
+function formatSmall(units: number, scale: number): string {
+  const one = 10 ** scale
+  let whole = Math.floor(units / one)
+  let fraction = units - whole * one
+  if (fraction < 0) {
+    // The quotient was rounded up to the next whole number.
+    whole -= 1
+    fraction += one
+  }
+  if (fraction === 0) return String(whole)
+  let digits = scale
+  for (; fraction % 10 === 0; digits -= 1) fraction /= 10
+  return `${whole}.${String(fraction).padStart(digits, '0')}`
 }
 
 /**

@@ -120,6 +120,20 @@ describe('formatting', () => {
     expect(formatUnits(units, scale)).toBe(expected)
   })
 
+  test('a number is written as the same bigint is, beside whole units most of all', () => {
+    const near = fc.tuple(fc.integer({ min: 0, max: 18 }), fc.maxSafeNat(), fc.integer({ min: -2, max: 2 })).map(([scale, seed, away]) => {
+      const one = 10 ** scale
+      const units = Math.floor(seed / one) * one + away
+      return [Math.min(Math.max(units, 0), amountMax), scale] as const
+    })
+    fc.assert(
+      fc.property(fc.oneof(near, fc.tuple(fc.maxSafeNat(), fc.integer({ min: 0, max: 18 }))), ([units, scale]) => {
+        expect(formatUnits(units, scale)).toBe(formatUnits(BigInt(units), scale))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
   test.each([
     [2_883n, 29n, 14, '99.41379310344828'],
     [1, 3, 8, '0.33333333'],

@@ -29,14 +29,20 @@ export const priceText = (market: MarketView, ticks: number): string => formatUn
 export const quantityText = (market: MarketView, lots: number): string => formatUnits(lots * market.lotUnits, market.quantityScale)
 export const amountText = (asset: AssetView, units: number | bigint): string => formatUnits(units, asset.scale)
 
+const averageDecimals = 8
+
 /** Quote per base of `cost` minor units over `lots`, with up to 8 digits beyond the price's own. */
 export function averagePriceText(exchange: Exchange, market: MarketView, cost: number, lots: number): string {
   const quote = exchange.assets[market.quote]!
+  const decimals = quote.scale - market.quantityScale
+  // Where a lot costs whole units, as it does unless it was bought at several prices, they are the price in units of a lot's scale.
+  if (market.lotUnits === 1 && decimals >= 0 && decimals <= averageDecimals && cost >= 0 && lots > 0 && cost % lots === 0)
+    return formatUnits(cost / lots, decimals)
   // cost / 10^quoteScale ÷ (lots × lotUnits / 10^quantityScale)
   return formatRatio(
     BigInt(cost) * 10n ** BigInt(market.quantityScale),
     BigInt(lots) * BigInt(market.lotUnits) * 10n ** BigInt(quote.scale),
-    8,
+    averageDecimals,
   )
 }
 
