@@ -152,7 +152,7 @@ export const marketDataEndpoints = {
     access: 'public',
     summary: 'Candles, oldest first',
     description:
-      'Candles that start at or after `start` and before `end`, of at most `limit` intervals: counted from `start` where it is given, else back from `end` (now). The newest may still be forming. Minutes in which the source was silent have no candle.',
+      'Candles that start at or after `start` and before `end`: the first `limit` from `start` where it is given, else those of the last `limit` intervals before `end` (now). The newest may still be forming. Minutes in which the source was silent have no candle.',
     params: SymbolParams,
     query: Strict({
       interval: Type.Optional(Interval),

@@ -10,26 +10,50 @@ export function noteOfLine(line: string, stream: 'stdout' | 'stderr'): string | 
   return (entry.cause === undefined ? entry.message : `${entry.message}: ${entry.cause}`).slice(0, noteMax)
 }
 
-/** A line of a log as a person reads it: time, level, message. Lines that are not of pino's shape are left as they are. */
+/** A line of a log as a person reads it: time, level, message, what it is about. Lines that are not of pino's shape are left as they are. */
 export function readableLine(line: string): string {
   const entry = parseEntry(line)
   if (entry === undefined) return line
   const { time, message, cause } = entry
-  return `${time} ${(levelNames[entry.level] ?? String(entry.level)).padEnd(5)} ${cause === undefined ? message : `${message}: ${cause}`}`
+  const about = Object.entries(entry.about).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const said = cause === undefined ? message : `${message}: ${cause}`
+  return `${time} ${(levelNames[entry.level] ?? String(entry.level)).padEnd(5)} ${said}${about.join('').slice(0, aboutMax)}`
 }
+
+const aboutMax = 500
 
 const levelNames: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
 
-function parseEntry(line: string): { level: number; message: string; cause: string | undefined; time: string } | undefined {
+interface Entry {
+  level: number
+  message: string
+  cause: string | undefined
+  time: string
+  /** All other fields but those that every line of a file shares. */
+  about: Record<string, unknown>
+}
+
+function parseEntry(line: string): Entry | undefined {
   if (!line.startsWith('{')) return undefined
   try {
-    const { level, msg, err, time } = JSON.parse(line) as { level?: unknown; msg?: unknown; err?: { message?: unknown }; time?: unknown }
+    const {
+      level,
+      msg,
+      err,
+      time,
+      service: _service,
+      instance: _instance,
+      ...about
+    } = JSON.parse(line) as Record<string, unknown> & {
+      err?: { message?: unknown }
+    }
     if (typeof level !== 'number') return undefined
     return {
       level,
       message: typeof msg === 'string' ? msg : '',
       cause: typeof err?.message === 'string' ? err.message : undefined,
       time: typeof time === 'string' ? time : '',
+      about,
     }
   } catch {
     // Cut in the middle, or not a log entry: shown as it is.

@@ -213,6 +213,8 @@ test('only errors reach the terminal, without stack traces', () => {
   // What a service says of its settings is gathered and said once.
   for (const line of new SettingsError(['A is wrong']).message.split('\n')) expect(noteOfLine(line, 'stderr')).toBeUndefined()
   expect(readableLine(entry(40))).toBe('T warn  it broke: why')
+  const about = JSON.stringify({ level: 40, time: 'T', service: 's', instance: 'i', kind: 7, code: 'market_halted', msg: 'refused' })
+  expect(readableLine(about)).toBe('T warn  refused kind=7 code=market_halted')
 })
 
 test('a flood of notes is cut, and said to be', () => {

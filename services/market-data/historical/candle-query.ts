@@ -10,8 +10,8 @@ export interface CandleSpan {
 }
 
 /**
- * Candles of a symbol, oldest first, at most `limit`: with a start the first ones from there, else the last ones before the end. Made of
- * stored 1-minute candles, with those in memory (the forming one among them) before the stored ones.
+ * Candles of a symbol, oldest first, at most `limit`: with a start the first ones from there, else those of the last `limit` intervals before the
+ * end. Made of stored 1-minute candles, with those in memory (the forming one among them) before the stored ones.
  */
 export async function queryCandles(
   database: Queryable,
@@ -30,25 +30,34 @@ export async function queryCandles(
   const wantedMs = span.startMs ?? bucketStart(endMs - 1, intervalMs) - (span.limit - 1) * intervalMs
   // A candle belongs to the span by its own start, so the first bucket begins on a multiple of the interval.
   const fromMs = Math.ceil(Math.max(wantedMs, oldestMs, 0) / intervalMs) * intervalMs
-  const toMs = span.startMs === undefined ? endMs : Math.min(endMs, fromMs + span.limit * intervalMs)
-  if (fromMs >= toMs) return []
+  if (fromMs >= endMs) return []
   // The end cuts off whole buckets, not minutes out of one.
-  const minutesToMs = Math.ceil(toMs / intervalMs) * intervalMs
+  const minutesToMs = Math.ceil(endMs / intervalMs) * intervalMs
   const memory = known.window.candles
-  const memoryFromMs = memory[0]?.startMs ?? Number.MAX_SAFE_INTEGER
+  const storedToMs = Math.min(minutesToMs, memory[0]?.startMs ?? Number.MAX_SAFE_INTEGER)
+  // Without gaps all is found in the first stretch; the second is for what silence, or a start before all that is kept, leaves wanting.
+  const stretchMs = Math.min(storedToMs, fromMs + span.limit * intervalMs)
   const aggregator = new CandleAggregator(intervalMs)
   const result: Candle[] = []
+  const isFull = (): boolean => result.length === span.limit
   const add = (candle: Candle) => {
     const complete = aggregator.add(candle)
-    if (complete) result.push(complete)
+    if (complete && !isFull()) result.push(complete)
   }
-  if (fromMs < memoryFromMs) {
-    for await (const page of readCandles(database, feed, symbol, fromMs, Math.min(minutesToMs, memoryFromMs)))
+  for (const [stretchFromMs, stretchToMs] of [
+    [fromMs, stretchMs],
+    [stretchMs, storedToMs],
+  ] as const) {
+    if (isFull() || stretchFromMs >= stretchToMs) continue
+    for await (const page of readCandles(database, feed, symbol, stretchFromMs, stretchToMs)) {
       for (const candle of page) add(candle)
+      if (isFull()) break
+    }
   }
   for (const candle of memory) {
+    if (isFull()) break
     if (candle.startMs >= fromMs && candle.startMs < minutesToMs) add(candle)
   }
-  if (aggregator.current) result.push(aggregator.current)
+  if (aggregator.current && !isFull()) result.push(aggregator.current)
   return result
 }

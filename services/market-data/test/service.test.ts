@@ -108,6 +108,15 @@ describe('candles', () => {
     expect((await service.get(`/candles/ETH-USDT?start=${end}&end=${start}`)).body).toEqual([])
     expect((await service.get('/candles/ETH-USDT?end=0')).body).toEqual([])
   })
+
+  test('a start before all that is kept gives the first ones kept', async () => {
+    const all = (await service.get('/candles/ETH-USDT?limit=1500')).body as Candle[]
+    expect((await service.get('/candles/ETH-USDT?start=0&limit=3')).body).toEqual(all.slice(0, 3))
+    expect((await service.get(`/candles/ETH-USDT?start=1970-01-01&end=${all[2]!.start}`)).body).toEqual(all.slice(0, 2))
+    const hours = (await service.get('/candles/ETH-USDT?interval=1h&start=0&limit=2')).body as Candle[]
+    expect(hours.map(({ start }) => Date.parse(start) % (60 * minuteMs))).toEqual([0, 0])
+    expect(Date.parse(hours[1]!.start) - Date.parse(hours[0]!.start)).toBe(60 * minuteMs)
+  })
 })
 
 describe('the rest', () => {
