@@ -37,6 +37,11 @@ export class AccountOrders {
     return cell
   }
 
+  /** Reads the cell that the next order of an account takes, for reading ahead only; no number where it has none. */
+  nextCell(account: number): number {
+    return this.#cells[this.#accounts.orderRun(account) + this.#accounts.freeCell(account)]!
+  }
+
   remove(account: number, cell: number): void {
     const accounts = this.#accounts
     this.#cells[accounts.orderRun(account) + cell] = chained(accounts.freeCell(account))

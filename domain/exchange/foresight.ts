@@ -1,9 +1,11 @@
-import { CommandKind, type Command } from '@maru/contracts/commands'
+import { CommandKind, OrderType, Side, type Command, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { placeOrder, cancelOrder } = CommandKind
+const { limit } = OrderType
+const { buy } = Side
 const none: number = noSlot
 
 /** Commands that are looked ahead at once: more would push each other out of the nearest cache. */
@@ -37,6 +39,15 @@ export function foresee(core: Core, commands: readonly Command[], from: number, 
   for (let at = 0; at < to - from; at++) {
     const slot = slots[at]!
     if (slot !== none) seen += core.levels.count(core.orders.level(slot)) + core.positions.quantity(core.orders.position(slot))
+    if (positions[at] !== none) seen += seePlacement(core, commands[from + at] as PlaceOrder, positions[at]!)
   }
   return seen
+}
+
+/** What an order touches beyond its position: what it is held from, where it is listed, and the levels around its price. */
+function seePlacement(core: Core, order: PlaceOrder, position: number): number {
+  const seen = core.balances.held(core.positions.heldBalance(position, order.side)) + core.accountOrders.nextCell(order.account)
+  const market = core.markets[order.symbol]
+  if (!market || order.orderType !== limit) return seen
+  return seen + (order.side === buy ? market.bids : market.asks).glance(order.price)
 }

@@ -1,4 +1,4 @@
-import { recordBuffer } from './growth.ts'
+import { grownInts, recordBuffer } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
@@ -16,9 +16,13 @@ const countIntAt = 6
 export class LevelStore {
   #doubles: Float64Array
   #ints: Int32Array
+  /** Whether a level has orders, a byte each: who sweeps a book looks at many levels, and would wait for the record of each. */
+  #occupied = new Uint8Array(1_024)
   #capacity = 1_024
   #used = 0
-  #firstFree: number = none
+  /** Levels that were given back, the last to be taken first. */
+  #free = new Int32Array(1_024)
+  #freeCount = 0
 
   constructor() {
     const { doubles, ints } = recordBuffer(this.#capacity, levelBytes)
@@ -28,17 +32,15 @@ export class LevelStore {
 
   /** A level of one order. */
   create(price: number, slot: number, lots: number): number {
-    let level = this.#firstFree
-    if (level === none) level = this.#nextUnused()
-    else this.#firstFree = this.#ints[(level << 3) | firstIntAt]!
+    const level = this.#freeCount === 0 ? this.#nextUnused() : this.#free[(this.#freeCount -= 1)]!
     this.#doubles[(level << 2) | priceAt] = price
     this.fill(level, slot, lots)
     return level
   }
 
   release(level: number): void {
-    this.#ints[(level << 3) | firstIntAt] = this.#firstFree
-    this.#firstFree = level
+    this.#free[this.#freeCount] = level
+    this.#freeCount += 1
   }
 
   /** Puts the first order into an empty level. */
@@ -49,6 +51,7 @@ export class LevelStore {
     ints[at | firstIntAt] = slot
     ints[at | lastIntAt] = slot
     ints[at | countIntAt] = 1
+    this.#occupied[level] = 1
   }
 
   /** Puts an order behind the others, and returns the one before it; -1, with nothing done, where the level is empty. */
@@ -70,7 +73,10 @@ export class LevelStore {
     const at = level << 3
     const left = ints[at | countIntAt]! - 1
     ints[at | countIntAt] = left
-    if (left === 0) return 0
+    if (left === 0) {
+      this.#occupied[level] = 0
+      return 0
+    }
     if (previous === none) ints[at | firstIntAt] = next
     if (next === none) ints[at | lastIntAt] = previous
     this.addQuantity(level, -lots)
@@ -92,6 +98,9 @@ export class LevelStore {
   first(level: number): number {
     return this.#ints[(level << 3) | firstIntAt]!
   }
+  isEmpty(level: number): boolean {
+    return this.#occupied[level] === 0
+  }
   /** Orders in it. */
   count(level: number): number {
     return this.#ints[(level << 3) | countIntAt]!
@@ -108,5 +117,9 @@ export class LevelStore {
     const { doubles, ints } = recordBuffer(this.#capacity, levelBytes, this.#doubles)
     this.#doubles = doubles
     this.#ints = ints
+    const occupied = new Uint8Array(this.#capacity)
+    occupied.set(this.#occupied)
+    this.#occupied = occupied
+    this.#free = grownInts(this.#free, this.#capacity)
   }
 }
