@@ -7,6 +7,7 @@ import { movesLedger } from './postings.ts'
 
 /** Events in one row: a page of a few is read by parsing whole rows. */
 export const runEventsMax = 50
+export const hashBytes = 32
 
 interface Run {
   userId: string
@@ -55,24 +56,45 @@ export async function project(client: pg.PoolClient, events: readonly EventText[
     fresh.push(event)
   }
   if (fresh.length === 0) return
+  await insertRuns(client, runs)
+  await projectOrders(client, fresh)
+}
+
+/**
+ * The bytes of all rows go as one parameter, from which the database cuts them: a list of texts is read character by character, and bytes in it
+ * would come as two characters each.
+ */
+async function insertRuns(client: pg.PoolClient, runs: readonly Run[]): Promise<void> {
+  const bytes: Buffer[] = []
+  let offset = 1
+  const starts: number[] = []
+  const eventBytes: number[] = []
+  for (const { previousHash, hashes, events } of runs) {
+    const packed = encodeJsonRecord(events)
+    bytes.push(Buffer.from(previousHash + hashes.join(''), 'hex'), packed)
+    starts.push(offset)
+    eventBytes.push(packed.length)
+    offset += hashBytes * (hashes.length + 1) + packed.length
+  }
   await client.query(
     `insert into trading.account_event_runs (user_id, last_sequence, first_sequence, previous_hash, hashes, has_postings, events)
-     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::boolean[], $7::bytea[])`,
-    columns(
-      runs,
-      (run) => [
-        run.userId,
-        run.lastSequence,
-        run.firstSequence,
-        Buffer.from(run.previousHash, 'hex'),
-        Buffer.from(run.hashes.join(''), 'hex'),
-        run.hasPostings,
-        encodeJsonRecord(run.events),
-      ],
-      7,
-    ),
+     select user_id, last, first, substr($7::bytea, start, ${hashBytes}), substr($7, start + ${hashBytes}, hashed), has_postings,
+       substr($7, start + ${hashBytes} + hashed, events)
+     from (
+       select *, (last - first + 1)::integer * ${hashBytes} as hashed
+       from unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[], $5::boolean[], $6::integer[])
+         as row(user_id, last, first, start, has_postings, events)
+     ) runs`,
+    [
+      runs.map((run) => run.userId),
+      runs.map((run) => run.lastSequence),
+      runs.map((run) => run.firstSequence),
+      starts,
+      runs.map((run) => run.hasPostings),
+      eventBytes,
+      Buffer.concat(bytes),
+    ],
   )
-  await projectOrders(client, fresh)
 }
 
 async function readTails(client: pg.PoolClient, events: readonly EventText[]): Promise<Map<string, { sequence: number; hash: string }>> {
@@ -111,31 +133,44 @@ async function projectOrders(client: pg.PoolClient, events: readonly TradingEven
   }
   // A fill and its order's new state are of one command, and so of one record. Only quotes have fills alone: they have no order events and no row.
   if (latest.size === 0) return
+  const rows = [...latest.values()]
+  // Users and statuses as numbers: of long texts that repeat, one is enough.
+  const [users, statuses] = [new Dictionary(), new Dictionary()]
   await client.query(
     `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
-     select id, user_id, client_order_id, symbol, status, sequence, fills::bigint[]
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
-       as row(id, user_id, client_order_id, symbol, status, sequence, fills)
+     select id, users.text, client_order_id, symbol, statuses.text, sequence, fills::bigint[]
+     from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[])
+       as row(id, user_number, client_order_id, symbol, status_number, sequence, fills)
+     join unnest($8::text[]) with ordinality as users(text, number) on users.number = user_number
+     join unnest($9::text[]) with ordinality as statuses(text, number) on statuses.number = status_number
      on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
        fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
-    columns(
-      [...latest.values()],
-      ({ order, sequence }) => {
+    [
+      rows.map(({ order }) => order.id),
+      rows.map(({ order }) => users.numberOf(order.user_id)),
+      rows.map(({ order }) => (order.client_order_id === order.id ? null : order.client_order_id)),
+      rows.map(({ order }) => order.symbol),
+      rows.map(({ order }) => statuses.numberOf(order.status)),
+      rows.map(({ sequence }) => sequence),
+      rows.map(({ order }) => {
         const own = fills.get(order.id)
-        const clientOrderId = order.client_order_id === order.id ? null : order.client_order_id
-        return [order.id, order.user_id, clientOrderId, order.symbol, order.status, sequence, own ? `{${own.join(',')}}` : null]
-      },
-      7,
-    ),
+        return own ? `{${own.join(',')}}` : null
+      }),
+      users.texts,
+      statuses.texts,
+    ],
   )
 }
 
-/** Rows as one array a column, as `unnest` takes them. */
-function columns<T>(rows: readonly T[], row: (value: T) => readonly unknown[], width: number): unknown[][] {
-  const result: unknown[][] = Array.from({ length: width }, () => [])
-  for (const value of rows) {
-    const cells = row(value)
-    for (let index = 0; index < width; index++) result[index]!.push(cells[index])
+/** Numbers texts from 1 on, as the database counts the items of a list. */
+class Dictionary {
+  readonly texts: string[] = []
+  readonly #numbers = new Map<string, number>()
+
+  numberOf(text: string): number {
+    const known = this.#numbers.get(text)
+    if (known !== undefined) return known
+    this.#numbers.set(text, this.texts.push(text))
+    return this.texts.length
   }
-  return result
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type pg from 'pg'
 import { decodeJsonRecord } from '@maru/event-log'
-import { runEventsMax } from './project.ts'
+import { hashBytes, runEventsMax } from './project.ts'
 
 /** An event of an account's stream as it is served. */
 export interface StoredEvent {
@@ -24,7 +24,6 @@ interface RunRow {
 }
 
 const columns = 'first_sequence, previous_hash, hashes, events'
-const hashBytes = 32
 /** Runs that are unpacked before others get a turn: some milliseconds. */
 const runsPerTurn = 16
 
