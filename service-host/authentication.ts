@@ -1,5 +1,6 @@
 import { createVerifier } from 'fast-jwt'
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { BoundedMap } from './bounded-map.ts'
 import { Problem } from './problem.ts'
 
 /** Who a request comes from, by its verified access token. */
@@ -36,7 +37,7 @@ export const tokenAudience = 'maru-api'
 export class TokenVerifier {
   readonly #keys: KeySource
   readonly #verifiers = new Map<string, (token: string) => Claims>()
-  readonly #identities = new Map<string, Identity>()
+  readonly #identities = new BoundedMap<string, Identity>(identitiesMax)
   #fetchedAtMs = -Infinity
   #fetching: Promise<void> | undefined
 
@@ -56,7 +57,6 @@ export class TokenVerifier {
     const known = this.#identities.get(authorization)
     if (known) {
       if (known.expiresAtMs > Date.now()) return known
-      this.#identities.delete(authorization)
       throw new Problem('token_expired')
     }
     const token = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
@@ -71,7 +71,6 @@ export class TokenVerifier {
     if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
     const roles = Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : []
     const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator'), expiresAtMs: claims.exp * 1_000 }
-    if (this.#identities.size >= identitiesMax) this.#identities.delete(this.#identities.keys().next().value as string)
     this.#identities.set(authorization, identity)
     return identity
   }

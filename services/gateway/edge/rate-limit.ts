@@ -1,3 +1,5 @@
+import { BoundedMap } from '@maru/service-host'
+
 export interface RateBounds {
   /** Sustained. */
   requestsPerSecond: number
@@ -23,11 +25,12 @@ interface Bucket {
 export class RateLimiter {
   readonly #bounds: RateBounds
   readonly #now: () => number
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets: BoundedMap<string, Bucket>
   readonly #limitText: string
 
   constructor(bounds: RateBounds, now: () => number = () => performance.now()) {
     this.#bounds = bounds
+    this.#buckets = new BoundedMap(bounds.callersMax)
     this.#now = now
     this.#limitText = String(bounds.burst)
   }
@@ -62,7 +65,6 @@ export class RateLimiter {
   #bucketOf(caller: string, now: number): Bucket {
     const known = this.#buckets.get(caller)
     if (known) return known
-    if (this.#buckets.size >= this.#bounds.callersMax) this.#buckets.delete(this.#buckets.keys().next().value as string)
     const bucket = { tokens: this.#bounds.burst, atMs: now }
     this.#buckets.set(caller, bucket)
     return bucket

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@maru/service-host'
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 
 /**
@@ -5,11 +6,14 @@ import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/dom
  * forgets an order when it closes. Bounded: the oldest go first; by then they are in the tables.
  */
 export class RecentOrders {
-  readonly #orders = new Map<number, OrderView>()
-  readonly #max: number
+  readonly #orders: BoundedMap<number, OrderView>
 
   constructor(max = 100_000) {
-    this.#max = max
+    this.#orders = new BoundedMap(max)
+  }
+
+  get size(): number {
+    return this.#orders.size
   }
 
   get(order: number): OrderView | undefined {
@@ -24,15 +28,7 @@ export class RecentOrders {
       if (kind !== EventKind.orderUpdated && kind !== EventKind.orderRejected) continue
       if (kind === EventKind.orderUpdated && data[at + 5]! <= OrderStatus.partiallyFilled) continue
       const view = exchange.order(data[at + 4]!)
-      if (view) this.#keep(view)
+      if (view) this.#orders.set(view.order, view)
     }
-  }
-
-  #keep(view: OrderView): void {
-    if (this.#orders.size >= this.#max) {
-      const oldest = this.#orders.keys().next()
-      if (!oldest.done) this.#orders.delete(oldest.value)
-    }
-    this.#orders.set(view.order, view)
   }
 }
