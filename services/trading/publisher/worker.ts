@@ -2,12 +2,11 @@ import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { consume, openPostgresEventLog } from '@maru/event-log'
+import { openPostgresEventLog } from '@maru/event-log'
 import { topics } from '@maru/contracts'
 import { createLogger, createPool } from '@maru/service-host'
-import { project } from '../history/project.ts'
+import { readHistory } from '../history/reader.ts'
 import { Lease } from '../lease/lease.ts'
-import type { EventText } from './event-text.ts'
 import { PublishedTail } from './published-tail.ts'
 import { publish } from './publisher.ts'
 
@@ -61,17 +60,7 @@ const pool = createPool(databaseUrl, {
     const failed = new AbortController()
     const signal = AbortSignal.any([held, failed.signal])
     const tail = new PublishedTail(log, topics.tradingEvents)
-    const history = consume<EventText>({
-      log: tail.asLog(),
-      topic: topics.tradingEvents,
-      name: 'history',
-      pool,
-      schema: 'trading',
-      signal,
-      logger,
-      decode: (body) => tail.decode(body),
-      handler: project,
-    })
+    const history = readHistory({ log: tail.asLog(), pool, decode: (body) => tail.decode(body), signal, logger })
     try {
       await Promise.all([
         publish({

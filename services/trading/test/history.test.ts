@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { OrderData, TradingEvent } from '@maru/contracts'
+import { topics, type OrderData, type TradingEvent } from '@maru/contracts'
+import { decodeJsonRecord, encodeJsonRecord, openPostgresEventLog, type Consumer } from '@maru/event-log'
 import { createPool, migrate } from '@maru/service-host'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { canonicalJson, chainHash, genesisHash } from '../history/chain.ts'
 import { History } from '../history/history.ts'
 import { project } from '../history/project.ts'
-import type { EventText } from '../publisher/event-text.ts'
+import { readHistory } from '../history/reader.ts'
+import { eventText, publishedJson, type EventText } from '../publisher/event-text.ts'
 
 const store = path.join(import.meta.dirname, '../store')
 let database: TestDatabase
@@ -252,3 +254,38 @@ describe('a stream of many runs', () => {
     expect(await history().events('busy', all.length, 10)).toEqual([])
   })
 })
+
+test(
+  'a record that cannot be applied is not set apart: the reader stops before it, and goes on once it can',
+  { timeout: 60_000 },
+  async () => {
+    await using log = await openPostgresEventLog({ connectionString: database.urls.trading, applicationName: 'history-test' })
+    const writer = await log.exclusiveWriter(topics.tradingEvents, 'history-test')
+    const events = filledOrder('apart', 997, 1)
+    const record = (from: number, to?: number): Promise<number> =>
+      writer.append(encodeJsonRecord(events.slice(from, to).map(publishedJson)))
+    const read = (signal: AbortSignal): Consumer =>
+      readHistory({
+        log,
+        pool,
+        decode: (body) => (decodeJsonRecord(body) as TradingEvent[]).map(eventText),
+        signal,
+        logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      })
+    const stop = new AbortController()
+    await record(0, 1)
+    await record(3)
+    await expect(read(stop.signal).done).rejects.toThrow('has set 0 records apart')
+    const { rows } = await pool.query<{ count: string }>('select count(*) from trading.poison_records')
+    expect(rows[0]!.count).toBe('0')
+    expect((await new History(pool).events('apart', 0, 10)).map(({ sequence }) => sequence)).toEqual([1])
+
+    // What was missing is there now, as after a mended release.
+    await write(events.slice(1, 3))
+    const again = read(stop.signal)
+    await again.waitUntil(await log.head(topics.tradingEvents))
+    expect((await new History(pool).events('apart', 0, 10)).map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5])
+    stop.abort()
+    await again.done
+  },
+)
