@@ -32,7 +32,7 @@ const eventsPerRecordMax = 4_000
  * shared by more events, and order entry has the machine to itself meanwhile. At 1,000 commands/s rounds are 20 ms apart.
  */
 const roundMsPerRate = 20 / 1_000
-const roundMsMax = 250
+const roundMsMax = 100
 
 /**
  * Turns the outcomes of commands into `trading-events`, each exactly once: it goes on after the last command found in the topic, and
