@@ -8,6 +8,8 @@ export interface Identity {
   readonly userId: string
   readonly roles: readonly string[]
   readonly isOperator: boolean
+  /** When the token was made: ms since 1970. */
+  readonly issuedAtMs: number
   /** When the token ends, for what outlives a request: ms since 1970. */
   readonly expiresAtMs: number
 }
@@ -16,6 +18,9 @@ interface Claims {
   sub: string
   roles?: string[]
   exp: number
+  iat?: number
+  /** As `iat`, to the millisecond. */
+  iat_ms?: number
 }
 
 export interface PublishedKey extends JsonWebKey {
@@ -40,6 +45,7 @@ export class TokenVerifier {
   readonly #identities = new BoundedMap<string, Identity>(identitiesMax)
   #fetchedAtMs = -Infinity
   #fetching: Promise<void> | undefined
+  #revokedBefore: ReadonlyMap<string, number> = new Map()
 
   constructor(keys: KeySource) {
     this.#keys = keys
@@ -48,7 +54,18 @@ export class TokenVerifier {
   /** Who a token seen before, and still valid, belongs to; undefined where `verify` must be asked. */
   verifyKnown(authorization: string): Identity | undefined {
     const known = this.#identities.get(authorization)
-    return known && known.expiresAtMs > Date.now() ? known : undefined
+    return known && known.expiresAtMs > Date.now() && !this.isRevoked(known) ? known : undefined
+  }
+
+  /** Tokens of these users made before the time (ms since 1970) are void from now on, and those of no others. */
+  revoke(before: ReadonlyMap<string, number>): void {
+    this.#revokedBefore = before
+  }
+
+  /** For what outlives a request: whether a token that was valid has been revoked since. */
+  isRevoked({ userId, issuedAtMs }: Identity): boolean {
+    const before = this.#revokedBefore.get(userId)
+    return before !== undefined && issuedAtMs < before
   }
 
   /** Throws Problem `unauthenticated` or `token_expired`; `unavailable` when no key could be had to judge by. */
@@ -56,8 +73,8 @@ export class TokenVerifier {
     if (authorization === undefined) throw new Problem('unauthenticated')
     const known = this.#identities.get(authorization)
     if (known) {
-      if (known.expiresAtMs > Date.now()) return known
-      throw new Problem('token_expired')
+      if (known.expiresAtMs <= Date.now()) throw new Problem('token_expired')
+      return this.#unlessRevoked(known)
     }
     const token = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
     if (token === undefined || token.length > 4_096) throw new Problem('unauthenticated')
@@ -70,8 +87,19 @@ export class TokenVerifier {
     }
     if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
     const roles = Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : []
-    const identity: Identity = { userId: claims.sub, roles, isOperator: roles.includes('operator'), expiresAtMs: claims.exp * 1_000 }
+    const identity: Identity = {
+      userId: claims.sub,
+      roles,
+      isOperator: roles.includes('operator'),
+      issuedAtMs: issuedAtMs(claims),
+      expiresAtMs: claims.exp * 1_000,
+    }
     this.#identities.set(authorization, identity)
+    return this.#unlessRevoked(identity)
+  }
+
+  #unlessRevoked(identity: Identity): Identity {
+    if (this.isRevoked(identity)) throw new Problem('unauthenticated', 'The token was revoked: log in again.')
     return identity
   }
 
@@ -119,4 +147,10 @@ export class TokenVerifier {
       )
     }
   }
+}
+
+/** To the second where the token does not say more; one that says nothing is as old as can be. */
+function issuedAtMs({ iat, iat_ms: ms }: Claims): number {
+  if (typeof ms === 'number') return ms
+  return typeof iat === 'number' ? iat * 1_000 : 0
 }

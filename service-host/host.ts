@@ -8,6 +8,7 @@ import { keysFromUserService } from './key-source.ts'
 import type { Logger } from './logger.ts'
 import { runProcess, type ProcessContext, type RunningProcess } from './process.ts'
 import { schemaOf } from './names.ts'
+import { followRevocations } from './revocation.ts'
 import { commonSettings, type Environment, type Values } from './settings.ts'
 
 /** What a service is given to work with; it owns none of it and closes none of it. */
@@ -65,6 +66,7 @@ async function startService(
   if (definition.migrations) await migrate(pool, schemaOf(service), definition.migrations)
   const log = resources.use(await openPostgresEventLog({ connectionString: settings.DATABASE_URL, applicationName: instanceId }))
   const verifier = new TokenVerifier(keysFromUserService(discovery))
+  followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })
   const http = createHttpService({ logger, verifier, strictReplies: settings.MARU_STRICT_REPLIES === 'yes' })
   const { environment, version, fail } = context
   const started = resources.use(

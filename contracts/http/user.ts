@@ -219,7 +219,7 @@ export const userEndpoints = {
     access: 'operator',
     summary: 'Disable or enable a user',
     description:
-      'Disabling ends all sessions of the user; at other services an access token is good until it expires, half an hour at most. An operator cannot disable themselves.',
+      'Disabling ends all sessions of the user, and their access tokens within seconds, at every service. An operator cannot disable themselves.',
     params: Type.Object({ user_id: UserId }),
     body: Strict({ status: Type.Union([Type.Literal('active'), Type.Literal('disabled')]) }),
     status: 200,

@@ -4,6 +4,7 @@ import { createAccessTokens } from './authentication/access-token.ts'
 import { Passwords } from './authentication/passwords.ts'
 import { serveAuthentication } from './authentication/routes.ts'
 import { readSigningKey } from './authentication/signing-key.ts'
+import { serveRevokedTokens } from './authorization/revoked-tokens.ts'
 import { serveAuthorization } from './authorization/routes.ts'
 import { readUserConfig } from './config.ts'
 import { OutboxRelay } from './outbox/relay.ts'
@@ -26,6 +27,7 @@ export const userService: ServiceDefinition = {
     serveAuthentication(answering, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
     serveProfileManagement(answering, { pool, passwords, relay })
     serveAuthorization(answering, { pool })
+    serveRevokedTokens(http, { pool })
     startHousekeeping(pool, logger, shutdown)
     return { [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() }
   },

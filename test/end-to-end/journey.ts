@@ -119,6 +119,9 @@ export async function walkThrough(platform: Platform, mails: readonly Mail[]): P
   const cancelled = await client.put<Order>(`/api/trading/orders/${resting.body.id}/status`, { status: 'CANCELLED' })
   expect([cancelled.status, cancelled.body.status]).toEqual([200, 'CANCELLED'])
 
+  // What services ask one another is not for clients.
+  expect((await client.get('/api/user/internal/revoked-tokens')).status).toBe(404)
+
   // The same by socket, on one connection through the gateway.
   const bySocket = { symbol, side: 'BUY', order_type: 'LIMIT', quantity: '0.1', price: low, client_order_id: 'journey-socket' }
   const answers = await socketMessages(`${platform.url.replace('http', 'ws')}/api/trading/ws?token=${client.token}`, 2, [

@@ -41,7 +41,7 @@ export function serviceTarget(path: string, services: ReadonlySet<string>): Serv
 export function isInternal(path: string): boolean {
   const first = path.split('/').find((segment) => segment !== '') ?? ''
   try {
-    return /^(?:health|metrics)$/i.test(decodeURIComponent(first))
+    return /^(?:health|metrics|internal)$/i.test(decodeURIComponent(first))
   } catch {
     // A broken escape reaches no route of a service.
     return false

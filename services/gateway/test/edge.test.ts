@@ -225,8 +225,19 @@ describe('who may enter', () => {
     expect(((await answer.json()) as Echoed).headers['authorization']).toBe(authorization)
   })
 
-  test('health and metrics of the services cannot be reached, however they are spelt', async () => {
-    for (const path of ['/health', '/health/live', '/metrics', '/%68ealth/ready', '//health/live', '/Metrics', '/metrics/'])
+  test('health, metrics and what services ask one another cannot be reached, however they are spelt', async () => {
+    for (const path of [
+      '/health',
+      '/health/live',
+      '/metrics',
+      '/%68ealth/ready',
+      '//health/live',
+      '/Metrics',
+      '/metrics/',
+      '/internal/revoked-tokens',
+      '/Internal/x',
+      '/%69nternal/x',
+    ])
       expect(await problemOf(await fetch(`${rig.url}/api/trading${path}`))).toEqual(problem(404, 'not_found'))
     expect(seen).toEqual([])
   })

@@ -43,6 +43,8 @@ export class Connection {
   readonly #outbox: Outbox
   readonly #own: OwnOrders
   readonly #closed = new AbortController()
+  /** The caller by the newest token. */
+  #identity: Identity
   #inFlight = 0
   #requests = 0
   #isPaused = false
@@ -53,6 +55,7 @@ export class Connection {
   constructor(parts: ConnectionParts, opened: Opened) {
     this.#parts = parts
     this.#opened = opened
+    this.#identity = opened.identity
     this.#outbox = new Outbox(opened.socket, opened.transport)
     this.#own = new OwnOrders(parts.replica.exchange)
     this.#expireAt(opened.identity.expiresAtMs)
@@ -61,6 +64,10 @@ export class Connection {
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#parts.verifier.isRevoked(this.#identity)) {
+      this.#opened.socket.close(closeUnauthenticated, 'unauthenticated')
+      return
+    }
     let requests: Parsed[]
     try {
       if (isBinary) throw new Problem('invalid_request', 'Send text, not binary.')
@@ -161,6 +168,7 @@ export class Connection {
   async #authenticate(token: string): Promise<{ status: number; result: unknown }> {
     const identity = await this.#parts.verifier.verify(`Bearer ${token}`)
     if (identity.userId !== this.#opened.identity.userId) throw new Problem('forbidden', 'The token is of another user.')
+    this.#identity = identity
     this.#expireAt(identity.expiresAtMs)
     return { status: 200, result: { expires_at: new Date(identity.expiresAtMs).toISOString() } }
   }

@@ -82,20 +82,27 @@ beforeAll(async () => {
   database = await createTestDatabase()
   user = await startUserService(database)
   trading = await startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' })
-  const account = async (name: string): Promise<Client> => {
-    const client = new Client(user.service.url)
-    const [email, password] = [`${name}@example.com`, 'correct-horse-battery']
-    await client.post('/register', { email, username: name, password })
-    const answer = await fetch(`${client.url}/token`, { method: 'POST', body: new URLSearchParams({ username: email, password }) })
-    const body = (await answer.json()) as { access_token: string; user_id: string }
-    const trader = new Client(trading.url)
-    trader.token = body.access_token
-    trader.userId = body.user_id
-    return trader
-  }
   alice = await account('alice')
   bob = await account('bobby')
 }, 60_000)
+
+const password = 'correct-horse-battery'
+
+async function account(name: string): Promise<Client> {
+  const email = `${name}@example.com`
+  await new Client(user.service.url).post('/register', { email, username: name, password })
+  const trader = new Client(trading.url)
+  await logIn(trader, email, password)
+  return trader
+}
+
+/** At the user service itself, whose paths have no `/api/user` before them. */
+async function logIn(client: Client, username: string, secret: string): Promise<void> {
+  const answer = await fetch(`${user.service.url}/token`, { method: 'POST', body: new URLSearchParams({ username, password: secret }) })
+  const body = (await answer.json()) as { access_token: string; user_id: string }
+  client.token = body.access_token
+  client.userId = body.user_id
+}
 
 afterEach(() => {
   for (const bot of bots.splice(0)) bot.socket.terminate()
@@ -293,5 +300,46 @@ describe('refusals', () => {
     const socket = new WebSocket(`${trading.url.replace('http', 'ws')}/ws`)
     const [error] = (await once(socket, 'error')) as [Error]
     expect(error.message).toContain('401')
+  })
+})
+
+describe('a user who is disabled', () => {
+  test(
+    'is refused within seconds with the token there was, by HTTP and on a socket that is open; a new login is good again',
+    { timeout: 60_000 },
+    async () => {
+      const carol = await account('carol')
+      const bot = await Bot.at(trading, carol)
+      const closed = once(bot.socket, 'close')
+      expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(200)
+      const operator = new Client(user.service.url)
+      await logIn(operator, user.operator.email, user.operator.password)
+      const set = async (status: string): Promise<void> =>
+        expect((await operator.put(`/users/${carol.userId}/status`, { status })).status).toBe(200)
+      await set('disabled')
+      const refused = await eventually(
+        () => carol.get<{ code: string }>(`/accounts/${carol.userId}/balances`),
+        ({ status }) => status === 401,
+      )
+      expect(refused.body.code).toBe('unauthenticated')
+      bot.send({ id: 'after', op: 'cancel_all' })
+      expect((await closed)[0]).toBe(4401)
+      expect(bot.answers).toEqual([])
+
+      await set('active')
+      expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(401)
+      await logIn(carol, 'carol@example.com', password)
+      await eventually(
+        () => carol.get(`/accounts/${carol.userId}/balances`),
+        ({ status }) => status === 200,
+      )
+      // Others notice nothing.
+      expect((await alice.get(`/accounts/${alice.userId}/balances`)).status).toBe(200)
+    },
+  )
+
+  test('whose tokens are void is said to services alone', async () => {
+    const answer = await fetch(`${user.service.url}/internal/revoked-tokens`)
+    expect(((await answer.json()) as { users: unknown[] }).users).toHaveLength(1)
   })
 })

@@ -17,7 +17,7 @@ export function createAccessTokens(key: SigningKey): AccessTokens {
     aud: tokenAudience,
     expiresIn: accessTokenSeconds * 1_000,
   })
-  return ({ userId, roles, sessionId }) => sign({ sub: userId, roles, sid: sessionId, jti: randomUUID() })
+  return ({ userId, roles, sessionId }) => sign({ sub: userId, roles, sid: sessionId, jti: randomUUID(), iat_ms: Date.now() })
 }
 
 /** The session id within an access token that has been verified already; undefined where it names none. */
