@@ -42,14 +42,14 @@ export interface OperatorAct {
   requestId: string
 }
 
-/** Access tokens made before are void. @throws Problem forbidden (oneself), user_not_found */
+/** Where they are others than before, access tokens made until now are void. @throws Problem forbidden (oneself), user_not_found */
 export async function setRoles(pool: pg.Pool, act: OperatorAct, roles: readonly 'operator'[]): Promise<User> {
   if (act.actorId === act.userId) throw new Problem('forbidden', 'Another operator must change your roles.')
   return inTransaction(pool, async (client) => {
     const before = await lockUser(client, act.userId)
     const { rows } = await client.query<UserRow>(
-      `update users u set roles = $2, tokens_after = $3, updated_at = now() where u.id = $1 returning ${userColumns}`,
-      [act.userId, roles, new Date()],
+      `update users u set roles = $2, tokens_after = coalesce($3, tokens_after), updated_at = now() where u.id = $1 returning ${userColumns}`,
+      [act.userId, roles, isSame(before.roles, roles) ? null : new Date()],
     )
     await writeAudit(client, {
       action: 'user.roles_changed',
@@ -62,14 +62,14 @@ export async function setRoles(pool: pg.Pool, act: OperatorAct, roles: readonly 
   })
 }
 
-/** Access tokens made before are void, and disabling ends all sessions. @throws Problem forbidden (oneself), user_not_found */
+/** A change voids access tokens made until now, and disabling ends all sessions. @throws Problem forbidden (oneself), user_not_found */
 export async function setStatus(pool: pg.Pool, act: OperatorAct, status: 'active' | 'disabled'): Promise<User> {
   if (act.actorId === act.userId) throw new Problem('forbidden', 'Another operator must change your status.')
   return inTransaction(pool, async (client) => {
     const before = await lockUser(client, act.userId)
     const { rows } = await client.query<UserRow>(
-      `update users u set status = $2, tokens_after = $3, updated_at = now() where u.id = $1 returning ${userColumns}`,
-      [act.userId, status, new Date()],
+      `update users u set status = $2, tokens_after = coalesce($3, tokens_after), updated_at = now() where u.id = $1 returning ${userColumns}`,
+      [act.userId, status, before.status === status ? null : new Date()],
     )
     const ended = status === 'disabled' ? await endSessions(client, act.userId, { reason: 'disabled' }) : 0
     await writeAudit(client, {
@@ -81,6 +81,10 @@ export async function setStatus(pool: pg.Pool, act: OperatorAct, status: 'active
     })
     return toUser(rows[0] ?? before)
   })
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.toSorted().join() === others.toSorted().join()
 }
 
 async function lockUser(client: pg.PoolClient, userId: string): Promise<UserRow> {
