@@ -62,13 +62,10 @@ export class PublishedTail {
     let position = after
     while (!signal.aborted) {
       this.#drop(position)
-      let records = position === this.#before ? this.#kept.slice(0, bounds.recordsMax).map(({ record }) => record) : undefined
-      if (!records) {
-        records = await this.#log.read(topic, position, bounds)
-        // What was appended meanwhile may have joined what was read.
-        const kept = new Map(this.#kept.map(({ record }) => [record.offset, record]))
-        records = records.map((record) => kept.get(record.offset) ?? record)
-      }
+      const records =
+        position === this.#before
+          ? this.#kept.slice(0, bounds.recordsMax).map(({ record }) => record)
+          : await this.#log.read(topic, position, bounds)
       const last = records.at(-1)
       if (last) {
         yield records
