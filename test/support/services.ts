@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Client } from './client.ts'
 import type { TestDatabase as Database } from './postgres.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -85,4 +86,13 @@ export async function startUserService(database: Database): Promise<UserSide> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Logs in at the user service itself, whose paths have no `/api/user` before them. */
+export async function logInAt(userService: ServiceProcess, client: Client, username: string, password: string): Promise<void> {
+  const answer = await fetch(`${userService.url}/token`, { method: 'POST', body: new URLSearchParams({ username, password }) })
+  const body = (await answer.json()) as { access_token: string; user_id: string }
+  if (answer.status !== 200) throw new Error(`token: ${answer.status} ${JSON.stringify(body)}`)
+  client.token = body.access_token
+  client.userId = body.user_id
 }

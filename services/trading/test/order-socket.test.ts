@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Client, eventually } from '../../../test/support/client.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
 import { chainHash } from '../history/chain.ts'
 
 /** The trading socket of a real instance, with clients of the `ws` package. */
@@ -92,16 +92,8 @@ async function account(name: string): Promise<Client> {
   const email = `${name}@example.com`
   await new Client(user.service.url).post('/register', { email, username: name, password })
   const trader = new Client(trading.url)
-  await logIn(trader, email, password)
+  await logInAt(user.service, trader, email, password)
   return trader
-}
-
-/** At the user service itself, whose paths have no `/api/user` before them. */
-async function logIn(client: Client, username: string, secret: string): Promise<void> {
-  const answer = await fetch(`${user.service.url}/token`, { method: 'POST', body: new URLSearchParams({ username, password: secret }) })
-  const body = (await answer.json()) as { access_token: string; user_id: string }
-  client.token = body.access_token
-  client.userId = body.user_id
 }
 
 afterEach(() => {
@@ -313,7 +305,7 @@ describe('a user who is disabled', () => {
       const closed = once(bot.socket, 'close')
       expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(200)
       const operator = new Client(user.service.url)
-      await logIn(operator, user.operator.email, user.operator.password)
+      await logInAt(user.service, operator, user.operator.email, user.operator.password)
       const set = async (status: string): Promise<void> =>
         expect((await operator.put(`/users/${carol.userId}/status`, { status })).status).toBe(200)
       await set('disabled')
@@ -328,7 +320,7 @@ describe('a user who is disabled', () => {
 
       await set('active')
       expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(401)
-      await logIn(carol, 'carol@example.com', password)
+      await logInAt(user.service, carol, 'carol@example.com', password)
       await eventually(
         () => carol.get(`/accounts/${carol.userId}/balances`),
         ({ status }) => status === 200,

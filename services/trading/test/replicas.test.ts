@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Client, eventually } from '../../../test/support/client.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
 
 /** Real instances of the service on one log, without a gateway: what each says of the same state. */
 
@@ -19,27 +19,19 @@ beforeAll(async () => {
     const client = new Client(user.service.url)
     const password = 'correct-horse-battery'
     await client.post('/register', { email: `${name}@example.com`, username: name, password })
-    await logIn(client, `${name}@example.com`, password)
+    await logInAt(user.service, client, `${name}@example.com`, password)
     return client
   }
   alice = await account('alice')
   bob = await account('bobby')
   operator = new Client(user.service.url)
-  await logIn(operator, user.operator.email, user.operator.password)
+  await logInAt(user.service, operator, user.operator.email, user.operator.password)
 }, 60_000)
 
 afterAll(async () => {
   await user[Symbol.asyncDispose]()
   await database[Symbol.asyncDispose]()
 })
-
-/** The user service itself has no `/api/user` before its paths. */
-async function logIn(client: Client, username: string, password: string): Promise<void> {
-  const answer = await fetch(`${client.url}/token`, { method: 'POST', body: new URLSearchParams({ username, password }) })
-  const body = (await answer.json()) as { access_token: string; user_id: string }
-  client.token = body.access_token
-  client.userId = body.user_id
-}
 
 /** The client's token at another address. */
 function at(client: Client, service: ServiceProcess): Client {
