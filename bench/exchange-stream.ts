@@ -166,5 +166,6 @@ function order(
     price,
     stopPrice: 0,
     clientOrderId,
+    extras: null,
   }
 }

@@ -21,19 +21,51 @@ export const CommandKind = {
   setMode: 11,
   bookFill: 12,
   setMarketStatus: 13,
+  // From rules 2 on.
+  setRules: 14,
+  tick: 15,
+  amendOrder: 16,
+  replaceOrder: 17,
+  placeList: 18,
+  setKillSwitch: 19,
+  cancelAllAfter: 20,
+  setMarketRules: 21,
+  setAccountControls: 22,
+  setFees: 23,
+  transferFunds: 24,
+  moveInsurance: 25,
 } as const
 export type CommandKind = (typeof CommandKind)[keyof typeof CommandKind]
 
 export const Side = { buy: 0, sell: 1 } as const
 export type Side = (typeof Side)[keyof typeof Side]
 
-export const OrderType = { market: 0, limit: 1, stop: 2 } as const
+export const OrderType = { market: 0, limit: 1, stop: 2, stopLimit: 3, trailingStop: 4 } as const
 export type OrderType = (typeof OrderType)[keyof typeof OrderType]
 
-export const TimeInForce = { gtc: 0, ioc: 1, fok: 2 } as const
+export const TimeInForce = { gtc: 0, ioc: 1, fok: 2, gtd: 3 } as const
 export type TimeInForce = (typeof TimeInForce)[keyof typeof TimeInForce]
 
-export const MarketStatus = { open: 0, cancelOnly: 1, halted: 2 } as const
+/**
+ * What happens where an order would trade with one of the same owner: the mode of the taker decides. `allow` lets them trade; it is for markets
+ * that are made to be compared with others, and no request asks for it.
+ */
+export const SelfTrade = { expireTaker: 0, expireMaker: 1, expireBoth: 2, decrement: 3, allow: 4 } as const
+export type SelfTrade = (typeof SelfTrade)[keyof typeof SelfTrade]
+
+/** Which price wakes a stop: trades or marks, trades alone, marks alone. */
+export const TriggerPrice = { lastOrMark: 0, last: 1, mark: 2 } as const
+export type TriggerPrice = (typeof TriggerPrice)[keyof typeof TriggerPrice]
+
+/** How the distance of a trailing stop is counted. */
+export const TrailingUnit = { ticks: 0, basisPoints: 1 } as const
+export type TrailingUnit = (typeof TrailingUnit)[keyof typeof TrailingUnit]
+
+/** OCO: two legs, one cancels the other. OTO: the second is placed once the first has ended. Bracket: OTO whose second is an OCO. */
+export const ListKind = { oco: 0, oto: 1, bracket: 2 } as const
+export type ListKind = (typeof ListKind)[keyof typeof ListKind]
+
+export const MarketStatus = { open: 0, cancelOnly: 1, halted: 2, auction: 3 } as const
 export type MarketStatus = (typeof MarketStatus)[keyof typeof MarketStatus]
 
 export const AccountMode = { cash: 0, margin: 1 } as const
@@ -95,6 +127,27 @@ export interface PlaceOrder extends Stamped {
   stopPrice: number
   /** Empty where the client gave none. At most 64 characters of printable ASCII. */
   clientOrderId: string
+  /** What most orders do without; null for them. From rules 2 on. */
+  extras: OrderExtras | null
+}
+
+/** The less common terms of an order. Every figure is 0 where the order has none. */
+export interface OrderExtras {
+  /** Refused rather than trade as taker. */
+  isPostOnly: boolean
+  /** Only ever brings the position nearer to zero. */
+  isReduceOnly: boolean
+  selfTrade: SelfTrade
+  trigger: TriggerPrice
+  /** Lots shown at a time; the rest follows as they are filled. */
+  displayQuantity: number
+  /** GTD: the moment it expires, milliseconds since 1970. */
+  expiresAtMs: number
+  /** Distance of a trailing stop from the best price since it was placed. */
+  trailingOffset: number
+  trailingUnit: TrailingUnit
+  /** A market order by value: most quote minor units to trade, fees left out. Its quantity is 0. */
+  quoteQuantity: number
 }
 
 export interface CancelOrder extends Stamped {
@@ -176,6 +229,133 @@ export interface SetMarketStatus extends Stamped {
   kind: typeof CommandKind.setMarketStatus
   symbol: number
   status: MarketStatus
+  /** Of an opening: milliseconds of the auction before it; 0 for none. From rules 2 on. */
+  auctionMs: number
+  actor: string
+}
+
+/** Switches the rules of the state machine on, so that replicas of two releases agree; never back. */
+export interface SetRules extends Stamped {
+  kind: typeof CommandKind.setRules
+  rules: number
+  actor: string
+}
+
+/** Lets time pass: whatever is due by it happens. */
+export interface Tick extends Stamped {
+  kind: typeof CommandKind.tick
+}
+
+/** -1 leaves a figure as it is. An order keeps its place in the queue where only its quantity falls. */
+export interface AmendOrder extends Stamped {
+  kind: typeof CommandKind.amendOrder
+  account: number
+  order: number
+  /** The whole quantity, with what is filled. */
+  quantity: number
+  price: number
+  stopPrice: number
+}
+
+/** Cancels an order and places another, both or neither. */
+export interface ReplaceOrder extends Stamped {
+  kind: typeof CommandKind.replaceOrder
+  /** The order to cancel, of the same account. */
+  order: number
+  placement: PlaceOrder
+}
+
+/** Orders that depend on each other, all of one account and market. */
+export interface PlaceList extends Stamped {
+  kind: typeof CommandKind.placeList
+  listKind: ListKind
+  account: number
+  /** Unique to the account, like a client order id; empty where the client gave none. */
+  clientListId: string
+  /** OCO: limit leg, stop leg. OTO: the first and what follows it. Bracket: the entry, its limit exit, its stop exit. */
+  legs: PlaceOrder[]
+}
+
+/** Cancels open orders and refuses new ones until it is switched off: of an account, of a market, or of all. */
+export interface SetKillSwitch extends Stamped {
+  kind: typeof CommandKind.setKillSwitch
+  /** -1: every account. */
+  account: number
+  /** -1: every market; of one account always so. */
+  symbol: number
+  isOn: boolean
+  actor: string
+}
+
+/** Dead-man timer: cancels all orders of the account unless it is set anew in time. */
+export interface CancelAllAfter extends Stamped {
+  kind: typeof CommandKind.cancelAllAfter
+  account: number
+  /** 0 switches it off. */
+  timeoutMs: number
+}
+
+/** -1 leaves a figure as it is; 0 switches it off. */
+export interface SetMarketRules extends Stamped {
+  kind: typeof CommandKind.setMarketRules
+  symbol: number
+  /** How far from the reference price a market order trades at most, millionths. */
+  collarPpm: number
+  /** How far beyond the reference price a limit order may be priced on its aggressive side, millionths. */
+  limitBandPpm: number
+  /** Maintenance margin, millionths of the notional. */
+  maintenancePpm: number
+  /** Volatility halt: a move of so many millionths within the window halts the market for so long, then an auction of so long. */
+  haltMovePpm: number
+  haltWindowMs: number
+  haltForMs: number
+  auctionForMs: number
+  actor: string
+}
+
+/** -1 leaves a figure as it is; 0 is none. */
+export interface SetAccountControls extends Stamped {
+  kind: typeof CommandKind.setAccountControls
+  account: number
+  /** Accounts of one group do not trade with each other. */
+  tradeGroup: number
+  feeTier: number
+  /** 1: only orders that reduce are taken. */
+  reduceOnly: number
+  /** Orders, amendments and cancels taken in a second. */
+  messagesPerSecondMax: number
+  /** Open orders in one market. */
+  openOrdersMax: number
+  actor: string
+}
+
+/** Fees of a tier, in one market or (-1) in all; never more than the market's own. */
+export interface SetFees extends Stamped {
+  kind: typeof CommandKind.setFees
+  tier: number
+  symbol: number
+  makerFeePpm: number
+  takerFeePpm: number
+  actor: string
+}
+
+export interface TransferFunds extends Stamped {
+  kind: typeof CommandKind.transferFunds
+  from: number
+  to: number
+  asset: number
+  amount: number
+  /** Unique to the account that gives; a repeat with the same terms changes nothing. */
+  reference: string
+  actor: string
+}
+
+/** Money into (amount > 0) or out of the insurance fund. */
+export interface MoveInsurance extends Stamped {
+  kind: typeof CommandKind.moveInsurance
+  asset: number
+  amount: number
+  reference: string
   actor: string
 }
 
@@ -193,3 +373,15 @@ export type Command =
   | SetMode
   | BookFill
   | SetMarketStatus
+  | SetRules
+  | Tick
+  | AmendOrder
+  | ReplaceOrder
+  | PlaceList
+  | SetKillSwitch
+  | CancelAllAfter
+  | SetMarketRules
+  | SetAccountControls
+  | SetFees
+  | TransferFunds
+  | MoveInsurance

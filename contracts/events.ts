@@ -44,8 +44,8 @@ export interface OrderData {
   user_id: string
   symbol: string
   side: 'BUY' | 'SELL'
-  order_type: 'MARKET' | 'LIMIT' | 'STOP'
-  time_in_force: 'GTC' | 'IOC' | 'FOK'
+  order_type: 'MARKET' | 'LIMIT' | 'STOP' | 'STOP_LIMIT' | 'TRAILING_STOP'
+  time_in_force: 'GTC' | 'IOC' | 'FOK' | 'GTD'
   quantity: string
   filled_quantity: string
   price: string | null
@@ -56,6 +56,19 @@ export interface OrderData {
   reject_code: string | null
   created_at: string
   updated_at: string
+  /** What follows only the orders have that asked for it. */
+  post_only?: true
+  reduce_only?: true
+  self_trade_prevention?: 'EXPIRE_TAKER' | 'EXPIRE_MAKER' | 'EXPIRE_BOTH' | 'DECREMENT' | 'NONE'
+  trigger_by?: 'LAST_OR_MARK' | 'LAST' | 'MARK'
+  display_quantity?: string
+  expires_at?: string
+  /** In quote, or with a per cent sign. */
+  trailing_delta?: string
+  quote_quantity?: string
+  prevented_quantity?: string
+  order_list_id?: string
+  is_waiting?: true
 }
 
 /** A fill as its order's owner sees it. */
@@ -88,6 +101,7 @@ export type TradingEvent =
   | AccountEvent<'order.rejected', OrderData>
   | AccountEvent<'order.triggered', OrderData>
   | AccountEvent<'order.status_updated', OrderData>
+  | AccountEvent<'order.amended', OrderData>
   | AccountEvent<
       'trade.executed',
       {

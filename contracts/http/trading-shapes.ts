@@ -29,24 +29,40 @@ export const Fill = Type.Object({
   timestamp: Timestamp,
 })
 
+/** What only the orders have that asked for it. */
+const orderDetailShapes = {
+  post_only: Type.Optional(Type.Boolean()),
+  reduce_only: Type.Optional(Type.Boolean()),
+  self_trade_prevention: Type.Optional(Type.String({ description: 'EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH or DECREMENT.' })),
+  trigger_by: Type.Optional(Type.String({ description: 'LAST_OR_MARK, LAST or MARK.' })),
+  display_quantity: Type.Optional(Decimal),
+  expires_at: Type.Optional(Timestamp),
+  trailing_delta: Type.Optional(Type.String({ description: 'As it was given: in quote, or a percentage such as 1.5%.' })),
+  quote_quantity: Type.Optional(Decimal),
+  prevented_quantity: Type.Optional(Type.String({ description: 'What was taken off rather than traded with an order of your own.' })),
+  order_list_id: Type.Optional(Type.String()),
+  is_waiting: Type.Optional(Type.Boolean({ description: 'It waits for another order of its list.' })),
+}
+
 export const Order = Type.Object({
   id: OrderId,
   client_order_id: Type.String(),
   user_id: Type.String(),
   symbol: Type.String(),
   side: Type.String({ description: 'BUY or SELL.' }),
-  order_type: Type.String({ description: 'MARKET, LIMIT or STOP.' }),
-  time_in_force: Type.String({ description: 'GTC, IOC or FOK.' }),
+  order_type: Type.String({ description: 'MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP.' }),
+  time_in_force: Type.String({ description: 'GTC, IOC, FOK or GTD.' }),
   quantity: Decimal,
   filled_quantity: Decimal,
   price: nullable(Decimal),
-  stop_price: nullable(Decimal),
+  stop_price: Type.Union([Decimal, Type.Null()], { description: 'Of a trailing stop: where it stands now.' }),
   average_price: nullable(Decimal),
   fee: Decimal,
   status: OrderStatus,
   reject_code: nullable(Type.String()),
   created_at: Timestamp,
   updated_at: Timestamp,
+  ...orderDetailShapes,
   fills: Type.Optional(Type.Array(Fill, { description: 'On the answer to placing the order: its fills so far.' })),
 })
 
@@ -77,7 +93,7 @@ export const Market = Type.Object({
   symbol: Type.String(),
   base_asset: Type.String(),
   quote_asset: Type.String(),
-  status: Type.String({ description: 'OPEN, CANCEL_ONLY or HALTED.' }),
+  status: Type.String({ description: 'OPEN, CANCEL_ONLY, HALTED or AUCTION.' }),
   tick_size: Decimal,
   lot_size: Decimal,
   min_quantity: Decimal,

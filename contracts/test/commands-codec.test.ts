@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CommandKind, type Command } from '@maru/contracts'
+import {
+  CommandKind,
+  ListKind,
+  OrderType,
+  SelfTrade,
+  TimeInForce,
+  TrailingUnit,
+  TriggerPrice,
+  type Command,
+} from '@maru/contracts/commands'
 import { decodeBatch, encodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
 
 const integer = fc.maxSafeInteger()
@@ -9,6 +18,34 @@ const text = fc.string({ unit: 'grapheme', maxLength: 70 })
 const time = fc.nat({ max: 4_000_000_000_000 })
 const levels = fc.array(integer, { maxLength: 12 })
 const side = fc.constantFrom(0 as const, 1 as const)
+
+const extras = fc.option(
+  fc.record({
+    isPostOnly: fc.boolean(),
+    isReduceOnly: fc.boolean(),
+    selfTrade: fc.constantFrom(...Object.values(SelfTrade)),
+    trigger: fc.constantFrom(...Object.values(TriggerPrice)),
+    displayQuantity: integer,
+    expiresAtMs: integer,
+    trailingOffset: integer,
+    trailingUnit: fc.constantFrom(...Object.values(TrailingUnit)),
+    quoteQuantity: integer,
+  }),
+)
+const order = fc.record({
+  kind: fc.constant(CommandKind.placeOrder),
+  time,
+  account: index,
+  symbol: index,
+  side,
+  orderType: fc.constantFrom(...Object.values(OrderType)),
+  timeInForce: fc.constantFrom(...Object.values(TimeInForce)),
+  quantity: integer,
+  price: integer,
+  stopPrice: integer,
+  clientOrderId: text,
+  extras,
+})
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: fc.constant(CommandKind.addAsset), time, name: text, scale: index }),
@@ -33,19 +70,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     userId: text,
     grants: fc.array(fc.record({ asset: index, amount: integer }), { maxLength: 3 }),
   }),
-  fc.record({
-    kind: fc.constant(CommandKind.placeOrder),
-    time,
-    account: index,
-    symbol: index,
-    side,
-    orderType: fc.constantFrom(0 as const, 1 as const, 2 as const),
-    timeInForce: fc.constantFrom(0 as const, 1 as const, 2 as const),
-    quantity: integer,
-    price: integer,
-    stopPrice: integer,
-    clientOrderId: text,
-  }),
+  order,
   fc.record({ kind: fc.constant(CommandKind.cancelOrder), time, account: index, order: integer }),
   fc.record({ kind: fc.constant(CommandKind.cancelAll), time, account: index, symbol: index }),
   fc.record({ kind: fc.constant(CommandKind.massQuote), time, account: index, symbol: index, bids: levels, asks: levels }),
@@ -86,8 +111,80 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     time,
     symbol: index,
     status: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    auctionMs: fc.constantFrom(0, 5_000),
     actor: text,
   }),
+  fc.record({ kind: fc.constant(CommandKind.setRules), time, rules: index, actor: text }),
+  fc.record({ kind: fc.constant(CommandKind.tick), time }),
+  fc.record({
+    kind: fc.constant(CommandKind.amendOrder),
+    time,
+    account: index,
+    order: integer,
+    quantity: integer,
+    price: integer,
+    stopPrice: integer,
+  }),
+  // What is placed is placed at the time of the whole.
+  fc
+    .record({ kind: fc.constant(CommandKind.replaceOrder), time, order: integer, placement: order })
+    .map((replacing) => ({ ...replacing, placement: { ...replacing.placement, time: replacing.time } })),
+  fc
+    .record({
+      kind: fc.constant(CommandKind.placeList),
+      time,
+      listKind: fc.constantFrom(...Object.values(ListKind)),
+      account: index,
+      clientListId: text,
+      legs: fc.array(order, { maxLength: 3 }),
+    })
+    .map((list) => ({ ...list, legs: list.legs.map((leg) => ({ ...leg, time: list.time })) })),
+  fc.record({ kind: fc.constant(CommandKind.setKillSwitch), time, account: index, symbol: index, isOn: fc.boolean(), actor: text }),
+  fc.record({ kind: fc.constant(CommandKind.cancelAllAfter), time, account: index, timeoutMs: integer }),
+  fc.record({
+    kind: fc.constant(CommandKind.setMarketRules),
+    time,
+    symbol: index,
+    collarPpm: integer,
+    limitBandPpm: integer,
+    maintenancePpm: integer,
+    haltMovePpm: integer,
+    haltWindowMs: integer,
+    haltForMs: integer,
+    auctionForMs: integer,
+    actor: text,
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setAccountControls),
+    time,
+    account: index,
+    tradeGroup: integer,
+    feeTier: integer,
+    reduceOnly: integer,
+    messagesPerSecondMax: integer,
+    openOrdersMax: integer,
+    actor: text,
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.setFees),
+    time,
+    tier: index,
+    symbol: index,
+    makerFeePpm: integer,
+    takerFeePpm: integer,
+    actor: text,
+  }),
+  fc.record({
+    kind: fc.constant(CommandKind.transferFunds),
+    time,
+    from: index,
+    to: index,
+    asset: index,
+    amount: integer,
+    reference: text,
+    actor: text,
+  }),
+  fc.record({ kind: fc.constant(CommandKind.moveInsurance), time, asset: index, amount: integer, reference: text, actor: text }),
 )
 
 describe('the binary form of commands', () => {
@@ -137,6 +234,7 @@ describe('the binary form of commands', () => {
         price: 6_789,
         stopPrice: 0,
         clientOrderId: 'a-1',
+        extras: null,
       },
       { kind: CommandKind.markPrice, time: 1_700_000_000_001, symbol: 0, price: 42 },
     ]

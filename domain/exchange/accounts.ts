@@ -1,4 +1,5 @@
 import { AccountMode } from '@maru/contracts/commands'
+import { flagsOf, modeFlag, noControls, type AccountControls } from './account-controls.ts'
 import { recordBuffer } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
@@ -21,7 +22,7 @@ const positionMaxAt = 2
 const leverageMaxAt = 3
 const dailyLossMaxAt = 4
 const realizedDayIntAt = 10
-const modeIntAt = 11
+const flagsIntAt = 11
 const orderRunIntAt = 12
 const freeCellIntAt = 13
 const firstPositionIntAt = 14
@@ -31,6 +32,7 @@ const firstBalanceIntAt = 15
 export class AccountStore {
   readonly userIds: string[] = []
   readonly #byUserId = new Map<string, number>()
+  readonly #controls = new Map<number, AccountControls>()
   #capacity = 256
   #doubles: Float64Array
   #ints: Int32Array
@@ -66,7 +68,7 @@ export class AccountStore {
     this.#doubles[at | dailyLossMaxAt] = unset
     const intAt = account << 4
     this.#ints[intAt | realizedDayIntAt] = 0
-    this.#ints[intAt | modeIntAt] = cash
+    this.#ints[intAt | flagsIntAt] = cash
     this.#ints[intAt | orderRunIntAt] = none
     this.#ints[intAt | freeCellIntAt] = none
     this.#ints[intAt | firstPositionIntAt] = none
@@ -126,10 +128,26 @@ export class AccountStore {
   }
 
   mode(account: number): AccountMode {
-    return this.#ints[(account << 4) | modeIntAt]! as AccountMode
+    return (this.#ints[(account << 4) | flagsIntAt]! & modeFlag) as AccountMode
   }
   setMode(account: number, mode: AccountMode): void {
-    this.#ints[(account << 4) | modeIntAt] = mode
+    this.#ints[(account << 4) | flagsIntAt] = (this.flags(account) & ~modeFlag) | mode
+  }
+  /** The mode, and which of the controls it has that few accounts have. */
+  flags(account: number): number {
+    return this.#ints[(account << 4) | flagsIntAt]!
+  }
+  /** Controls that operators gave it; those of an account that was given none. */
+  controls(account: number): Readonly<AccountControls> {
+    return this.#controls.get(account) ?? noControls
+  }
+  /** Every account that has some, in the order of accounts. */
+  controlled(): number[] {
+    return [...this.#controls.keys()].sort((a, b) => a - b)
+  }
+  setControls(account: number, controls: AccountControls): void {
+    this.#controls.set(account, controls)
+    this.#ints[(account << 4) | flagsIntAt] = (this.flags(account) & modeFlag) | flagsOf(controls)
   }
   /** Where the list of its open orders lies (`AccountOrders`), or -1. */
   orderRun(account: number): number {

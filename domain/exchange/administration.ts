@@ -150,7 +150,7 @@ export function markPrice(core: Core, { symbol, price }: MarkPrice): void {
   else {
     market.mark = price
     market.latestPrice = price
-    core.touch(price)
+    core.marked = price
     const at = core.outcome.begin(EventKind.markUpdated, 2)
     core.outcome.data[at] = symbol
     core.outcome.data[at + 1] = price
@@ -166,7 +166,7 @@ export function setMarketStatus(core: Core, { symbol, status }: SetMarketStatus)
   else if (market.status === status) core.emitRepeated()
   else {
     market.setStatus(status)
-    if (status === MarketStatus.open && market.latestPrice !== 0) core.touch(market.latestPrice)
+    core.hasOpened = status === MarketStatus.open
     const at = core.outcome.begin(EventKind.marketStatusChanged, 2)
     core.outcome.data[at] = symbol
     core.outcome.data[at + 1] = status

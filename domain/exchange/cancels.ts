@@ -8,29 +8,33 @@ import { Refusal } from './refusals.ts'
 import { isQuote } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
-const { cancelled } = OrderStatus
+const { cancelled, partiallyFilled } = OrderStatus
 const none: number = noSlot
 
 /** Cancels one open order of the account, in whatever state its market is. */
 export function cancelOrder(core: Core, cancel: CancelOrder): void {
-  const { orders, accounts, positions } = core
-  if (!accounts.has(cancel.account)) {
-    core.emitRefused(Refusal.account_not_found)
+  const { orders, positions } = core
+  const refusal = ownOrderRefusal(core, cancel.account, cancel.order)
+  if (refusal !== 0) {
+    core.emitRefused(refusal)
     return
   }
   const slot = orders.find(cancel.order)
+  closeResting(core, core.markets[positions.symbol(orders.position(slot))]!, slot, cancelled, 0)
+}
+
+/** Why an account cannot do anything with an order; 0 where it can. Another's order, and a quote, which only a mass quote moves, are as if they were not there. */
+export function ownOrderRefusal(core: Core, account: number, order: number): number {
+  const { orders, accounts, positions } = core
+  if (!accounts.has(account)) return Refusal.account_not_found
+  const slot = orders.find(order)
   if (slot === none) {
-    const wasGiven = Number.isSafeInteger(cancel.order) && cancel.order > 0 && cancel.order <= core.lastOrder
-    core.emitRefused(wasGiven ? Refusal.order_not_open : Refusal.order_not_found)
-    return
+    const wasGiven = Number.isSafeInteger(order) && order > 0 && order <= core.lastOrder
+    return wasGiven ? Refusal.order_not_open : Refusal.order_not_found
   }
-  // Another's order and a quote, which only a mass quote moves, are as if they were not there.
-  const position = orders.position(slot)
-  if (positions.account(position) !== cancel.account || isQuote(orders.traits(slot))) {
-    core.emitRefused(Refusal.order_not_found)
-    return
-  }
-  closeResting(core, core.markets[positions.symbol(position)]!, slot, cancelled, 0)
+  if (positions.account(orders.position(slot)) !== account || isQuote(orders.traits(slot))) return Refusal.order_not_found
+  // One that expired at this very command is still to be found.
+  return orders.status(slot) > partiallyFilled ? Refusal.order_not_open : 0
 }
 
 /** Cancels every open order of the account, newest first, and withdraws its quotes; in one market or in all. */
@@ -47,7 +51,8 @@ export function cancelAll(core: Core, cancel: CancelAll): void {
   }
   for (const slot of openOrdersOf(core, cancel.account)) {
     const symbol = positions.symbol(orders.position(slot))
-    if (isEverywhere || symbol === cancel.symbol) closeResting(core, core.markets[symbol]!, slot, cancelled, 0)
+    if ((isEverywhere || symbol === cancel.symbol) && orders.status(slot) <= partiallyFilled)
+      closeResting(core, core.markets[symbol]!, slot, cancelled, 0)
   }
   for (let position = accounts.firstPosition(cancel.account); position !== none; position = positions.nextOfAccount(position)) {
     const symbol = positions.symbol(position)

@@ -6,10 +6,13 @@ import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
 import { IdWindow } from './id-window.ts'
 import type { Asset, Market } from './markets.ts'
+import { none as noSlot } from './no-slot.ts'
+import type { OrderList } from './list-legs.ts'
 import { OrderStore } from './orders.ts'
 import { EventKind } from './outcome.ts'
 import { OutcomeWriter } from './outcome-writer.ts'
 import { PositionStore } from './positions.ts'
+import { Timers } from './timers.ts'
 import { isQuote } from './traits.ts'
 import type { MarketView } from './views.ts'
 
@@ -35,6 +38,9 @@ export class Core {
   readonly levelBlocks = new LevelBlocks()
   readonly clientOrders: IdWindow
   readonly references: IdWindow
+  /** Rules of the state machine that are switched on; a log without a switch is one of rules 1. */
+  rules = 1
+  readonly timers = new Timers()
   commandCount = 0
   timeMs = 0
   /** Days since 1970 UTC of `timeMs`. */
@@ -44,12 +50,24 @@ export class Core {
   lastTrade = 0
   /** Daily loss limit of accounts that were given none, in the risk asset; known once there is a market. */
   dailyLossMax = 0
+  readonly lists = new Map<number, OrderList>()
+  lastList = 0
+  /** Lists of which an order was closed during this command. */
+  readonly listsToAdvance: number[] = []
   readonly walk = new BookWalk()
   /** What looking ahead has read; no part of the state. */
   foreseen = 0
-  /** Lowest and highest price that stops have to be compared with after this command; high 0 where there is none. */
+  /** A resting order that another is about to replace: as if it were gone. */
+  replaced = noSlot
+  /** Positions with reduce-only orders that this command has changed. */
+  readonly reduced: number[] = []
+  /** Lowest and highest price traded in this command, which stops have to be compared with after it; high 0 where there is none. */
   touchedLow = 0
   touchedHigh = 0
+  /** The mark that came with this command; 0 where none did. */
+  marked = 0
+  /** A market opened with this command: its stops are compared with the prices as they stand. */
+  hasOpened = false
 
   constructor(idWindow: number) {
     this.clientOrders = new IdWindow(idWindow)
@@ -61,8 +79,15 @@ export class Core {
     this.commandCount += 1
     this.outcome.length = 0
     this.orders.releaseClosed()
+    this.forgetPrices()
+  }
+
+  /** Nothing has been traded or marked yet, as far as stops are concerned. */
+  forgetPrices(): void {
     this.touchedLow = 0
     this.touchedHigh = 0
+    this.marked = 0
+    this.hasOpened = false
   }
 
   /** Moves the clock to the time of a command; never back, and never to what is no time. */
@@ -82,7 +107,7 @@ export class Core {
     return this.markets[symbol]
   }
 
-  /** A price at which the market traded or was marked: stops may have to wake. */
+  /** A price at which the market traded: stops may have to wake. */
   touch(price: number): void {
     if (this.touchedHigh === 0 || price > this.touchedHigh) this.touchedHigh = price
     if (this.touchedLow === 0 || price < this.touchedLow) this.touchedLow = price
@@ -90,6 +115,12 @@ export class Core {
 
   positionOf(account: number, market: Market): number {
     return this.positions.of(account, market.symbol, market.base, market.quote)
+  }
+
+  /** An order that has details was closed: what depends on it is looked at once the command itself is done. */
+  noteClosed(slot: number): void {
+    const { list } = this.orders.details(slot)
+    if (list !== 0) this.listsToAdvance.push(list)
   }
 
   // ---- events -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 import { CommandKind, type AccountMode, type Command } from '@maru/contracts/commands'
 import { accountPositionMax, setLimits, setMode } from './account-settings.ts'
+import { amendOrder } from './amendment.ts'
 import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
 import { cancelAll, cancelOrder } from './cancels.ts'
+import { conclude, runDue } from './conclusion.ts'
 import { Core } from './core.ts'
 import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
@@ -10,10 +12,12 @@ import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import { placeOrder } from './placement.ts'
 import { massQuote } from './quotes.ts'
+import { replaceOrder } from './replacement.ts'
+import { placeList } from './list-placement.ts'
+import { setRules } from './rules.ts'
 import { Refusal } from './refusals.ts'
 import { dailyLossMaxOf, exposureOf, leverageMaxOf } from './risk.ts'
 import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
-import { runTriggers } from './triggers.ts'
 import { borrowedOf, equityOf } from './valuation.ts'
 import * as views from './views.ts'
 
@@ -47,6 +51,14 @@ export class Exchange {
   get commandCount(): number {
     return this.#core.commandCount
   }
+  /** Rules that are switched on; a log without a switch is one of rules 1. */
+  get rules(): number {
+    return this.#core.rules
+  }
+  /** When something falls due next, milliseconds since 1970: a tick at that time makes it happen. Infinity where nothing will. */
+  get nextDueMs(): number {
+    return this.#core.timers.nextMs
+  }
   /** Time of the last command, milliseconds since 1970; it never runs back. */
   get timeMs(): number {
     return this.#core.timeMs
@@ -62,26 +74,27 @@ export class Exchange {
     // Each case reads its own fields, so that each of these reads sees one shape of command.
     switch (command.kind) {
       case CommandKind.placeOrder:
-        core.advance(command.time)
+        advance(core, command.time)
         placeOrder(core, command)
-        wake(core, command.symbol)
+        conclude(core, command.symbol)
         return
       case CommandKind.cancelOrder:
-        core.advance(command.time)
+        advance(core, command.time)
         cancelOrder(core, command)
+        conclude(core, -1)
         return
       case CommandKind.massQuote:
-        core.advance(command.time)
+        advance(core, command.time)
         massQuote(core, command)
-        wake(core, command.symbol)
+        conclude(core, command.symbol)
         return
       case CommandKind.markPrice:
-        core.advance(command.time)
+        advance(core, command.time)
         markPrice(core, command)
-        wake(core, command.symbol)
+        conclude(core, command.symbol)
         return
       default:
-        core.advance(command.time)
+        advance(core, command.time)
         applySeldom(core, command)
     }
   }
@@ -238,11 +251,29 @@ export class Exchange {
   }
 }
 
-/** Runs the stops that the prices touched by this command may wake. */
-function wake(core: Core, symbol: number): void {
-  if (core.touchedHigh !== 0) runTriggers(core, core.markets[symbol]!)
+/** Moves the clock, and does what has fallen due by then. */
+function advance(core: Core, timeMs: number): void {
+  core.advance(timeMs)
+  if (core.timers.nextMs <= core.timeMs) runDue(core)
 }
 
+type SecondRulesCommand = Extract<
+  Command,
+  {
+    kind:
+      | typeof CommandKind.tick
+      | typeof CommandKind.amendOrder
+      | typeof CommandKind.replaceOrder
+      | typeof CommandKind.placeList
+      | typeof CommandKind.setKillSwitch
+      | typeof CommandKind.cancelAllAfter
+      | typeof CommandKind.setMarketRules
+      | typeof CommandKind.setAccountControls
+      | typeof CommandKind.setFees
+      | typeof CommandKind.transferFunds
+      | typeof CommandKind.moveInsurance
+  }
+>
 type SeldomCommand = Exclude<
   Command,
   { kind: typeof CommandKind.placeOrder | typeof CommandKind.cancelOrder | typeof CommandKind.massQuote | typeof CommandKind.markPrice }
@@ -251,13 +282,16 @@ type SeldomCommand = Exclude<
 function applySeldom(core: Core, command: SeldomCommand): void {
   switch (command.kind) {
     case CommandKind.cancelAll:
-      return cancelAll(core, command)
+      cancelAll(core, command)
+      return conclude(core, none)
     case CommandKind.openAccount:
       return openAccount(core, command)
     case CommandKind.moveFunds:
-      return moveFunds(core, command)
+      moveFunds(core, command)
+      return conclude(core, none)
     case CommandKind.bookFill:
-      return bookFill(core, command)
+      bookFill(core, command)
+      return conclude(core, command.symbol)
     case CommandKind.setLimits:
       return setLimits(core, command)
     case CommandKind.setMode:
@@ -268,7 +302,33 @@ function applySeldom(core: Core, command: SeldomCommand): void {
       return addMarket(core, command)
     case CommandKind.setMarketStatus:
       setMarketStatus(core, command)
-      return wake(core, command.symbol)
+      return conclude(core, command.symbol)
+    case CommandKind.setRules:
+      return setRules(core, command)
+    default:
+      return core.rules > 1 ? applyFromSecondRules(core, command) : core.emitRefused(Refusal.invalid_request)
+  }
+}
+
+/** Commands that rules 1 do not know: refused there, as a release that knows no others does. */
+function applyFromSecondRules(core: Core, command: SecondRulesCommand): void {
+  switch (command.kind) {
+    case CommandKind.tick:
+      return
+    case CommandKind.amendOrder:
+      return conclude(core, amendOrder(core, command))
+    case CommandKind.replaceOrder:
+      return conclude(core, replaceOrder(core, command))
+    case CommandKind.placeList:
+      return conclude(core, placeList(core, command))
+    case CommandKind.setKillSwitch:
+    case CommandKind.cancelAllAfter:
+    case CommandKind.setMarketRules:
+    case CommandKind.setAccountControls:
+    case CommandKind.setFees:
+    case CommandKind.transferFunds:
+    case CommandKind.moveInsurance:
+      return core.emitRefused(Refusal.invalid_request)
     default:
       return refuseUnknown(core, command)
   }

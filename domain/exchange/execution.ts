@@ -5,46 +5,59 @@ import { walkBook } from './book-walk.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match, oppositeOf } from './matching.ts'
-import { rest } from './open-orders.ts'
+import { closeOrder, rest } from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
-import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
+import { selfTradeOf } from './self-trade.ts'
+import { isDetailed, isPostOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { margin } = AccountMode
 const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
-const { limit } = OrderType
+const { limit, stopLimit } = OrderType
 const { buy } = Side
-const { fok, gtc } = TimeInForce
+const { fok, gtc, gtd } = TimeInForce
 const none: number = noSlot
 const amountMax: number = unitsMax
+
+/** Lets an order that passed every check in: a stop waits, any other trades. */
+export function enter(core: Core, market: Market, slot: number): void {
+  if (isWaiting(core.orders.traits(slot))) rest(core, market, slot)
+  else execute(core, market, slot)
+}
 
 /** Trades an accepted order and settles what becomes of its rest: it waits in the book, or the order is final. */
 export function execute(core: Core, market: Market, slot: number): void {
   const { orders } = core
   const traits = orders.traits(slot)
-  const isLimit = orderTypeOf(traits) === limit
+  const orderType = orderTypeOf(traits)
+  const isLimit = orderType === limit || orderType === stopLimit
   const timeInForce = timeInForceOf(traits)
+  const mayRest = isLimit && (timeInForce === gtc || timeInForce === gtd)
   const minKey = leastKey(sideOf(traits), isLimit ? orders.price(slot) : 0)
   if (timeInForce === fok && !canFillWhole(core, market, slot, minKey)) {
     expire(core, slot, Refusal.fok_not_filled)
     return
   }
-  if (isLimit && timeInForce === gtc && !meets(core, oppositeOf(market, sideOf(traits)), minKey)) {
+  if (mayRest && !meets(core, oppositeOf(market, sideOf(traits)), minKey)) {
     rest(core, market, slot)
+    return
+  }
+  if (isPostOnly(traits)) {
+    expire(core, slot, Refusal.post_only_would_take)
     return
   }
   const stopped = match(core, market, slot, minKey)
   const filled = orders.filled(slot)
-  if (filled === orders.quantity(slot)) {
-    orders.close(slot, filledWhole, 0)
-    core.emitOrderUpdated(slot)
-  } else if (stopped !== 0) {
+  if (stopped !== 0) {
     expire(core, slot, stopped)
+  } else if (filled === orders.quantity(slot)) {
+    if (isDetailed(traits) && orders.details(slot).isCutShort) expire(core, slot, Refusal.no_liquidity)
+    else closeOrder(core, slot, filledWhole, 0)
   } else if (!isLimit) {
     expire(core, slot, Refusal.no_liquidity)
-  } else if (timeInForce !== gtc) {
+  } else if (!mayRest) {
     expire(core, slot, filled === 0 ? Refusal.ioc_not_filled : 0)
   } else {
     rest(core, market, slot)
@@ -61,17 +74,25 @@ function meets(core: Core, opposite: BookSide, minKey: number): boolean {
   return best !== none && core.levels.price(best) * opposite.sign >= minKey
 }
 
-/** Executes a stop that has just been triggered, as a market order. Its hold is released already; funds are looked at anew. */
+/**
+ * Executes a stop that has just been triggered, as a market order or at its limit. Its hold is released already; a market order looks at funds anew, a
+ * limit order needs no more than it held.
+ */
 export function executeTriggered(core: Core, market: Market, slot: number): void {
   const { orders } = core
-  const side = sideOf(orders.traits(slot))
+  const traits = orders.traits(slot)
+  const side = sideOf(traits)
+  if (orderTypeOf(traits) === stopLimit) {
+    execute(core, market, slot)
+    return
+  }
   if (oppositeOf(market, side).bestLevel === none) {
     expire(core, slot, Refusal.no_liquidity)
     return
   }
   const position = orders.position(slot)
   const lots = orders.quantity(slot)
-  if (side === buy) walkBook(core, market, position, side, lots, Number.NEGATIVE_INFINITY)
+  if (side === buy) walkBook(core, market, position, side, lots, Number.NEGATIVE_INFINITY, selfTradeOf(core, slot))
   const refusal = side === buy && core.walk.isTooLarge ? Refusal.amount_too_large : marketFundsRefusal(core, market, position, side, lots)
   if (refusal === 0) execute(core, market, slot)
   else expire(core, slot, refusal)
@@ -89,12 +110,11 @@ export function marketFundsRefusal(core: Core, market: Market, position: number,
 function canFillWhole(core: Core, market: Market, slot: number, minKey: number): boolean {
   const { orders, walk } = core
   const lots = orders.remaining(slot)
-  walkBook(core, market, orders.position(slot), sideOf(orders.traits(slot)), lots, minKey)
+  walkBook(core, market, orders.position(slot), sideOf(orders.traits(slot)), lots, minKey, selfTradeOf(core, slot))
   return walk.lots === lots && !walk.isTooLarge && walk.notional <= amountMax
 }
 
 /** Ends an order that is not resting; what was filled stays filled. */
 export function expire(core: Core, slot: number, refusal: number): void {
-  core.orders.close(slot, expired, refusal)
-  core.emitOrderUpdated(slot)
+  closeOrder(core, slot, expired, refusal)
 }

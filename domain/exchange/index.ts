@@ -6,4 +6,15 @@ export { EventKind, OrderStatus } from './outcome.ts'
 export type { Outcome } from './outcome-writer.ts'
 export { quoteLevelsMax } from './quotes.ts'
 export { refusals } from './refusals.ts'
-export type { AssetView, BookLevel, LimitsView, MarketView, OrderView, PositionView, Reconciliation, RiskView } from './views.ts'
+export { newestRules } from './rules.ts'
+export type {
+  AssetView,
+  BookLevel,
+  LimitsView,
+  MarketView,
+  OrderDetailsView,
+  OrderView,
+  PositionView,
+  Reconciliation,
+  RiskView,
+} from './views.ts'

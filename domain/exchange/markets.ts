@@ -1,10 +1,11 @@
-import { MarketStatus, type AddMarket } from '@maru/contracts/commands'
+import { MarketStatus, Side, type AddMarket } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import { BookSide } from './book-side.ts'
 import { ExactSum } from './exact-sum.ts'
 import type { LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
+import { noTrails, type TrailGroups } from './trailing.ts'
 import type { MarketView } from './views.ts'
 
 /** An asset and its side of the books of the venue. Accounts are in `BalanceStore`. */
@@ -55,9 +56,11 @@ export class Market {
   latestPrice = 0
   readonly bids: BookSide
   readonly asks: BookSide
-  /** Waiting stops; the one nearest to its trigger is best. */
-  readonly buyStops: BookSide
-  readonly sellStops: BookSide
+  /** Waiting stops by what triggers them: place `trigger × 2 + side`. The one nearest to its trigger is best. */
+  readonly stops: readonly BookSide[]
+  readonly trails: TrailGroups = noTrails()
+  /** Stops that wait, trailing ones among them. */
+  waitingCount = 0
 
   constructor(options: {
     symbol: number
@@ -93,8 +96,10 @@ export class Market {
     }
     this.bids = new BookSide('highest', orders, levels, blocks)
     this.asks = new BookSide('lowest', orders, levels, blocks)
-    this.buyStops = new BookSide('lowest', orders, levels, blocks)
-    this.sellStops = new BookSide('highest', orders, levels, blocks)
+    this.stops = Array.from(
+      { length: 6 },
+      (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', orders, levels, blocks),
+    )
   }
 
   setStatus(status: MarketStatus): void {

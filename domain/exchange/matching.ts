@@ -1,20 +1,24 @@
-import { Side } from '@maru/contracts/commands'
+import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
-import { closeResting, unlist } from './open-orders.ts'
+import { back, closeOrder, closeResting, unlist } from './open-orders.ts'
+import { legFilled } from './list-legs.ts'
 import { none as noSlot } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { settle } from './settlement.ts'
-import { sideOf } from './traits.ts'
+import { reducibleLots } from './reduce-only.ts'
+import { groupOf, preventSelfTrade, selfTradeOf } from './self-trade.ts'
+import { isDetailed, isReduceOnly, sideOf } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { trade: tradeEvent } = EventKind
 const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
 const { buy } = Side
+const { allow } = SelfTrade
 const none: number = noSlot
 const amountMax: number = unitsMax
 
@@ -35,22 +39,37 @@ export function leastKey(side: Side, limitPrice: number): number {
  * Trades an order against the other side, best price first and within a price oldest first, each at the resting price, until it is
  * filled, prices no longer cross, or it must not go on. The order itself is not in the book.
  *
- * @returns 0, or why the rest must expire: `self_trade_prevented`, `amount_too_large`
+ * @returns 0, or why the rest must expire: `self_trade_prevented`, `amount_too_large`, `reduce_only_would_increase`
  */
 export function match(core: Core, market: Market, taker: number, minKey: number): number {
   const { orders, levels } = core
-  const takerSide = sideOf(orders.traits(taker))
+  const takerTraits = orders.traits(taker)
+  const takerSide = sideOf(takerTraits)
   const takerPosition = orders.position(taker)
+  const takerGroup = groupOf(core, takerPosition)
   const book = oppositeOf(market, takerSide)
   let remaining = orders.remaining(taker)
+  if (isReduceOnly(takerTraits)) {
+    const reducible = reducibleLots(core, takerPosition, takerSide)
+    if (reducible < remaining) return matchReducing(core, market, taker, minKey, reducible)
+  }
   while (remaining > 0 && book.bestLevel !== none) {
     const level = book.bestLevel
     const price = levels.price(level)
     if (price * book.sign < minKey) return 0
     const maker = levels.first(level)
     const makerPosition = orders.position(maker)
-    if (makerPosition === takerPosition) return Refusal.self_trade_prevented
-    const open = orders.remaining(maker)
+    if (makerPosition === takerPosition || (takerGroup !== 0 && groupOf(core, makerPosition) === takerGroup)) {
+      const mode = selfTradeOf(core, taker)
+      if (mode !== allow) {
+        const stopped = preventSelfTrade(core, market, taker, maker, mode)
+        if (stopped !== 0) return stopped
+        remaining = orders.remaining(taker)
+        continue
+      }
+    }
+    const open = isDetailed(orders.traits(maker)) ? offeredBy(core, market, maker) : orders.remaining(maker)
+    if (open === 0) continue
     const lots = remaining < open ? remaining : open
     const notional = price * lots * market.notionalFactor
     if (orders.filledNotional(taker) + notional > amountMax || !isCountable(core, market, takerPosition, takerSide, lots, notional)) {
@@ -63,6 +82,29 @@ export function match(core: Core, market: Market, taker: number, minKey: number)
     trade(core, market, book, taker, maker, lots, price, notional)
     remaining -= lots
   }
+  return 0
+}
+
+/** Matches what a reduce-only order may trade of all it asks for; the rest must expire. */
+function matchReducing(core: Core, market: Market, taker: number, minKey: number, reducible: number): number {
+  const { orders } = core
+  const beyond = orders.remaining(taker) - reducible
+  orders.setQuantity(taker, orders.quantity(taker) - beyond)
+  const stopped = reducible === 0 ? 0 : match(core, market, taker, minKey)
+  const isDone = orders.remaining(taker) === 0
+  orders.setQuantity(taker, orders.quantity(taker) + beyond)
+  return stopped !== 0 || !isDone ? stopped : Refusal.reduce_only_would_increase
+}
+
+/** Lots of an order that has details which a taker may have now. 0 where it had to go: it could not trade any more. */
+function offeredBy(core: Core, market: Market, maker: number): number {
+  const { orders } = core
+  const traits = orders.traits(maker)
+  const { shown } = orders.details(maker)
+  if (!isReduceOnly(traits)) return shown
+  const reducible = reducibleLots(core, orders.position(maker), sideOf(traits))
+  if (reducible > 0) return shown < reducible ? shown : reducible
+  closeResting(core, market, maker, expired, Refusal.reduce_only_would_increase)
   return 0
 }
 
@@ -129,12 +171,21 @@ function trade(
   orders.addFill(taker, lots, notional, takerFee, core.timeMs)
   orders.addFill(maker, lots, notional, makerFee, core.timeMs)
   updateMaker(core, market, book, maker, lots, price)
+  if (isDetailed(orders.traits(taker) | orders.traits(maker))) {
+    legFilled(core, market, taker, lots)
+    legFilled(core, market, maker, lots)
+  }
 }
 
 /** The maker's hold, queue and lists after a fill that is already in its figures. */
 function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
   const { orders, positions, balances } = core
-  const side = sideOf(orders.traits(maker))
+  const traits = orders.traits(maker)
+  if (isDetailed(traits)) {
+    updateDetailedMaker(core, market, book, maker, lots)
+    return
+  }
+  const side = sideOf(traits)
   const position = orders.position(maker)
   const remaining = orders.remaining(maker)
   const hold = remaining === 0 ? 0 : holdFor(market, side, price, remaining)
@@ -149,4 +200,28 @@ function updateMaker(core: Core, market: Market, book: BookSide, maker: number, 
     orders.setStatus(maker, partiallyFilled)
   }
   core.emitOrderUpdated(maker)
+}
+
+/** The same for an order with details: an iceberg whose shown part is gone shows the next at the end of the queue; the other leg of an OCO follows. */
+function updateDetailedMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number): void {
+  const { orders, levels } = core
+  const details = orders.details(maker)
+  const remaining = orders.remaining(maker)
+  back(core, market, maker, -1, remaining + lots)
+  if (remaining > 0) back(core, market, maker, 1, remaining)
+  const shownBefore = details.shown
+  details.shown -= lots
+  if (details.shown > 0) book.reduce(maker, lots)
+  else leaveQueue(orders, levels, book, maker, shownBefore)
+  if (remaining === 0) {
+    unlist(core, maker)
+    closeOrder(core, maker, filledWhole, 0)
+  } else {
+    if (details.shown === 0) {
+      details.shown = details.displayQuantity === 0 ? remaining : Math.min(details.displayQuantity, remaining)
+      book.append(maker, orders.price(maker), details.shown)
+    }
+    orders.setStatus(maker, partiallyFilled)
+    core.emitOrderUpdated(maker)
+  }
 }

@@ -1,24 +1,41 @@
-import { AccountMode, MarketStatus, OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
+import {
+  AccountMode,
+  MarketStatus,
+  OrderType,
+  SelfTrade,
+  Side,
+  TimeInForce,
+  TrailingUnit,
+  type OrderExtras,
+  type PlaceOrder,
+} from '@maru/contracts/commands'
 import { walkBook } from './book-walk.ts'
 import type { Core } from './core.ts'
 import { marketFundsRefusal } from './execution.ts'
 import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
-import { oppositeOf } from './matching.ts'
+import { leastKey, oppositeOf } from './matching.ts'
 import { none as noSlot } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
+import { reducibleLots } from './reduce-only.ts'
 import { riskRefusal } from './risk.ts'
+import { followedPrice, trailedPrice } from './trailing.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { margin } = AccountMode
 const { halted, open } = MarketStatus
-const { limit, market: marketType, stop } = OrderType
+const { limit, market: marketType, stop, stopLimit, trailingStop } = OrderType
 const { buy } = Side
-const { fok, gtc } = TimeInForce
+const { fok, gtc, gtd } = TimeInForce
+const { expireTaker } = SelfTrade
 const none: number = noSlot
 
 /** Open orders of an account in one market, quotes left out. */
 export const openOrdersMax = 200
+/** Parts in which an iceberg may show itself. */
+const icebergPartsMax = 100
+/** A trailing stop stays below the whole price. */
+const trailingPointsMax = 9_999
 
 /**
  * Whether an order may be taken, in the order written in README.md. Nothing is changed.
@@ -26,26 +43,66 @@ export const openOrdersMax = 200
  * @returns 0 or the first refusal that applies
  */
 export function orderRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  return termsRefusal(market, order) || bookRefusal(core, market, position, order) || backingRefusal(core, market, position, order)
+  return unbackedRefusal(core, market, position, order) || backingRefusal(core, market, position, order)
 }
 
 /** What can be said of the order by itself: market status, quantity, price, size. */
-function termsRefusal(market: Market, order: PlaceOrder): number {
-  const { quantity } = order
+export function termsRefusal(core: Core, market: Market, order: PlaceOrder): number {
+  const { quantity, extras } = order
   if (market.status !== open) return market.status === halted ? Refusal.market_halted : Refusal.cancel_only
   if (!Number.isSafeInteger(quantity) || quantity <= 0) return Refusal.invalid_quantity
   if (quantity < market.terms.quantityMinLots) return Refusal.quantity_too_small
   if (quantity > market.terms.quantityMaxLots) return Refusal.quantity_too_large
-  if (order.orderType !== marketType) {
-    const price = order.orderType === stop ? order.stopPrice : order.price
-    const refusal = priceRefusal(market, price)
-    if (refusal !== 0) return refusal
-  }
+  const refusal = pricesRefusal(market, order)
+  if (refusal !== 0) return refusal
   const price = pricedAt(market, order)
   const notional = price * quantity * market.notionalFactor
   if (notional > notionalMax) return Refusal.amount_too_large
   if (price !== 0 && notional < market.terms.notionalMin) return Refusal.min_notional
+  return extras === null ? 0 : extrasRefusal(core, market, order, extras)
+}
+
+function pricesRefusal(market: Market, order: PlaceOrder): number {
+  const { orderType, price, stopPrice } = order
+  if (orderType === limit) return priceRefusal(market, price)
+  if (orderType === stop) return priceRefusal(market, stopPrice)
+  if (orderType === stopLimit) return priceRefusal(market, stopPrice) || priceRefusal(market, price)
+  if (orderType === trailingStop) return trailingRefusal(market, order, order.extras!)
   return 0
+}
+
+function trailingRefusal(market: Market, order: PlaceOrder, extras: OrderExtras): number {
+  const { trailingOffset, trailingUnit, trigger } = extras
+  const max = trailingUnit === TrailingUnit.ticks ? market.priceMax : trailingPointsMax
+  if (!Number.isSafeInteger(trailingOffset) || trailingOffset <= 0 || trailingOffset > max) return Refusal.invalid_trailing_delta
+  if (followedPrice(market, trigger) === 0) return Refusal.no_reference_price
+  return priceRefusal(market, restPrice(market, order))
+}
+
+/** Expiry and display quantity. */
+function extrasRefusal(core: Core, market: Market, { quantity, timeInForce }: PlaceOrder, extras: OrderExtras): number {
+  const { displayQuantity: shown, expiresAtMs } = extras
+  if (timeInForce === gtd && expiresAtMs <= core.timeMs) return Refusal.invalid_expiry
+  if (shown === 0) return 0
+  const isShowable = shown >= market.terms.quantityMinLots && shown <= quantity && Math.ceil(quantity / shown) <= icebergPartsMax
+  return isShowable ? 0 : Refusal.invalid_display_quantity
+}
+
+/** The price an order rests, waits and holds at: its limit or stop price, of a trailing stop where it would stand now; 0 of a market order. */
+export function restPrice(market: Market, order: PlaceOrder): number {
+  switch (order.orderType) {
+    case limit:
+    case stopLimit:
+      return order.price
+    case stop:
+      return order.stopPrice
+    case trailingStop: {
+      const { trigger, trailingUnit, trailingOffset } = order.extras!
+      return trailedPrice(order.side, followedPrice(market, trigger), trailingUnit, trailingOffset)
+    }
+    default:
+      return 0
+  }
 }
 
 export function priceRefusal(market: Market, price: number): number {
@@ -55,41 +112,78 @@ export function priceRefusal(market: Market, price: number): number {
 
 /** The price an order is measured at: its own, for a market order the mark, the last price or the best opposite one; 0 where there is none. */
 function pricedAt(market: Market, order: PlaceOrder): number {
-  if (order.orderType === limit) return order.price
-  if (order.orderType === stop) return order.stopPrice
+  if (order.orderType !== marketType) return restPrice(market, order)
   return market.referencePrice || oppositeOf(market, order.side).bestPrice
 }
 
-/** What the market as it stands says: triggers already reached, nothing to trade against, too many open orders. */
+/** What the market as it stands says: triggers already reached, nothing to trade against or to reduce, too many open orders. */
 function bookRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  const { latestPrice } = market
-  if (order.orderType === stop && latestPrice !== 0) {
-    const isReached = order.side === buy ? latestPrice >= order.stopPrice : latestPrice <= order.stopPrice
-    if (isReached) return Refusal.stop_would_trigger
-  }
-  if (order.orderType === marketType && oppositeOf(market, order.side).bestLevel === none) {
+  const { orderType, timeInForce, side, extras } = order
+  if ((orderType === stop || orderType === stopLimit) && isReached(market, order)) return Refusal.stop_would_trigger
+  const opposite = oppositeOf(market, side)
+  if (orderType === marketType && opposite.bestLevel === none) {
     return market.referencePrice === 0 ? Refusal.no_reference_price : Refusal.no_liquidity
   }
-  const mayRest = order.orderType !== marketType && order.timeInForce === gtc
-  return mayRest && core.positions.openCount(position) >= openOrdersMax ? Refusal.open_order_limit : 0
+  if (extras !== null) {
+    if (
+      extras.isPostOnly &&
+      orderType === limit &&
+      opposite.bestLevel !== none &&
+      opposite.bestPrice * opposite.sign >= leastKey(side, order.price)
+    ) {
+      return Refusal.post_only_would_take
+    }
+    if (extras.isReduceOnly && reducibleLots(core, position, side) === 0) return Refusal.reduce_only_would_increase
+  }
+  const mayRest = orderType !== marketType && (timeInForce === gtc || timeInForce === gtd)
+  // The order that this one replaces makes room for it.
+  const places = core.replaced === none ? openOrdersMax : openOrdersMax + 1
+  return mayRest && core.positions.openCount(position) >= places ? Refusal.open_order_limit : 0
+}
+
+/** Whether the price a stop looks at has reached it already. */
+function isReached(market: Market, { side, stopPrice, extras }: PlaceOrder): boolean {
+  const price = extras === null ? market.latestPrice : followedPrice(market, extras.trigger)
+  if (price === 0) return false
+  return side === buy ? price >= stopPrice : price <= stopPrice
+}
+
+/** Whether an order whose time has come may be placed now. Another of its list holds for it where it is shared. */
+export function activationRefusal(core: Core, market: Market, position: number, order: PlaceOrder, isShared: boolean): number {
+  if (market.status !== open) return market.status === halted ? Refusal.market_halted : Refusal.cancel_only
+  const refusal = pricesRefusal(market, order)
+  return refusal !== 0 || isShared ? refusal : backingRefusal(core, market, position, order)
 }
 
 /** Risk limits, then funds. */
 function backingRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  const { side, quantity } = order
+  const { side, quantity, extras } = order
+  const isReduceOnly = extras !== null && extras.isReduceOnly
   if (order.orderType === marketType) {
     let price = 0
     if (side === buy || order.timeInForce === fok) {
-      walkBook(core, market, position, side, quantity, Number.NEGATIVE_INFINITY)
+      walkBook(core, market, position, side, quantity, Number.NEGATIVE_INFINITY, extras === null ? expireTaker : extras.selfTrade)
       if (core.walk.isTooLarge) return Refusal.amount_too_large
       price = core.walk.worstPrice
     }
-    const unpaid = marketFundsRefusal(core, market, position, side, quantity)
+    const unpaid = marketFundsRefusal(
+      core,
+      market,
+      position,
+      side,
+      isReduceOnly ? Math.min(quantity, reducibleLots(core, position, side)) : quantity,
+    )
+    if (isReduceOnly) return unpaid
     return riskRefusal(core, market, position, side, quantity, price || oppositeOf(market, side).bestPrice, unpaid === 0) || unpaid
   }
-  const price = order.orderType === stop ? order.stopPrice : order.price
+  const price = restPrice(market, order)
   const unpaid = holdRefusal(core, position, side, holdFor(market, side, price, quantity))
-  return riskRefusal(core, market, position, side, quantity, price, unpaid === 0) || unpaid
+  return isReduceOnly ? unpaid : riskRefusal(core, market, position, side, quantity, price, unpaid === 0) || unpaid
+}
+
+/** All that is asked of an order for which another holds: the checks without limits and funds. */
+export function unbackedRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
+  return termsRefusal(core, market, order) || bookRefusal(core, market, position, order)
 }
 
 /** Whether a cash account has so much available to hold. */

@@ -2,7 +2,8 @@ import type { OrderStatus } from './outcome.ts'
 import { grownInts, recordBuffer } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
-import { hasClientOrderId, isStop } from './traits.ts'
+import type { OrderDetails } from './order-details.ts'
+import { detailedTrait, hasClientOrderId, isDetailed, isPlainStop } from './traits.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
 const none: number = noSlot
@@ -32,10 +33,10 @@ const filledAtMsAt = 2
 const quoteNextIntAt = 6
 const quotePreviousIntAt = 7
 
-/** Status and refusal lie above the traits in the same integer. */
-const statusShift = 7
+/** Status and refusal lie above the `traitBits` of traits.ts in the same integer. */
+const statusShift = 13
 const statusMask = 7
-const refusalShift = 10
+const refusalShift = statusShift + 3
 const stateMask = -1 << statusShift
 
 /**
@@ -48,6 +49,8 @@ export class OrderStore {
   #fills: Float64Array
   #fillInts: Int32Array
   readonly #clientOrderIds: string[] = []
+  /** By slot; of orders whose traits say that they have some. */
+  readonly #details = new Map<number, OrderDetails>()
   readonly #index = new OrderIndex()
   #capacity = 1_024
   #used = 0
@@ -135,6 +138,7 @@ export class OrderStore {
     for (let at = 0; at < this.#closedCount; at++) {
       const slot = this.#closed[at]!
       this.#index.remove(this.#doubles[(slot << 3) | idAt]!, slot)
+      if (isDetailed(this.traits(slot))) this.#details.delete(slot)
       this.#ints[(slot << 4) | nextIntAt] = this.#firstFree
       this.#firstFree = slot
     }
@@ -163,11 +167,16 @@ export class OrderStore {
   price(slot: number): number {
     return this.#doubles[(slot << 3) | priceAt]!
   }
-  limitPrice(slot: number): number {
-    return isStop(this.traits(slot)) ? 0 : this.price(slot)
+  setPrice(slot: number, price: number): void {
+    this.#doubles[(slot << 3) | priceAt] = price
   }
+  /** Of a plain order. */
+  limitPrice(slot: number): number {
+    return isPlainStop(this.traits(slot)) ? 0 : this.price(slot)
+  }
+  /** Of a plain order. */
   stopPrice(slot: number): number {
-    return isStop(this.traits(slot)) ? this.price(slot) : 0
+    return isPlainStop(this.traits(slot)) ? this.price(slot) : 0
   }
   createdAtMs(slot: number): number {
     return this.#doubles[(slot << 3) | createdAt]!
@@ -213,6 +222,17 @@ export class OrderStore {
   /** Side, type and so on as `traits.ts` packs them, in the low bits; status and refusal above them. */
   traits(slot: number): number {
     return this.#ints[(slot << 4) | traitsIntAt]!
+  }
+  setTraits(slot: number, traits: number): void {
+    this.#ints[(slot << 4) | traitsIntAt] = traits
+  }
+  /** What an order has that is more than plain; its traits must say that it has some. */
+  details(slot: number): OrderDetails {
+    return this.#details.get(slot)!
+  }
+  setDetails(slot: number, details: OrderDetails): void {
+    this.#details.set(slot, details)
+    this.#ints[(slot << 4) | traitsIntAt] = this.traits(slot) | detailedTrait
   }
   status(slot: number): OrderStatus {
     return ((this.#ints[(slot << 4) | traitsIntAt]! >> statusShift) & statusMask) as OrderStatus

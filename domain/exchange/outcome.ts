@@ -42,6 +42,16 @@ export const EventKind = {
   markUpdated: 14,
   /** the same command was applied before (an open account, a reference): nothing changed */
   commandRepeated: 15,
+  /** rules */
+  rulesSwitched: 16,
+  /** account, sequence, order, quantity, price, stopPrice — quantity is the whole, with what is filled */
+  orderAmended: 17,
+  /** account, list, kind, first order, second, third (0: none) — orderAccepted of each follows */
+  listAccepted: 18,
+  /** account, list (the first one's), conflict (1: other terms) */
+  listDuplicate: 19,
+  /** account, order — of a cancel-replace: the order that was cancelled; its own orderUpdated follows */
+  orderReplaced: 20,
 } as const
 export type EventKind = (typeof EventKind)[keyof typeof EventKind]
 

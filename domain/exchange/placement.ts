@@ -1,24 +1,24 @@
-import { OrderType, Side, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
+import { OrderType, type PlaceOrder } from '@maru/contracts/commands'
+import { lotsForValue } from './book-walk.ts'
 import type { Core } from './core.ts'
-import { execute } from './execution.ts'
-import { rest } from './open-orders.ts'
-import { orderRefusal } from './order-checks.ts'
+import { enter } from './execution.ts'
+import { isWellFormed } from './order-form.ts'
+import { orderRefusal, restPrice } from './order-checks.ts'
+import { detailsOf } from './order-details.ts'
+import type { Market } from './markets.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
-import { clientOrderIdTrait, packTraits } from './traits.ts'
+import { TimerKind } from './timers.ts'
+import { clientOrderIdTrait, packTraits, postOnlyTrait, reduceOnlyTrait } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { orderAccepted, orderDuplicate, orderRejected } = EventKind
 const { rejected } = OrderStatus
-const { limit, market, stop } = OrderType
-const { buy, sell } = Side
-const { fok, gtc, ioc } = TimeInForce
-
-const clientOrderIdMax = 64
+const { market: marketType } = OrderType
 
 /** Takes an order: a repeat of a known client order id changes nothing; else it is recorded, as accepted or as rejected. */
 export function placeOrder(core: Core, order: PlaceOrder): void {
-  if (!isWellFormed(order)) {
+  if (!isWellFormed(order, core.rules)) {
     core.emitRefused(Refusal.invalid_request)
     return
   }
@@ -33,32 +33,47 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
     return
   }
   const position = core.positionOf(order.account, market)
-  const refusal = orderRefusal(core, market, position, order)
-  const slot = record(core, position, order, refusal)
-  if (order.clientOrderId !== '') remember(core, order, refusal)
-  if (refusal !== 0) {
-    core.orders.close(slot, rejected, refusal)
-    core.emitOrder(orderRejected, order.account, core.lastOrder, refusal)
+  if (order.extras !== null && order.extras.quoteQuantity !== 0) {
+    placeByValue(core, market, position, order)
     return
   }
-  core.emitOrder(orderAccepted, order.account, core.lastOrder, market.symbol)
-  if (order.orderType === stop) rest(core, market, slot)
-  else execute(core, market, slot)
+  const refusal = orderRefusal(core, market, position, order)
+  const slot = record(core, market, position, order, refusal)
+  if (order.clientOrderId !== '') rememberOrder(core, order, refusal)
+  if (refusal !== 0) reject(core, slot, order.account, refusal)
+  else accept(core, market, slot, order.account)
 }
 
-/** What intake checks too; an order that fails here was not made by our intake. */
-function isWellFormed(order: PlaceOrder): boolean {
-  const { side, orderType, timeInForce, clientOrderId } = order
-  return (
-    (side === buy || side === sell) &&
-    (orderType === limit || orderType === market || (orderType === stop && timeInForce === gtc)) &&
-    (timeInForce === gtc || timeInForce === ioc || timeInForce === fok) &&
-    typeof clientOrderId === 'string' &&
-    clientOrderId.length <= clientOrderIdMax
-  )
+/** A market order by value becomes one of as many lots as the book gives for it now. */
+function placeByValue(core: Core, market: Market, position: number, order: PlaceOrder): void {
+  const { quoteQuantity } = order.extras!
+  const lots = lotsForValue(core, market, position, order.side, quoteQuantity)
+  const { isExhausted } = core.walk
+  const counted = { ...order, quantity: lots }
+  // Without a lot there is nothing to take, or it is worth less than one: the checks for an order of the smallest quantity say which.
+  const asked = lots === 0 ? { ...order, quantity: market.terms.quantityMinLots } : counted
+  const refusal = orderRefusal(core, market, position, asked) || (lots === 0 ? Refusal.quantity_too_small : 0)
+  const slot = record(core, market, position, counted, refusal)
+  if (order.clientOrderId !== '') rememberOrder(core, order, refusal)
+  core.orders.details(slot).isCutShort = isExhausted
+  if (refusal !== 0) reject(core, slot, order.account, refusal)
+  else accept(core, market, slot, order.account)
 }
 
-function repeats(core: Core, order: PlaceOrder): boolean {
+/** The order that was recorded last is in. */
+export function accept(core: Core, market: Market, slot: number, account: number): void {
+  core.emitOrder(orderAccepted, account, core.lastOrder, market.symbol)
+  enter(core, market, slot)
+}
+
+/** The order that was recorded last is final at once. */
+export function reject(core: Core, slot: number, account: number, refusal: number): void {
+  core.orders.close(slot, rejected, refusal)
+  core.emitOrder(orderRejected, account, core.lastOrder, refusal)
+}
+
+/** Tells the first outcome of a known client order id; false where it is not known. */
+export function repeats(core: Core, order: PlaceOrder): boolean {
   const { clientOrders } = core
   const known = clientOrders.find(order.account, order.clientOrderId)
   if (known < 0) return false
@@ -72,7 +87,8 @@ function repeats(core: Core, order: PlaceOrder): boolean {
   return true
 }
 
-function remember(core: Core, order: PlaceOrder, refusal: number): void {
+/** Remembers the client order id of the order that was recorded last. `find` must just have been asked for it in vain. */
+export function rememberOrder(core: Core, order: PlaceOrder, refusal: number): void {
   core.clientOrders.addMissing(
     order.account,
     order.clientOrderId,
@@ -85,23 +101,45 @@ function remember(core: Core, order: PlaceOrder, refusal: number): void {
   )
 }
 
-/** Market and kind of an order as one number. */
+const kindBits = 2 ** 17
+
+/** Market, kind and extras of an order as one number. */
 function kindOf(order: PlaceOrder): number {
-  return order.symbol * 64 + packTraits(order.side, order.orderType, order.timeInForce, false)
+  const { symbol, side, orderType, timeInForce, extras } = order
+  const plain = symbol * 64 + (packTraits(side, orderType, timeInForce, false) & 63)
+  if (extras === null) return plain
+  let digest: number = orderType
+  for (const term of Object.values(extras))
+    digest = Math.imul(digest ^ Number(term) ^ (Number(term) / 2 ** 32), 0x01000193) ^ (digest >>> 15)
+  return plain + (1 + (digest >>> 0)) * kindBits
 }
 
-function record(core: Core, position: number, order: PlaceOrder, refusal: number): number {
+/** Gives an order its number and its record. */
+export function record(core: Core, market: Market, position: number, order: PlaceOrder, refusal: number): number {
   const { orders } = core
-  const { orderType, clientOrderId } = order
+  const { clientOrderId, extras } = order
   core.lastOrder += 1
-  const traits = packTraits(order.side, orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
-  const price = orderType === limit ? order.price : orderType === stop ? order.stopPrice : 0
+  const traits = packTraits(order.side, order.orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
+  const price = order.orderType === marketType ? 0 : restPrice(market, order)
   const slot =
     refusal === 0
       ? orders.create(core.lastOrder, position, traits, order.quantity, price, core.timeMs)
       : orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
   if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
+  if (extras !== null || order.orderType > OrderType.stop) recordDetails(core, slot, order)
   return slot
+}
+
+function recordDetails(core: Core, slot: number, order: PlaceOrder): void {
+  const { orders } = core
+  const { extras } = order
+  const details = detailsOf(extras)
+  details.stopPrice = order.orderType === OrderType.trailingStop ? orders.price(slot) : kept(order.stopPrice)
+  orders.setDetails(slot, details)
+  if (extras === null) return
+  const flags = (extras.isPostOnly ? postOnlyTrait : 0) | (extras.isReduceOnly ? reduceOnlyTrait : 0)
+  orders.setTraits(slot, orders.traits(slot) | flags)
+  if (extras.expiresAtMs > 0) core.timers.add({ dueMs: extras.expiresAtMs, kind: TimerKind.orderExpiry, subject: orders.id(slot) })
 }
 
 /** A figure fit to be kept: what is no whole number of at least 0 (only rejected orders have it) is kept as 0. */

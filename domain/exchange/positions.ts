@@ -22,7 +22,9 @@ const symbolIntAt = 9
 /** The balance that buys hold from, then the one that sells hold from. */
 const quoteBalanceIntAt = 10
 const baseBalanceIntAt = 11
+/** Open orders in the low half, those of them that are reduce-only in the high half. */
 const openCountIntAt = 12
+const openCountMask = 0xffff
 const nextOfAccountIntAt = 13
 /** Best quote of the bids, then of the asks. */
 const firstQuoteIntAt = 14
@@ -249,10 +251,15 @@ export class PositionStore {
   }
   /** Open orders, quotes left out. */
   openCount(position: number): number {
-    return this.#ints[(position << 4) | openCountIntAt]!
+    return this.#ints[(position << 4) | openCountIntAt]! & openCountMask
   }
-  addOpenCount(position: number, orders: number): void {
-    this.#ints[(position << 4) | openCountIntAt] = this.#ints[(position << 4) | openCountIntAt]! + orders
+  hasReduceOnly(position: number): boolean {
+    return this.#ints[(position << 4) | openCountIntAt]! > openCountMask
+  }
+  /** Counts an order that comes (1) or goes (-1). */
+  countOpen(position: number, change: 1 | -1, isReduceOnly: boolean): void {
+    const at = (position << 4) | openCountIntAt
+    this.#ints[at] = this.#ints[at]! + (isReduceOnly ? change * (openCountMask + 2) : change)
   }
   nextOfAccount(position: number): number {
     return this.#ints[(position << 4) | nextOfAccountIntAt]!

@@ -4,7 +4,7 @@ import type { Core } from './core.ts'
 import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { leastKey, match } from './matching.ts'
-import { holdOf, rest, sideOfBook, withdraw } from './open-orders.ts'
+import { holdOf, rest, shrink, withdraw } from './open-orders.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
@@ -117,21 +117,9 @@ function reviseSide(core: Core, market: Market, position: number, side: Side, le
     const price = orders.price(slot)
     while (at < levels.length && (side === Side.buy ? levels[at]! > price : levels[at]! < price)) at += 2
     const isKept = at < levels.length && levels[at] === price && levels[at + 1]! <= orders.remaining(slot)
-    if (isKept) shrink(core, market, slot, side, levels[at + 1]!)
-    else withdrawQuote(core, market, slot)
+    if (!isKept) withdrawQuote(core, market, slot)
+    else if (levels[at + 1]! < orders.remaining(slot)) shrink(core, market, slot, orders.remaining(slot) - levels[at + 1]!)
   }
-}
-
-function shrink(core: Core, market: Market, slot: number, side: Side, lots: number): void {
-  const { orders, positions, balances } = core
-  const less = orders.remaining(slot) - lots
-  if (less === 0) return
-  const position = orders.position(slot)
-  const hold = holdFor(market, side, orders.price(slot), lots)
-  balances.addHeld(positions.heldBalance(position, side), hold - holdOf(core, market, slot))
-  positions.addOpen(position, side, -less)
-  sideOfBook(market, orders.traits(slot)).reduce(slot, less)
-  orders.setQuantity(slot, orders.quantity(slot) - less)
 }
 
 /** Places the levels of a side that no kept quote stands for, best first, and keeps the position's list of quotes in that order. */

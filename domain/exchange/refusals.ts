@@ -38,6 +38,19 @@ const codes = [
   'borrowing_outstanding',
   'already_exists',
   'overloaded',
+  'invalid_expiry',
+  'invalid_display_quantity',
+  'invalid_trailing_delta',
+  'post_only_would_take',
+  'reduce_only_would_increase',
+  'price_collar',
+  'kill_switch',
+  'reduce_only_mode',
+  'rate_limited',
+  'order_not_amendable',
+  'rules_not_switched_on',
+  'liquidation',
+  'market_auction',
 ] as const satisfies readonly ErrorCode[]
 
 export const refusals: readonly ErrorCode[] = codes

@@ -23,6 +23,7 @@ export function settle(core: Core, market: Market, position: number, side: Side,
   core.assets[market.quote]!.fees.add(fee)
   positions.addFees(position, fee)
   const realized = positions.fill(position, sign * lots, unitPrice, core.timeMs)
+  if (positions.hasReduceOnly(position)) core.reduced.push(position)
   const net = realized - fee
   if (net !== 0) core.accounts.addDayRealized(positions.account(position), core.day, inRiskAsset(core, market.quote, net))
   return realized

@@ -8,12 +8,16 @@ import type { IdWindow } from './id-window.ts'
 import type { Market, MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { positionFigures } from './positions.ts'
-import { readOrders, writeOrder } from './snapshot-orders.ts'
+import { readControls, writeControls } from './snapshot-controls.ts'
+import { readFirstOrders, readOrders, writeFirstOrder, writeOrder } from './snapshot-orders.ts'
+import { pendingOrders, readLists, writeLists } from './snapshot-lists.ts'
 
 /** `MARU`, then the version, then four lanes of the hash of the body, then 8 bytes of nothing. */
 const headerBytes = 32
 const magic = 0x5552414d
-const version = 1
+/** Of a state under rules 1, byte for byte as releases wrote it that knew no others; version 2 has what came with rules 2. */
+const firstVersion = 1
+const newestVersion = 2
 
 /** The state as bytes: what cannot be derived, in an order that depends on the state alone. So its hash is the hash of the state. */
 export function writeSnapshot(core: Core): Uint8Array {
@@ -22,7 +26,7 @@ export function writeSnapshot(core: Core): Uint8Array {
   const bytes = new Uint8Array(headerBytes + body.length)
   const view = new DataView(bytes.buffer)
   view.setInt32(0, magic, true)
-  view.setInt32(4, version, true)
+  view.setInt32(4, core.rules === 1 ? firstVersion : newestVersion, true)
   for (let lane = 0; lane < 4; lane++) view.setInt32(8 + lane * 4, lanes[lane]!, true)
   bytes.set(body, headerBytes)
   return bytes
@@ -37,18 +41,21 @@ export function readSnapshot(bytes: Uint8Array): Core {
   if (bytes.length < headerBytes || bytes.length % 16 !== 0) throw new SnapshotError('the snapshot has an impossible length')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getInt32(0, true) !== magic) throw new SnapshotError('these bytes are no snapshot')
-  if (view.getInt32(4, true) !== version)
-    throw new SnapshotError(`the snapshot has version ${view.getInt32(4, true)}, this release reads ${version}`)
+  const version = view.getInt32(4, true)
+  if (version !== firstVersion && version !== newestVersion)
+    throw new SnapshotError(`the snapshot has version ${version}, this release reads up to ${newestVersion}`)
   const body = bytes.subarray(headerBytes)
   const lanes = hash128(body)
   for (let lane = 0; lane < 4; lane++) {
     if (view.getInt32(8 + lane * 4, true) !== lanes[lane]) throw new SnapshotError('the snapshot is damaged: its checksum does not fit')
   }
-  return readBody(new ByteReader(body))
+  return readBody(new ByteReader(body), version)
 }
 
 function writeBody(core: Core): Uint8Array {
   const out = new ByteWriter()
+  const isFirst = core.rules === 1
+  if (!isFirst) out.f64(core.rules)
   out.f64(core.clientOrders.capacity)
   out.f64(core.commandCount)
   out.f64(core.timeMs)
@@ -59,16 +66,22 @@ function writeBody(core: Core): Uint8Array {
   writeAccounts(core, out)
   writeHoldings(core, out)
   out.i32(core.orders.openCount)
+  if (!isFirst) out.i32(pendingOrders(core).length)
+  const write = isFirst ? writeFirstOrder : writeOrder
   for (const market of core.markets) {
-    for (const side of sidesOf(market)) forEachResting(core, side, (slot) => writeOrder(core, slot, out))
+    for (const side of sidesOf(market)) forEachResting(core, side, (slot) => write(core, slot, out))
   }
+  if (!isFirst) writeLists(core, out)
   writeWindow(core.clientOrders, out)
   writeWindow(core.references, out)
+  if (!isFirst) writeControls(core, out)
   return out.take()
 }
 
-function readBody(from: ByteReader): Core {
+function readBody(from: ByteReader, version: number): Core {
+  const rules = version === firstVersion ? 1 : from.f64()
   const core = new Core(from.f64())
+  core.rules = rules
   core.commandCount = from.f64()
   core.timeMs = from.f64()
   core.startDay()
@@ -78,14 +91,16 @@ function readBody(from: ByteReader): Core {
   readMarkets(core, from)
   readAccounts(core, from)
   readHoldings(core, from)
-  readOrders(core, from)
+  if (rules === 1) readFirstOrders(core, from)
+  else readLists(core, from, readOrders(core, from))
   readWindow(core.clientOrders, from)
   readWindow(core.references, from)
+  if (rules > 1) readControls(core, from)
   return core
 }
 
 function sidesOf(market: Market): BookSide[] {
-  return [market.bids, market.asks, market.buyStops, market.sellStops]
+  return [market.bids, market.asks, ...market.stops, ...market.trails.flat().flatMap(({ byOffset }) => byOffset)]
 }
 
 /** Visits a side best price first, within a price oldest first. */

@@ -1,11 +1,21 @@
-import type { MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
+import {
+  OrderType,
+  type MarketStatus,
+  type SelfTrade,
+  type Side,
+  type TimeInForce,
+  type TrailingUnit,
+  type TriggerPrice,
+} from '@maru/contracts/commands'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import type { MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { openOrdersOf } from './open-orders.ts'
 import { OrderStatus } from './outcome.ts'
-import { orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
+import { Refusal } from './refusals.ts'
+import { trailingStopPrice } from './trailing.ts'
+import { isDetailed, isPending, isPostOnly, isReduceOnly, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
 export interface AssetView {
   readonly name: string
@@ -47,6 +57,28 @@ export interface OrderView {
   clientOrderId: string
   createdAtMs: number
   updatedAtMs: number
+  /** What it has that is more than plain; undefined of most. */
+  details: OrderDetailsView | undefined
+}
+
+export interface OrderDetailsView {
+  isPostOnly: boolean
+  isReduceOnly: boolean
+  selfTrade: SelfTrade
+  trigger: TriggerPrice
+  displayQuantity: number
+  /** 0: none. */
+  expiresAtMs: number
+  trailingOffset: number
+  trailingUnit: TrailingUnit
+  /** Quote minor units a market order was to trade; 0 where it was by quantity. */
+  quoteQuantity: number
+  /** Lots that were taken off rather than traded with the same owner. */
+  prevented: number
+  /** Number of its list; 0 where it is in none. */
+  list: number
+  /** It waits for another order of its list. */
+  isPending: boolean
 }
 
 export interface PositionView {
@@ -87,7 +119,7 @@ export function orderView(core: Core, slot: number): OrderView {
   const { orders } = core
   const traits = orders.traits(slot)
   const position = orders.position(slot)
-  return {
+  const view: OrderView = {
     order: orders.id(slot),
     account: core.positions.account(position),
     symbol: core.positions.symbol(position),
@@ -106,6 +138,37 @@ export function orderView(core: Core, slot: number): OrderView {
     createdAtMs: orders.createdAtMs(slot),
     // What closed did so during this command; nothing later shows it.
     updatedAtMs: orders.status(slot) > OrderStatus.partiallyFilled ? core.timeMs : orders.updatedAtMs(slot),
+    details: undefined,
+  }
+  if (isDetailed(traits)) showDetails(core, slot, view)
+  return view
+}
+
+function showDetails(core: Core, slot: number, view: OrderView): void {
+  const { orders } = core
+  const traits = orders.traits(slot)
+  const { selfTrade, trigger, displayQuantity, expiresAtMs, trailingOffset, trailingUnit, quoteQuantity, prevented, list, ...details } =
+    orders.details(slot)
+  const isTrailing = view.orderType === OrderType.trailingStop
+  if (isTrailing) view.price = 0
+  if (isTrailing || view.orderType === OrderType.stopLimit)
+    view.stopPrice = details.trail === null ? details.stopPrice : trailingStopPrice(core, slot, orders.details(slot))
+  // The quantity of an order is what was asked for, whatever became of it.
+  view.quantity += prevented
+  const isPrevented = view.refusal === Refusal.self_trade_prevented
+  view.details = {
+    isPostOnly: isPostOnly(traits),
+    isReduceOnly: isReduceOnly(traits),
+    selfTrade,
+    trigger,
+    displayQuantity,
+    expiresAtMs,
+    trailingOffset,
+    trailingUnit,
+    quoteQuantity,
+    prevented: isPrevented ? view.quantity - view.filled : prevented,
+    list,
+    isPending: isPending(traits),
   }
 }
 

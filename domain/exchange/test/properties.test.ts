@@ -38,6 +38,7 @@ const placement = fc.record({
   price,
   stopPrice: price,
   clientOrderId: fc.constantFrom('', '', '', 'a', 'b', 'c', 'd', 'e'),
+  extras: fc.constant(null),
 })
 const cancel = fc.record({ kind: fc.constant(CommandKind.cancelOrder), account, order: fc.nat(120) })
 const levels = fc.uniqueArray(fc.nat(9), { maxLength: 4 })
@@ -80,6 +81,7 @@ const others: fc.Arbitrary<Unstamped> = fc.oneof(
     kind: fc.constant(CommandKind.setMarketStatus),
     symbol,
     status: fc.constantFrom(MarketStatus.open, MarketStatus.open, MarketStatus.open, MarketStatus.cancelOnly, MarketStatus.halted),
+    auctionMs: fc.constant(0),
     actor: fc.constant('operator'),
   }),
   fc.record({

@@ -3,10 +3,14 @@ import {
   AccountMode,
   CommandKind,
   OrderType,
+  SelfTrade,
   Side,
   TimeInForce,
+  TrailingUnit,
+  TriggerPrice,
   type AddMarket,
   type Command,
+  type OrderExtras,
   type PlaceOrder,
 } from '@maru/contracts/commands'
 import { EventKind, Exchange, refusals, type OrderView } from '../index.ts'
@@ -43,10 +47,32 @@ const eventNames = Object.fromEntries(Object.entries(EventKind).map(([name, kind
 /** A command without its time; the venue stamps it. */
 export type Unstamped = Command extends infer C ? (C extends Command ? Omit<C, 'time'> : never) : never
 
-export type OrderRequest = Partial<Omit<PlaceOrder, 'kind' | 'time' | 'side' | 'orderType'>> & {
+export type OrderRequest = Partial<Omit<PlaceOrder, 'kind' | 'time' | 'side' | 'orderType' | 'extras'>> & {
   side?: 'BUY' | 'SELL'
-  type?: 'LIMIT' | 'MARKET' | 'STOP'
-  tif?: 'GTC' | 'IOC' | 'FOK'
+  type?: keyof typeof orderTypes
+  tif?: keyof typeof timesInForce
+  extras?: Partial<OrderExtras>
+}
+
+const orderTypes = {
+  MARKET: OrderType.market,
+  LIMIT: OrderType.limit,
+  STOP: OrderType.stop,
+  STOP_LIMIT: OrderType.stopLimit,
+  TRAILING_STOP: OrderType.trailingStop,
+} as const
+const timesInForce = { GTC: TimeInForce.gtc, IOC: TimeInForce.ioc, FOK: TimeInForce.fok, GTD: TimeInForce.gtd } as const
+
+export const plainExtras: OrderExtras = {
+  isPostOnly: false,
+  isReduceOnly: false,
+  selfTrade: SelfTrade.expireTaker,
+  trigger: TriggerPrice.lastOrMark,
+  displayQuantity: 0,
+  expiresAtMs: 0,
+  trailingOffset: 0,
+  trailingUnit: TrailingUnit.ticks,
+  quoteQuantity: 0,
 }
 
 /** An exchange with USDT, BTC and ETH, a market BTC/USDT (and ETH/USDT on request), driven in plain words. */
@@ -55,8 +81,9 @@ export class Venue {
   timeMs = Date.UTC(2026, 0, 5, 12)
   readonly commands: Command[] = []
 
-  constructor(options: { terms?: Partial<AddMarket>; secondMarket?: boolean; window?: number } = {}) {
+  constructor(options: { terms?: Partial<AddMarket>; secondMarket?: boolean; window?: number; rules?: number } = {}) {
     this.exchange = new Exchange(options.window === undefined ? {} : { clientOrderIdWindow: options.window })
+    if (options.rules !== undefined) this.send({ kind: CommandKind.setRules, rules: options.rules, actor: 'operator' })
     for (const name of ['USDT', 'BTC', 'ETH']) this.send({ kind: CommandKind.addAsset, name, scale: 8 })
     this.send({ kind: CommandKind.addMarket, ...btcTerms, ...options.terms })
     if (options.secondMarket) this.send({ kind: CommandKind.addMarket, ...btcTerms, ...options.terms, name: 'ETH/USDT' })
@@ -97,12 +124,17 @@ export class Venue {
   }
 
   status(status: MarketStatus, symbol = 0): SeenEvent[] {
-    return this.send({ kind: CommandKind.setMarketStatus, symbol, status, actor: 'operator' })
+    return this.send({ kind: CommandKind.setMarketStatus, symbol, status, auctionMs: 0, actor: 'operator' })
   }
 
   place(account: number, request: OrderRequest): SeenEvent[] {
-    const { side = 'BUY', type = 'LIMIT', tif = type === 'MARKET' ? 'IOC' : 'GTC', ...rest } = request
-    return this.send({
+    return this.send(this.placement(account, request))
+  }
+
+  /** The command of an order. */
+  placement(account: number, request: OrderRequest): Omit<PlaceOrder, 'time'> {
+    const { side = 'BUY', type = 'LIMIT', tif = type === 'MARKET' ? 'IOC' : 'GTC', extras, ...rest } = request
+    return {
       kind: CommandKind.placeOrder,
       account,
       symbol: 0,
@@ -111,10 +143,11 @@ export class Venue {
       stopPrice: 0,
       clientOrderId: '',
       ...rest,
+      extras: extras === undefined ? null : { ...plainExtras, ...extras },
       side: side === 'BUY' ? Side.buy : Side.sell,
-      orderType: { MARKET: OrderType.market, LIMIT: OrderType.limit, STOP: OrderType.stop }[type],
-      timeInForce: { GTC: TimeInForce.gtc, IOC: TimeInForce.ioc, FOK: TimeInForce.fok }[tif],
-    })
+      orderType: orderTypes[type],
+      timeInForce: timesInForce[tif],
+    }
   }
 
   /** Places an order and gives it as it stands afterwards. */

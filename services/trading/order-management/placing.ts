@@ -33,6 +33,7 @@ export function placeOrderCommand(exchange: Exchange, account: number, body: Pla
     price: body.price === undefined ? 0 : parsePrice(market, body.price, 'price'),
     stopPrice: body.stop_price === undefined ? 0 : parsePrice(market, body.stop_price, 'stop_price'),
     clientOrderId: body.client_order_id ?? '',
+    extras: null,
   }
 }
 

@@ -146,7 +146,7 @@ export function serveRiskManagement({
     const name = symbolFromPath(params.symbol)
     const symbol = exchange.symbolOf(name)
     if (symbol < 0) throw new Problem('symbol_not_found', `There is no market ${name}.`)
-    await submit({ kind: CommandKind.setMarketStatus, symbol, status: marketStatuses[body.status], actor: identity.userId })
+    await submit({ kind: CommandKind.setMarketStatus, symbol, status: marketStatuses[body.status], auctionMs: 0, actor: identity.userId })
     return marketAnswer(exchange, symbol)
   })
 }

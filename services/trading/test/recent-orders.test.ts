@@ -26,6 +26,7 @@ test('the last that closed are kept, the oldest go first, however many came', ()
       price: 2_000,
       stopPrice: 0,
       clientOrderId: '',
+      extras: null,
     })
     return exchange.outcome.data[4]!
   }

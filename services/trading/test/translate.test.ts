@@ -45,6 +45,7 @@ function allEvents(): TradingEvent[] {
       price,
       stopPrice,
       clientOrderId: orderType === OrderType.limit ? `own-${events.length}` : '',
+      extras: null,
     })
   const tick = 50_000 * 10 ** exchange.markets[symbol]!.priceScale
   place(maker, Side.sell, OrderType.limit, tick)

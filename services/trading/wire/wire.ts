@@ -1,15 +1,16 @@
 import type { BalanceData, OrderData, PositionData } from '@maru/contracts'
 import { refusals, type AssetView, type Exchange, type MarketView, type OrderView, type PositionView } from '@maru/domain/exchange'
 import { formatRatio, formatUnits } from '@maru/domain/money'
+import { orderDetailData } from './order-detail-data.ts'
 import { formatId } from './order-id.ts'
 
 /** The state machine's integers as the decimal strings of the API. */
 
 const sides = ['BUY', 'SELL'] as const
-const orderTypes = ['MARKET', 'LIMIT', 'STOP'] as const
-const timesInForce = ['GTC', 'IOC', 'FOK'] as const
+const orderTypes = ['MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT', 'TRAILING_STOP'] as const
+const timesInForce = ['GTC', 'IOC', 'FOK', 'GTD'] as const
 const statuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
-export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED'] as const
+export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED', 'AUCTION'] as const
 export const accountModes = ['CASH', 'MARGIN'] as const
 
 export const sideName = (side: number): 'BUY' | 'SELL' => sides[side]!
@@ -58,7 +59,7 @@ export interface OrderProgress {
 export function orderData(exchange: Exchange, view: OrderView, progress: OrderProgress = view): OrderData {
   const market = exchange.markets[view.symbol]!
   const id = formatId(view.order)
-  return {
+  const data: OrderData = {
     id,
     client_order_id: view.clientOrderId === '' ? id : view.clientOrderId,
     user_id: exchange.userIdOf(view.account),
@@ -77,6 +78,7 @@ export function orderData(exchange: Exchange, view: OrderView, progress: OrderPr
     created_at: time(view.createdAtMs),
     updated_at: time(view.updatedAtMs),
   }
+  return view.details ? { ...data, ...orderDetailData(exchange, market, view.details) } : data
 }
 
 export function balanceData(exchange: Exchange, account: number, asset: number): BalanceData {

@@ -1,0 +1,55 @@
+import type { ListKind } from '@maru/contracts/commands'
+import type { ByteReader, ByteWriter } from './bytes.ts'
+import type { Core } from './core.ts'
+import { none } from './no-slot.ts'
+import { rest } from './open-orders.ts'
+import { readOrder, writeOrder } from './snapshot-orders.ts'
+import { isPending } from './traits.ts'
+
+/** Slots of the orders that wait for another of their list, by list and leg. */
+export function pendingOrders(core: Core): number[] {
+  const { orders } = core
+  const slots: number[] = []
+  for (const { legs } of core.lists.values()) {
+    for (const id of legs) {
+      const slot = orders.find(id)
+      if (slot !== none && isPending(orders.traits(slot))) slots.push(slot)
+    }
+  }
+  return slots
+}
+
+/** Writes the lists, which stand in the order in which they were placed, and the orders that wait in them. */
+export function writeLists(core: Core, out: ByteWriter): void {
+  const pending = pendingOrders(core)
+  for (const slot of pending) writeOrder(core, slot, out)
+  out.f64(core.lastList)
+  out.i32(core.lists.size)
+  for (const { id, kind, account, symbol, clientListId, legs, isWaiting } of core.lists.values()) {
+    out.f64(id)
+    out.i32(kind)
+    out.i32(account)
+    out.i32(symbol)
+    out.text(clientListId)
+    out.i32(isWaiting ? 1 : 0)
+    out.i32(legs.length)
+    for (const leg of legs) out.f64(leg)
+  }
+}
+
+/** @param pending how many orders wait in lists */
+export function readLists(core: Core, from: ByteReader, pending: number): void {
+  for (let left = pending; left > 0; left--) {
+    const slot = readOrder(core, from)
+    rest(core, core.markets[core.positions.symbol(core.orders.position(slot))]!, slot)
+  }
+  core.lastList = from.f64()
+  for (let left = from.i32(); left > 0; left--) {
+    const [id, kind, account, symbol] = [from.f64(), from.i32() as ListKind, from.i32(), from.i32()]
+    const clientListId = from.text()
+    const isWaiting = from.i32() === 1
+    const legs: number[] = []
+    for (let leg = from.i32(); leg > 0; leg--) legs.push(from.f64())
+    core.lists.set(id, { id, kind, account, symbol, clientListId, legs, isWaiting })
+  }
+}
