@@ -5,10 +5,9 @@ import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { rest } from './open-orders.ts'
 import { openOrdersMax, orderRefusal, unbackedRefusal, restPrice, termsRefusal } from './order-checks.ts'
-import { detailsOf } from './order-details.ts'
 import { isWellFormed } from './order-form.ts'
 import { EventKind } from './outcome.ts'
-import { record, rememberOrder } from './placement.ts'
+import { record, recordDetails, rememberOrder } from './placement.ts'
 import { Refusal } from './refusals.ts'
 import { isDetailed, pendingTrait } from './traits.ts'
 
@@ -157,7 +156,7 @@ function takeLeg(core: Core, market: Market, position: number, leg: PlaceOrder, 
     core.clientOrders.find(leg.account, leg.clientOrderId)
     rememberOrder(core, leg, 0)
   }
-  if (!isDetailed(core.orders.traits(slot))) core.orders.setDetails(slot, detailsOf(null))
+  if (!isDetailed(core.orders.traits(slot))) recordDetails(core, slot, leg)
   core.orders.details(slot).list = list
   core.emitOrder(EventKind.orderAccepted, leg.account, core.lastOrder, market.symbol)
   return slot

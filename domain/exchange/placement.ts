@@ -130,7 +130,8 @@ export function record(core: Core, market: Market, position: number, order: Plac
   return slot
 }
 
-function recordDetails(core: Core, slot: number, order: PlaceOrder): void {
+/** Keeps of an order what a plain one does not have. */
+export function recordDetails(core: Core, slot: number, order: PlaceOrder): void {
   const { orders } = core
   const { extras } = order
   const details = detailsOf(extras)

@@ -77,8 +77,12 @@ export interface OrderDetailsView {
   prevented: number
   /** Number of its list; 0 where it is in none. */
   list: number
-  /** It waits for another order of its list. */
+  /** It waits for another order of its list, and holds nothing. */
   isPending: boolean
+  /** Another leg of its list holds for both. */
+  isShared: boolean
+  /** The price it holds for: of a trailing stop where it stood when it was placed. */
+  heldPrice: number
 }
 
 export interface PositionView {
@@ -168,7 +172,9 @@ function showDetails(core: Core, slot: number, view: OrderView): void {
     quoteQuantity,
     prevented: isPrevented ? view.quantity - view.filled : prevented,
     list,
-    isPending: isPending(traits),
+    isPending: isPending(traits) && view.status === OrderStatus.pending,
+    isShared: details.isShared,
+    heldPrice: orders.price(slot),
   }
 }
 

@@ -77,7 +77,7 @@ export const plainExtras: OrderExtras = {
 
 /** An exchange with USDT, BTC and ETH, a market BTC/USDT (and ETH/USDT on request), driven in plain words. */
 export class Venue {
-  readonly exchange: Exchange
+  exchange: Exchange
   timeMs = Date.UTC(2026, 0, 5, 12)
   readonly commands: Command[] = []
 

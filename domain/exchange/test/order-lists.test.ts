@@ -1,0 +1,361 @@
+import { describe, expect, test } from 'vitest'
+import { CommandKind, ListKind } from '@maru/contracts/commands'
+import { Story, type Step, type Wish } from './order-story.ts'
+
+const sell = (who: string, quantity: number, price: number): Step => ({ do: 'place', who, order: { side: 'SELL', quantity, price } })
+const buy = (who: string, quantity: number, price: number): Step => ({ do: 'place', who, order: { side: 'BUY', quantity, price } })
+const bids = [buy('bob', 5, 94), buy('bob', 5, 93)]
+/** Ann sells two coins at 110, or at the market below 95. */
+const oco: Step = {
+  do: 'list',
+  who: 'ann',
+  kind: 'oco',
+  legs: [
+    { as: 'profit', side: 'SELL', quantity: 2, price: 110 },
+    { as: 'loss', side: 'SELL', type: 'STOP', quantity: 2, stop: 95 },
+  ],
+}
+const bracket = (entry: Wish, stop: Wish = { type: 'STOP', stop: 95 }): Step => ({
+  do: 'list',
+  who: 'max',
+  kind: 'bracket',
+  legs: [
+    { as: 'entry', quantity: 2, ...entry },
+    { as: 'profit', side: 'SELL', quantity: 2, price: 110 },
+    { as: 'loss', side: 'SELL', quantity: 2, ...stop },
+  ],
+})
+
+interface Row {
+  given: Step[]
+  when: Step
+  refusal?: string
+  orders?: Record<string, string>
+  book?: string
+  held?: Record<string, string>
+  position?: Record<string, number>
+}
+
+const tables: Record<string, Record<string, Row>> = {
+  OCO: {
+    'holds once for both': {
+      given: [],
+      when: oco,
+      orders: { profit: 'pending', loss: 'pending' },
+      book: '| 2@110',
+      held: { ann: '0 USDT, 2 BTC' },
+    },
+    'holds for the dearer of two that buy': {
+      given: [],
+      when: {
+        do: 'list',
+        who: 'ann',
+        kind: 'oco',
+        legs: [
+          { as: 'low', price: 90 },
+          { as: 'high', type: 'STOP', stop: 110 },
+        ],
+      },
+      held: { ann: '110.11 USDT, 0 BTC' },
+      book: '1@90 |',
+    },
+    'the limit leg filled takes the stop leg with it': {
+      given: [oco],
+      when: buy('cat', 2, 110),
+      orders: { profit: 'filled, 2 at 110', loss: 'cancelled' },
+      held: { ann: '0 USDT, 0 BTC' },
+    },
+    'the limit leg filled in part leaves a stop for the rest': {
+      given: [oco, buy('cat', 0.5, 110), ...bids],
+      when: { do: 'mark', price: 95 },
+      orders: { profit: 'cancelled, 0.5 at 110', loss: 'filled, 1.5 at 94' },
+      held: { ann: '0 USDT, 0 BTC' },
+    },
+    'the stop leg triggered takes the limit leg with it before it trades': {
+      given: [oco, ...bids],
+      when: { do: 'mark', price: 94.5 },
+      orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
+      book: '3@94 5@93 |',
+      held: { ann: '0 USDT, 0 BTC' },
+    },
+    'one leg cancelled takes the other with it': {
+      given: [oco],
+      when: { do: 'cancel', who: 'ann', order: 'loss' },
+      orders: { profit: 'cancelled', loss: 'cancelled' },
+      held: { ann: '0 USDT, 0 BTC' },
+      book: '|',
+    },
+    'a trailing stop leg': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oco',
+          legs: [
+            { as: 'profit', side: 'SELL', quantity: 2, price: 130 },
+            { as: 'loss', side: 'SELL', type: 'TRAILING_STOP', quantity: 2, extras: { trailingOffset: 500 } },
+          ],
+        },
+        ...bids,
+        { do: 'mark', price: 120 },
+      ],
+      when: { do: 'mark', price: 115 },
+      orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
+    },
+    'legs on the wrong sides of each other are refused': {
+      given: [],
+      when: {
+        do: 'list',
+        who: 'ann',
+        kind: 'oco',
+        legs: [
+          { as: 'profit', side: 'SELL', price: 90 },
+          { as: 'loss', side: 'SELL', type: 'STOP', stop: 95 },
+        ],
+      },
+      refusal: 'invalid_price',
+      orders: { profit: 'none', loss: 'none' },
+    },
+    'the price of a leg can be amended, not its quantity': {
+      given: [oco, { do: 'amend', who: 'ann', order: 'profit', price: 105 }],
+      when: { do: 'amend', who: 'ann', order: 'profit', quantity: 1 },
+      refusal: 'order_not_amendable',
+      book: '| 2@105',
+      held: { ann: '0 USDT, 2 BTC' },
+    },
+    'a leg cannot be amended past the other': {
+      given: [oco],
+      when: { do: 'amend', who: 'ann', order: 'profit', price: 94 },
+      refusal: 'invalid_price',
+    },
+    'is refused whole for lack of coins': {
+      given: [],
+      when: {
+        do: 'list',
+        who: 'ann',
+        kind: 'oco',
+        legs: [
+          { as: 'profit', side: 'SELL', quantity: 101, price: 110 },
+          { as: 'loss', side: 'SELL', type: 'STOP', quantity: 101, stop: 95 },
+        ],
+      },
+      refusal: 'insufficient_funds',
+      book: '|',
+    },
+  },
+  OTO: {
+    'the second waits, and holds nothing': {
+      given: [],
+      when: {
+        do: 'list',
+        who: 'ann',
+        kind: 'oto',
+        legs: [
+          { as: 'first', price: 90 },
+          { as: 'second', side: 'SELL', price: 110 },
+        ],
+      },
+      orders: { first: 'pending', second: 'pending, waiting' },
+      book: '1@90 |',
+      held: { ann: '90.09 USDT, 0 BTC' },
+    },
+    'the second comes once the first is filled': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oto',
+          legs: [
+            { as: 'first', price: 90 },
+            { as: 'second', side: 'SELL', price: 110 },
+          ],
+        },
+      ],
+      when: sell('cat', 1, 90),
+      orders: { first: 'filled, 1 at 90', second: 'pending' },
+      book: '| 1@110',
+      held: { ann: '0 USDT, 1 BTC' },
+    },
+    'a first that fills at once brings the second at once, which may trade as well': {
+      given: [sell('bob', 1, 101), ...bids],
+      when: {
+        do: 'list',
+        who: 'ann',
+        kind: 'oto',
+        legs: [
+          { as: 'first', type: 'MARKET' },
+          { as: 'second', side: 'SELL', type: 'MARKET' },
+        ],
+      },
+      orders: { first: 'filled, 1 at 101', second: 'filled, 1 at 94' },
+    },
+    'a first cancelled after a part brings the second for that part': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oto',
+          legs: [
+            { as: 'first', quantity: 3, price: 90 },
+            { as: 'second', side: 'SELL', quantity: 3, price: 110 },
+          ],
+        },
+        sell('cat', 1, 90),
+      ],
+      when: { do: 'cancel', who: 'ann', order: 'first' },
+      orders: { first: 'cancelled, 1 at 90', second: 'pending' },
+      book: '| 1@110',
+    },
+    'a first cancelled before a fill takes the second with it': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oto',
+          legs: [
+            { as: 'first', price: 90 },
+            { as: 'second', side: 'SELL', price: 110 },
+          ],
+        },
+      ],
+      when: { do: 'cancel', who: 'ann', order: 'first' },
+      orders: { first: 'cancelled', second: 'cancelled' },
+    },
+    'the second cancelled leaves the first': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oto',
+          legs: [
+            { as: 'first', price: 90 },
+            { as: 'second', side: 'SELL', price: 110 },
+          ],
+        },
+        { do: 'cancel', who: 'ann', order: 'second' },
+      ],
+      when: sell('cat', 1, 90),
+      orders: { first: 'filled, 1 at 90', second: 'cancelled' },
+      book: '|',
+    },
+    'a second that cannot be paid when its time comes expires': {
+      given: [
+        {
+          do: 'list',
+          who: 'ann',
+          kind: 'oto',
+          legs: [
+            { as: 'first', price: 90 },
+            { as: 'second', quantity: 1_000, price: 99 },
+          ],
+        },
+        buy('ann', 900, 80),
+      ],
+      when: sell('cat', 1, 90),
+      // As many as the first has filled: one, which can be paid.
+      orders: { first: 'filled, 1 at 90', second: 'pending' },
+      book: '1@99 900@80 |',
+    },
+  },
+  bracket: {
+    'the exits wait for the entry': {
+      given: [],
+      when: bracket({ price: 100 }),
+      orders: { entry: 'pending', profit: 'pending, waiting', loss: 'pending, waiting' },
+      book: '2@100 |',
+    },
+    'the entry filled brings both exits, which hold once': {
+      given: [bracket({ price: 100 })],
+      when: sell('cat', 2, 100),
+      orders: { entry: 'filled, 2 at 100', profit: 'pending', loss: 'pending' },
+      book: '| 2@110',
+      position: { max: 2 },
+    },
+    'profit': {
+      given: [bracket({ price: 100 }), sell('cat', 2, 100)],
+      when: buy('bob', 2, 110),
+      orders: { profit: 'filled, 2 at 110', loss: 'cancelled' },
+      position: { max: 0 },
+    },
+    'loss': {
+      given: [bracket({ price: 100 }), sell('cat', 2, 100), ...bids],
+      when: { do: 'mark', price: 95 },
+      orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
+      position: { max: 0 },
+    },
+    'a loss leg that trails begins where the entry was filled': {
+      given: [bracket({ price: 100 }, { type: 'TRAILING_STOP', extras: { trailingOffset: 500 } }), sell('cat', 2, 100), ...bids, { do: 'mark', price: 109 }],
+      when: { do: 'mark', price: 104 },
+      orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
+      position: { max: 0 },
+    },
+    'exits are for what the entry has filled when it is cancelled': {
+      given: [bracket({ price: 100 }), sell('cat', 0.5, 100)],
+      when: { do: 'cancel', who: 'max', order: 'entry' },
+      orders: { entry: 'cancelled, 0.5 at 100', profit: 'pending', loss: 'pending' },
+      book: '| 0.5@110',
+    },
+    'a stop that was passed while the entry was filled is triggered at once': {
+      given: [...bids, bracket({ price: 100 }), { do: 'mark', price: 94.9 }],
+      when: sell('cat', 2, 100),
+      orders: { entry: 'filled, 2 at 100', profit: 'cancelled', loss: 'filled, 2 at 94' },
+      position: { max: 0 },
+    },
+    'an entry that is refused refuses all of it': {
+      given: [],
+      when: bracket({ quantity: 2, price: 900_000 }),
+      refusal: 'position_limit',
+      orders: { entry: 'none', profit: 'none', loss: 'none' },
+    },
+    'an exit cancelled while the entry works takes the other exit, and leaves the entry': {
+      given: [bracket({ price: 100 }), { do: 'cancel', who: 'max', order: 'loss' }],
+      when: sell('cat', 2, 100),
+      orders: { entry: 'filled, 2 at 100', profit: 'cancelled', loss: 'cancelled' },
+      book: '|',
+      position: { max: 2 },
+    },
+  },
+}
+
+for (const [title, table] of Object.entries(tables)) {
+  describe(title, () => {
+    for (const [name, row] of Object.entries(table)) {
+      test.each([{ restart: false }, { restart: true }])(`${name} (restarted after every step: $restart)`, ({ restart }) => {
+        const story = new Story(restart)
+        for (const step of row.given) story.take(step)
+        expect(story.take(row.when)).toBe(row.refusal)
+        for (const [order, text] of Object.entries(row.orders ?? {})) expect(`${order} ${story.order(order)}`).toBe(`${order} ${text}`)
+        if (row.book !== undefined) expect(story.book()).toBe(row.book)
+        for (const [who, text] of Object.entries(row.held ?? {})) expect(story.held(who)).toBe(text)
+        for (const [who, quantity] of Object.entries(row.position ?? {})) expect(story.position(who)).toBe(quantity)
+      })
+    }
+  })
+}
+
+describe('a client list id', () => {
+  const place = (story: Story, quantity: number): string | undefined => {
+    const { venue } = story
+    const account = story.accountOf('ann')
+    const leg = (order: Parameters<typeof venue.placement>[1]) => ({ ...venue.placement(account, order), time: 0 })
+    venue.send({
+      kind: CommandKind.placeList,
+      listKind: ListKind.oco,
+      account,
+      clientListId: 'mine',
+      legs: [leg({ side: 'SELL', quantity, price: 11_000 }), leg({ side: 'SELL', type: 'STOP', quantity, stopPrice: 9_000 })],
+    })
+    return venue
+      .events()
+      .map(({ kind, fields }) => `${kind} ${fields.at(-1)}`)
+      .find((text) => text.startsWith('listDuplicate'))
+  }
+
+  test('repeated gives the first outcome, with other terms a conflict', () => {
+    const story = new Story(false)
+    expect(place(story, 5)).toBeUndefined()
+    expect(place(story, 5)).toBe('listDuplicate 0')
+    expect(place(story, 6)).toBe('listDuplicate 1')
+    expect(story.venue.exchange.openOrders(story.accountOf('ann'))).toHaveLength(2)
+  })
+})
