@@ -15,7 +15,8 @@ export class Auditor {
 
   /** Takes the numbers of streams as they are now for right. */
   startHere(): void {
-    for (let account = 0; account < this.#exchange.accountCount; account++) this.#sequences[account] = this.#exchange.accountSequence(account)
+    for (let account = 0; account < this.#exchange.accountCount; account++)
+      this.#sequences[account] = this.#exchange.accountSequence(account)
   }
 
   check(events: readonly SeenEvent[]): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CommandKind, ListKind } from '@maru/contracts/commands'
+import { CommandKind, ListKind, TriggerPrice } from '@maru/contracts/commands'
 import { Story, type Step, type Wish } from './order-story.ts'
 
 const sell = (who: string, quantity: number, price: number): Step => ({ do: 'place', who, order: { side: 'SELL', quantity, price } })
@@ -271,20 +271,25 @@ const tables: Record<string, Record<string, Row>> = {
       book: '| 2@110',
       position: { max: 2 },
     },
-    'profit': {
+    profit: {
       given: [bracket({ price: 100 }), sell('cat', 2, 100)],
       when: buy('bob', 2, 110),
       orders: { profit: 'filled, 2 at 110', loss: 'cancelled' },
       position: { max: 0 },
     },
-    'loss': {
+    loss: {
       given: [bracket({ price: 100 }), sell('cat', 2, 100), ...bids],
       when: { do: 'mark', price: 95 },
       orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
       position: { max: 0 },
     },
     'a loss leg that trails begins where the entry was filled': {
-      given: [bracket({ price: 100 }, { type: 'TRAILING_STOP', extras: { trailingOffset: 500 } }), sell('cat', 2, 100), ...bids, { do: 'mark', price: 109 }],
+      given: [
+        bracket({ price: 100 }, { type: 'TRAILING_STOP', extras: { trailingOffset: 500 } }),
+        sell('cat', 2, 100),
+        ...bids,
+        { do: 'mark', price: 109 },
+      ],
       when: { do: 'mark', price: 104 },
       orders: { profit: 'cancelled', loss: 'filled, 2 at 94' },
       position: { max: 0 },
@@ -296,7 +301,11 @@ const tables: Record<string, Record<string, Row>> = {
       book: '| 0.5@110',
     },
     'a stop that was passed while the entry was filled is triggered at once': {
-      given: [...bids, bracket({ price: 100 }), { do: 'mark', price: 94.9 }],
+      given: [
+        ...bids,
+        bracket({ price: 100 }, { type: 'STOP', stop: 95, extras: { trigger: TriggerPrice.mark } }),
+        { do: 'mark', price: 94.9 },
+      ],
       when: sell('cat', 2, 100),
       orders: { entry: 'filled, 2 at 100', profit: 'cancelled', loss: 'filled, 2 at 94' },
       position: { max: 0 },

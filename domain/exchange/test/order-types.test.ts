@@ -39,7 +39,11 @@ const tables: Record<string, Record<string, Row>> = {
     },
     'sells for at most the value': {
       given: bids,
-      when: { do: 'place', who: 'ann', order: { as: 'x', side: 'SELL', type: 'MARKET', quantity: 0, extras: { quoteQuantity: 148 * one } } },
+      when: {
+        do: 'place',
+        who: 'ann',
+        order: { as: 'x', side: 'SELL', type: 'MARKET', quantity: 0, extras: { quoteQuantity: 148 * one } },
+      },
       orders: { x: 'filled, 1.5 at 98.66666666666667' },
     },
     'expires where the book has less': {
@@ -64,7 +68,7 @@ const tables: Record<string, Record<string, Row>> = {
       refusal: 'no_liquidity',
     },
   },
-  'STOP_LIMIT': {
+  STOP_LIMIT: {
     'waits out of sight and holds for its limit': {
       when: { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP_LIMIT', stop: 105, price: 106 } },
       orders: { x: 'pending' },
@@ -102,7 +106,7 @@ const tables: Record<string, Record<string, Row>> = {
       held: { ann: '0 USDT, 1 BTC' },
     },
   },
-  'TRAILING_STOP': {
+  TRAILING_STOP: {
     'follows the price up and sells when it falls by its distance': {
       given: [
         ...bids,
@@ -147,7 +151,7 @@ const tables: Record<string, Record<string, Row>> = {
       orders: { x: 'pending' },
       held: { ann: '105.105 USDT, 0 BTC' },
     },
-    'bought': {
+    bought: {
       given: [
         ...asks,
         { do: 'place', who: 'ann', order: { as: 'x', type: 'TRAILING_STOP', extras: { trailingOffset: 500 } } },
@@ -172,12 +176,18 @@ const tables: Record<string, Record<string, Row>> = {
   },
   'what triggers': {
     'by mark: a trade does not': {
-      given: [...bids, { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 99.5, extras: { trigger: TriggerPrice.mark } } }],
+      given: [
+        ...bids,
+        { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 99.5, extras: { trigger: TriggerPrice.mark } } },
+      ],
       when: { do: 'place', who: 'cat', order: { side: 'SELL', quantity: 0.01, type: 'MARKET' } },
       orders: { x: 'pending' },
     },
     'by mark: the mark does': {
-      given: [...bids, { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 99.5, extras: { trigger: TriggerPrice.mark } } }],
+      given: [
+        ...bids,
+        { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 99.5, extras: { trigger: TriggerPrice.mark } } },
+      ],
       when: { do: 'mark', price: 99.5 },
       orders: { x: 'filled, 1 at 99' },
     },
@@ -202,22 +212,30 @@ const tables: Record<string, Record<string, Row>> = {
     'a trailing stop by last does not see marks': {
       given: [
         ...trade(100),
-        { do: 'place', who: 'ann', order: { as: 'x', type: 'TRAILING_STOP', side: 'SELL', extras: { trailingOffset: 100, trigger: TriggerPrice.last } } },
+        {
+          do: 'place',
+          who: 'ann',
+          order: { as: 'x', type: 'TRAILING_STOP', side: 'SELL', extras: { trailingOffset: 100, trigger: TriggerPrice.last } },
+        },
         { do: 'mark', price: 150 },
       ],
       when: { do: 'mark', price: 90 },
       orders: { x: 'pending' },
     },
   },
-  'GTD': {
+  GTD: {
     'rests until its time': {
-      given: [{ do: 'place', who: 'ann', order: { as: 'x', tif: 'GTD', price: 99, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } } }],
+      given: [
+        { do: 'place', who: 'ann', order: { as: 'x', tif: 'GTD', price: 99, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } } },
+      ],
       when: { do: 'wait', ms: 4_999 },
       orders: { x: 'pending' },
       book: '1@99 |',
     },
     'expires at its time, and frees what it held': {
-      given: [{ do: 'place', who: 'ann', order: { as: 'x', tif: 'GTD', price: 99, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } } }],
+      given: [
+        { do: 'place', who: 'ann', order: { as: 'x', tif: 'GTD', price: 99, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } } },
+      ],
       when: { do: 'wait', ms: 5_000 },
       orders: { x: 'expired' },
       book: '|',
@@ -229,14 +247,18 @@ const tables: Record<string, Record<string, Row>> = {
     },
     'a stop expires as well': {
       given: [
-        { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', tif: 'GTD', stop: 120, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } } },
+        {
+          do: 'place',
+          who: 'ann',
+          order: { as: 'x', type: 'STOP', tif: 'GTD', stop: 120, extras: { expiresAtMs: Date.UTC(2026, 0, 5, 12, 0, 5) } },
+        },
       ],
       when: { do: 'wait', ms: 5_000 },
       orders: { x: 'expired' },
     },
   },
   'post-only': {
-    'rests': {
+    rests: {
       given: asks,
       when: { do: 'place', who: 'ann', order: { as: 'x', price: 100.99, extras: { isPostOnly: true } } },
       orders: { x: 'pending' },
@@ -249,7 +271,10 @@ const tables: Record<string, Record<string, Row>> = {
       orders: { x: 'rejected, post_only_would_take' },
     },
     'of a stop: expires where it would trade when triggered': {
-      given: [...asks, { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP_LIMIT', stop: 101, price: 102, extras: { isPostOnly: true } } }],
+      given: [
+        ...asks,
+        { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP_LIMIT', stop: 101, price: 102, extras: { isPostOnly: true } } },
+      ],
       when: { do: 'mark', price: 101 },
       orders: { x: 'expired, post_only_would_take' },
       held: { ann: '0 USDT, 0 BTC' },
@@ -294,7 +319,7 @@ const tables: Record<string, Record<string, Row>> = {
       book: '1@105 |',
     },
   },
-  'iceberg': {
+  iceberg: {
     'shows a part': {
       when: { do: 'place', who: 'ann', order: { as: 'x', side: 'SELL', quantity: 5, price: 101, extras: { displayQuantity: coin } } },
       book: '| 1@101',
@@ -335,7 +360,7 @@ const tables: Record<string, Record<string, Row>> = {
     },
   },
   'self-trade prevention': {
-    'EXPIRE_TAKER': {
+    EXPIRE_TAKER: {
       given: [sell('ann', 1, 101, 'm')],
       when: { do: 'place', who: 'ann', order: { as: 'x', quantity: 2, price: 101, extras: { selfTrade: SelfTrade.expireTaker } } },
       orders: { m: 'pending', x: 'expired, self_trade_prevented' },
@@ -346,7 +371,7 @@ const tables: Record<string, Record<string, Row>> = {
       orders: { m: 'expired, self_trade_prevented', x: 'partiallyFilled, 1 at 101' },
       book: '1@101 |',
     },
-    'EXPIRE_BOTH': {
+    EXPIRE_BOTH: {
       given: [sell('ann', 1, 101, 'm'), sell('bob', 1, 101)],
       when: { do: 'place', who: 'ann', order: { as: 'x', quantity: 2, price: 101, extras: { selfTrade: SelfTrade.expireBoth } } },
       orders: { m: 'expired, self_trade_prevented', x: 'expired, self_trade_prevented' },
@@ -368,11 +393,15 @@ const tables: Record<string, Record<string, Row>> = {
     },
     'a FOK that meets an own order is filled around it where makers expire': {
       given: [sell('ann', 1, 101, 'm'), sell('bob', 1, 101)],
-      when: { do: 'place', who: 'ann', order: { as: 'x', tif: 'FOK', quantity: 1, price: 101, extras: { selfTrade: SelfTrade.expireMaker } } },
+      when: {
+        do: 'place',
+        who: 'ann',
+        order: { as: 'x', tif: 'FOK', quantity: 1, price: 101, extras: { selfTrade: SelfTrade.expireMaker } },
+      },
       orders: { m: 'expired, self_trade_prevented', x: 'filled, 1 at 101' },
     },
   },
-  'amending': {
+  amending: {
     'a smaller quantity keeps its place': {
       given: [sell('ann', 2, 101, 'x'), sell('bob', 1, 101, 'y'), { do: 'amend', who: 'ann', order: 'x', quantity: 1 }],
       when: buy('cat', 1, 101),
@@ -416,7 +445,11 @@ const tables: Record<string, Record<string, Row>> = {
       held: { ann: '99599.5 USDT, 0 BTC' },
     },
     'the stop price of a stop': {
-      given: [...bids, { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 95 } }, { do: 'amend', who: 'ann', order: 'x', stop: 99 }],
+      given: [
+        ...bids,
+        { do: 'place', who: 'ann', order: { as: 'x', type: 'STOP', side: 'SELL', stop: 95 } },
+        { do: 'amend', who: 'ann', order: 'x', stop: 99 },
+      ],
       when: { do: 'mark', price: 98.9 },
       orders: { x: 'filled, 1 at 99' },
     },
@@ -433,7 +466,7 @@ const tables: Record<string, Record<string, Row>> = {
     },
   },
   'cancel-replace': {
-    'both': {
+    both: {
       given: [buy('ann', 1_000, 99, 'x')],
       when: { do: 'replace', who: 'ann', order: 'x', by: { as: 'y', quantity: 500, price: 98 } },
       orders: { x: 'cancelled', y: 'pending' },

@@ -9,7 +9,10 @@ import { Story, coin } from './order-story.ts'
 interface Case {
   id: string
   orders: { id: string; side: 'BUY' | 'SELL'; qty: string; price: string; stp: string }[]
-  expect: Record<string, { status?: string; executed?: string; prevented?: string | null; state?: string; remaining?: string; on_book?: boolean }>
+  expect: Record<
+    string,
+    { status?: string; executed?: string; prevented?: string | null; state?: string; remaining?: string; on_book?: boolean }
+  >
 }
 
 const folder = process.env['MARU_TEST_DATA']
@@ -48,7 +51,11 @@ describe.skipIf(cases.length === 0)('the vectors of self-trade prevention (MARU_
         })
       for (const { id: as, side, qty, price, stp } of orders) {
         const who = owners === 'one account' || as.startsWith('m') ? 'ann' : 'bob'
-        story.take({ do: 'place', who, order: { as, side, quantity: Number(qty), price: Number(price), extras: { selfTrade: modes[stp]! } } })
+        story.take({
+          do: 'place',
+          who,
+          order: { as, side, quantity: Number(qty), price: Number(price), extras: { selfTrade: modes[stp]! } },
+        })
       }
       for (const [name, wanted] of Object.entries(expected)) {
         const view = story.view(name)
