@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import type { ProblemBody } from './errors.ts'
-import { ClientOrderId, placeOrderProperties } from './http/trading.ts'
+import { amendment, ClientOrderId, orderProperties, placeListProperties } from './http/order-requests.ts'
 import { OrderId, type AccountEventItem } from './http/trading-shapes.ts'
 import { Strict, SymbolName } from './schemas.ts'
 
@@ -15,7 +15,8 @@ const RequestId = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type
   description: 'Yours, to find the answer by: a text of at most 64 characters, or a whole number.',
 })
 /** One's own orders only, so no `user_id`. */
-const { user_id: _notHere, ...placed } = placeOrderProperties
+const placed = { symbol: SymbolName, ...orderProperties }
+const { user_id: _notHere, ...listed } = placeListProperties
 
 export const orderSocketRequests = {
   /** `order` as `POST /orders` takes it. */
@@ -27,6 +28,12 @@ export const orderSocketRequests = {
     order_id: Type.Optional(OrderId),
     client_order_id: Type.Optional(ClientOrderId),
   }),
+  /** As `PATCH /orders/{id}` takes it. */
+  amend: Strict({ id: RequestId, op: Type.Literal('amend'), order_id: OrderId, changes: amendment }),
+  /** As `POST /orders/{id}/replace` takes it. */
+  replace: Strict({ id: RequestId, op: Type.Literal('replace'), order_id: OrderId, order: Strict(orderProperties) }),
+  /** As `POST /order-lists` takes it. */
+  place_list: Strict({ id: RequestId, op: Type.Literal('place_list'), list: Strict(listed) }),
   cancel_all: Strict({ id: RequestId, op: Type.Literal('cancel_all'), symbol: Type.Optional(SymbolName) }),
   /** Events after number `after` (0 where it is not given: all), then as they come. */
   subscribe: Strict({ id: RequestId, op: Type.Literal('subscribe'), after: Type.Optional(Type.Integer({ minimum: 0 })) }),

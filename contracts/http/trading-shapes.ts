@@ -66,6 +66,14 @@ export const Order = Type.Object({
   fills: Type.Optional(Type.Array(Fill, { description: 'On the answer to placing the order: its fills so far.' })),
 })
 
+export const OrderList = Type.Object({
+  id: Type.String(),
+  type: Type.String({ description: 'OCO, OTO or BRACKET.' }),
+  client_list_id: nullable(Type.String()),
+  symbol: Type.String(),
+  orders: Type.Array(Order),
+})
+
 export const Position = Type.Object({
   symbol: Type.String(),
   quantity: Decimal,

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { endpoint } from '../endpoint.ts'
+import { amendment, amendRefusals, ClientOrderId, orderProperties, orderRefusals, placeListProperties } from './order-requests.ts'
 import {
   AssetName,
   Cursor,
@@ -22,19 +23,12 @@ import {
   Market,
   Order,
   OrderId,
+  OrderList,
   OrderStatus,
   Position,
   Reconciliation,
   Risk,
 } from './trading-shapes.ts'
-
-export const ClientOrderId = Type.String({
-  minLength: 1,
-  maxLength: 64,
-  pattern: '^[A-Za-z0-9._:-]+$',
-  description:
-    'An id of yours, 1 to 64 of letters, digits, dot, dash, underscore and colon, unique to your account: a retry with the same one returns the first outcome.',
-})
 
 const userParams = Strict({ user_id: UserId })
 const orderParams = Strict({ id: OrderId })
@@ -47,42 +41,10 @@ const Reference = Type.String({
     '1 to 64 of letters, digits, dot, dash, underscore and colon. Makes a retry safe: the same reference with the same terms is booked once.',
 })
 
-const orderRefusals = [
-  'client_order_id_reused',
-  'symbol_not_found',
-  'market_halted',
-  'cancel_only',
-  'invalid_quantity',
-  'lot_size',
-  'quantity_too_small',
-  'quantity_too_large',
-  'invalid_price',
-  'tick_size',
-  'price_out_of_range',
-  'amount_too_large',
-  'min_notional',
-  'stop_would_trigger',
-  'no_reference_price',
-  'no_liquidity',
-  'open_order_limit',
-  'position_limit',
-  'leverage_limit',
-  'daily_loss_limit',
-  'insufficient_funds',
-  'overloaded',
-  'outcome_pending',
-] as const
-
 /** The fields of an order as it is placed, by HTTP or by socket. */
 export const placeOrderProperties = {
   symbol: SymbolName,
-  side: Type.Union([Type.Literal('BUY'), Type.Literal('SELL')]),
-  order_type: Type.Union([Type.Literal('MARKET'), Type.Literal('LIMIT'), Type.Literal('STOP')]),
-  quantity: DecimalIn,
-  price: Type.Optional(DecimalIn),
-  stop_price: Type.Optional(DecimalIn),
-  time_in_force: Type.Optional(Type.Union([Type.Literal('GTC'), Type.Literal('IOC'), Type.Literal('FOK')])),
-  client_order_id: Type.Optional(ClientOrderId),
+  ...orderProperties,
   user_id: Type.Optional(UserId),
 }
 
@@ -94,7 +56,7 @@ export const tradingEndpoints = {
     access: 'user',
     summary: 'Place an order',
     description:
-      'The answer is final: durable, risk-checked and matched. LIMIT needs price, STOP needs stop_price. Retry safely with the same client_order_id.',
+      'The answer is final: durable, risk-checked and matched. LIMIT needs price, STOP needs stop_price, STOP_LIMIT both, TRAILING_STOP trailing_delta, GTD expires_at; a MARKET order takes quote_quantity instead of quantity. Retry safely with the same client_order_id.',
     body: Strict(placeOrderProperties),
     status: 201,
     reply: Order,
@@ -180,6 +142,46 @@ export const tradingEndpoints = {
     status: 200,
     reply: ListOf(Order),
     errors: ['symbol_not_found'],
+  }),
+  amendOrder: endpoint({
+    service: 'trading',
+    method: 'PATCH',
+    path: '/orders/:id',
+    access: 'user',
+    summary: 'Change quantity or prices of an open order',
+    description:
+      'The quantity is the whole one, with what is filled. Where only it falls the order keeps its place in the queue. Refused, the order stays as it was.',
+    params: orderParams,
+    body: amendment,
+    status: 200,
+    reply: Order,
+    errors: ['order_not_found', 'order_not_open', 'order_not_amendable', ...amendRefusals],
+  }),
+  replaceOrder: endpoint({
+    service: 'trading',
+    method: 'POST',
+    path: '/orders/:id/replace',
+    access: 'user',
+    summary: 'Cancel an order and place another, both or neither',
+    description: 'The new order is of the same market. Where it is refused the old one stays as it was. Answers with the new order.',
+    params: orderParams,
+    body: Strict(orderProperties),
+    status: 201,
+    reply: Order,
+    errors: ['order_not_found', 'order_not_open', 'order_not_amendable', ...orderRefusals],
+  }),
+  placeOrderList: endpoint({
+    service: 'trading',
+    method: 'POST',
+    path: '/order-lists',
+    access: 'user',
+    summary: 'Place orders that depend on each other',
+    description:
+      'OCO: a limit order and a stop of the same side and quantity; one cancels the other. OTO: the second is placed once the first has ended, for as much as it has filled. BRACKET: an entry, a limit exit and a stop exit; the exits are an OCO for as much as the entry has filled. All are taken, or none.',
+    body: Strict(placeListProperties),
+    status: 201,
+    reply: OrderList,
+    errors: orderRefusals,
   }),
   positions: endpoint({
     service: 'trading',

@@ -5,7 +5,7 @@ export { openOrdersMax } from './order-checks.ts'
 export { EventKind, OrderStatus } from './outcome.ts'
 export type { Outcome } from './outcome-writer.ts'
 export { quoteLevelsMax } from './quotes.ts'
-export { refusals } from './refusals.ts'
+export { Refusal, refusals } from './refusals.ts'
 export { newestRules } from './rules.ts'
 export type {
   AssetView,

@@ -97,11 +97,13 @@ function isApart(market: Market, limitLeg: PlaceOrder, stopLeg: PlaceOrder): boo
 function repeatsList(core: Core, { account, clientListId, listKind, legs }: PlaceList): boolean {
   const known = core.clientOrders.find(account, listPrefix + clientListId)
   if (known < 0) return false
-  const { outcome } = core
-  const at = outcome.begin(EventKind.listDuplicate, 3)
+  const { outcome, clientOrders } = core
+  const at = outcome.begin(EventKind.listDuplicate, 5)
   outcome.data[at] = account
   outcome.data[at + 1] = core.clientOrders.figure(known, 0)
   outcome.data[at + 2] = core.clientOrders.hasTerms(known, listKind, legs[0]!.symbol, legs[0]!.quantity, legs[0]!.price) ? 0 : 1
+  outcome.data[at + 3] = clientOrders.figure(known, 2)
+  outcome.data[at + 4] = clientOrders.figure(known, 1)
   return true
 }
 

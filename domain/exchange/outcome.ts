@@ -48,7 +48,7 @@ export const EventKind = {
   orderAmended: 17,
   /** account, list, kind, first order, second, third (0: none) — orderAccepted of each follows */
   listAccepted: 18,
-  /** account, list (the first one's), conflict (1: other terms) */
+  /** account, list (the first one's), conflict (1: other terms), its kind, its first order */
   listDuplicate: 19,
   /** account, order — of a cancel-replace: the order that was cancelled; its own orderUpdated follows */
   orderReplaced: 20,

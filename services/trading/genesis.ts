@@ -1,5 +1,5 @@
 import { CommandKind } from '@maru/contracts'
-import type { Exchange } from '@maru/domain/exchange'
+import { newestRules, type Exchange } from '@maru/domain/exchange'
 import type { Unstamped } from './intake/intake.ts'
 
 /**
@@ -31,6 +31,8 @@ const markets: readonly MarketTerms[] = [
 /** Commands that bring an exchange to the built-in assets and markets; none where it has them. */
 export function genesisCommands(exchange: Exchange): Unstamped[] {
   const commands: Unstamped[] = []
+  // Of a state that is there already, `switchRules` decides when.
+  if (exchange.commandCount === 0) commands.push({ kind: CommandKind.setRules, rules: newestRules, actor: 'maru' })
   for (const name of assets) if (exchange.assetOf(name) < 0) commands.push({ kind: CommandKind.addAsset, name, scale: assetScale })
   for (const market of markets) {
     if (exchange.symbolOf(market.name) >= 0) continue

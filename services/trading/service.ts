@@ -19,6 +19,7 @@ import { servePositionManagement } from './position-management/routes.ts'
 import { loadSnapshot } from './publisher/snapshots.ts'
 import { startPublisherThread } from './publisher/thread.ts'
 import { Replica } from './replica/replica.ts'
+import { switchRules } from './rules/switch-rules.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
 import { serveRiskManagement } from './risk-management/routes.ts'
 
@@ -124,5 +125,9 @@ function lead(
   const house = runHouse({ log, logger, ...parts, signal }).catch((error: unknown) => {
     if (!signal.aborted) context.fail('the house liquidity failed', error)
   })
-  return { stop, done: Promise.all([registrations.done, house]).then(() => undefined) }
+  const { discovery, version } = context
+  const rules = switchRules({ discovery, version, logger, ...parts, signal }).catch((error: unknown) => {
+    if (!signal.aborted) context.fail('new rules could not be switched on', error)
+  })
+  return { stop, done: Promise.all([registrations.done, house, rules]).then(() => undefined) }
 }

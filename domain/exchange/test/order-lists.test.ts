@@ -356,7 +356,7 @@ describe('a client list id', () => {
     })
     return venue
       .events()
-      .map(({ kind, fields }) => `${kind} ${fields.at(-1)}`)
+      .map(({ kind, fields }) => `${kind} ${fields[2]}`)
       .find((text) => text.startsWith('listDuplicate'))
   }
 

@@ -116,7 +116,13 @@ interface OrderRow {
 }
 
 /** Events whose data is the order. */
-const orderEvents = new Set<TradingEvent['type']>(['order.created', 'order.rejected', 'order.triggered', 'order.status_updated'])
+const orderEvents = new Set<TradingEvent['type']>([
+  'order.created',
+  'order.rejected',
+  'order.triggered',
+  'order.status_updated',
+  'order.amended',
+])
 
 async function projectOrders(client: pg.PoolClient, events: readonly TradingEvent[]): Promise<void> {
   // The last state of an order within the run is the one to keep.

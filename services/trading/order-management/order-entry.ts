@@ -1,14 +1,17 @@
-import { CommandKind, type FillData, type OrderData } from '@maru/contracts'
-import { EventKind, OrderStatus, refusals, type Exchange, type OrderView } from '@maru/domain/exchange'
+import { CommandKind, ListKind, OrderType, type BodyOf, type FillData, type OrderData } from '@maru/contracts'
+import type { tradingEndpoints } from '@maru/contracts/http/trading'
+import { EventKind, OrderStatus, Refusal, refusals, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
-import { parseId } from '../wire/order-id.ts'
+import { formatId, parseId } from '../wire/order-id.ts'
+import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
 import type { Orders } from './orders.ts'
-import { placementOutcome, placeOrderCommand, refusalProblem, type PlaceOrderBody } from './placing.ts'
+import { badField, marketOf, placementOf, type OrderRequest } from './order-request.ts'
+import { listOutcome, placementOutcome, refusalProblem, type PlacementOutcome } from './placing.ts'
 
 /** How long a read waits for the history tables to hold what this replica has already applied. */
 export const historyWaitMs = 2_000
@@ -18,6 +21,16 @@ export interface Placed {
   /** Whether this is the first outcome of a client order id that was used before. */
   isReplayed: boolean
 }
+
+export interface PlacedList {
+  list: { id: string; type: ListRequest['type']; client_list_id: string | null; symbol: string; orders: OrderData[] }
+  isReplayed: boolean
+}
+
+type Amendment = BodyOf<typeof tradingEndpoints.amendOrder>
+type ListRequest = Omit<BodyOf<typeof tradingEndpoints.placeOrderList>, 'user_id'>
+
+const listKinds = { OCO: ListKind.oco, OTO: ListKind.oto, BRACKET: ListKind.bracket } as const
 
 /** Placing and cancelling, for whoever asks: HTTP and the socket. Refusals are thrown as Problems. */
 export class OrderEntry {
@@ -34,11 +47,17 @@ export class OrderEntry {
   }
 
   /** Takes its place in the log in the order of the calls. */
-  async place(account: number, body: PlaceOrderBody): Promise<Placed> {
-    const command = placeOrderCommand(this.#replica.exchange, account, body)
+  async place(account: number, request: OrderRequest & { symbol: string }): Promise<Placed> {
+    const { exchange } = this.#replica
+    const command = placementOf(exchange, account, marketOf(exchange, request.symbol), request)
+    expectRules(exchange, command.extras !== null || command.orderType > OrderType.stop)
     const outcome = await this.#intake.submit(command, placementOutcome).catch((error: unknown) => {
-      throw withClientOrderId(error, body.client_order_id)
+      throw withClientOrderId(error, request.client_order_id)
     })
+    return this.#placed(outcome)
+  }
+
+  async #placed(outcome: PlacementOutcome): Promise<Placed> {
     switch (outcome.kind) {
       case 'placed':
         return { order: outcome.order, isReplayed: false }
@@ -56,6 +75,99 @@ export class OrderEntry {
     }
   }
 
+  /** Changes an open order of `account`; gives it as it then is. */
+  async amend(account: number, id: string, changes: Amendment): Promise<OrderData> {
+    const { exchange } = this.#replica
+    expectRules(exchange, true)
+    const order = await this.#openOrder(account, id)
+    const market = exchange.markets[order.symbol]!
+    const { quantity, price, stop_price: stopPrice } = changes
+    const number = order.order
+    const outcome = await this.#intake.submit(
+      {
+        kind: CommandKind.amendOrder,
+        account,
+        order: number,
+        quantity: quantity === undefined ? -1 : parseQuantity(market, quantity, 'quantity'),
+        price: price === undefined ? -1 : parsePrice(market, price, 'price'),
+        stopPrice: stopPrice === undefined ? -1 : parsePrice(market, stopPrice, 'stop_price'),
+      },
+      (applied) => {
+        const refusal = refusalOf(applied.outcome)
+        const view = applied.order(number)
+        return refusal === 0 && view ? orderData(applied, view) : refusal
+      },
+    )
+    return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
+  }
+
+  /** Cancels an open order of `account` and places another in its market, both or neither. */
+  async replace(account: number, id: string, request: OrderRequest): Promise<Placed> {
+    const { exchange } = this.#replica
+    expectRules(exchange, true)
+    if (request.quote_quantity !== undefined) throw badField('quote_quantity', 'an order that replaces another has a quantity')
+    const number = parseId(id)
+    const replaced = number === undefined ? undefined : await this.#orders.byNumber(number)
+    if (number === undefined || !replaced || exchange.accountOf(replaced.user_id) !== account) throw new Problem('order_not_found')
+    const placement = { ...placementOf(exchange, account, marketOf(exchange, replaced.symbol), request), time: 0 }
+    const outcome = await this.#intake
+      .submit({ kind: CommandKind.replaceOrder, order: number, placement }, placementOutcome)
+      .catch((error: unknown) => {
+        throw withClientOrderId(error, request.client_order_id)
+      })
+    if (outcome.kind === 'rejected' && outcome.order === undefined) return this.#notDone(account, id, outcome.code)
+    return this.#placed(outcome)
+  }
+
+  /** Places orders that depend on each other, all or none. */
+  async placeList(account: number, request: ListRequest): Promise<PlacedList> {
+    const { exchange } = this.#replica
+    expectRules(exchange, true)
+    const market = marketOf(exchange, request.symbol)
+    const kind = listKinds[request.type]
+    const legs = request.orders.map((order, at) => {
+      if (order.quote_quantity !== undefined) throw badField(`orders.${at}.quote_quantity`, 'an order of a list has a quantity')
+      return { ...placementOf(exchange, account, market, order, `orders.${at}.`), time: 0 }
+    })
+    checkList(request)
+    const outcome = await this.#intake.submit(
+      { kind: CommandKind.placeList, listKind: kind, account, clientListId: request.client_list_id ?? '', legs },
+      listOutcome,
+    )
+    if (outcome.kind === 'refused') throw refusalProblem(outcome.code)
+    if (outcome.kind === 'duplicate' && outcome.conflict) throw new Problem('client_order_id_reused')
+    const orders = outcome.kind === 'placed' ? outcome.orders : await this.#ordersFrom(outcome.firstOrder, legs.length)
+    const list = {
+      id: formatId(outcome.list),
+      type: request.type,
+      client_list_id: request.client_list_id ?? null,
+      symbol: request.symbol,
+      orders,
+    }
+    return { list, isReplayed: outcome.kind === 'duplicate' }
+  }
+
+  async #ordersFrom(first: number, count: number): Promise<OrderData[]> {
+    const orders = await Promise.all(Array.from({ length: count }, (_, at) => this.#orders.byNumber(first + at)))
+    return orders.filter((order) => order !== undefined)
+  }
+
+  async #openOrder(account: number, id: string): Promise<OrderView> {
+    const number = parseId(id)
+    const view = number === undefined ? undefined : this.#replica.exchange.order(number)
+    if (view?.account === account) return view
+    return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
+  }
+
+  /** Says why nothing could be done with an order. A number that was given out may be another's order, of which nothing is said. */
+  async #notDone(account: number, id: string, refusal: number): Promise<never> {
+    const code = refusals[refusal]!
+    if (code !== 'order_not_open') throw new Problem(code)
+    const order = await this.#orders.byId(id)
+    if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
+    throw new Problem(code, `The order is ${order.status}.`)
+  }
+
   /** Cancels an order of `account`; Problem `order_not_open` where it is final, `order_not_found` where it is not the account's. */
   async cancel(account: number, id: string): Promise<OrderData> {
     const number = parseId(id)
@@ -65,13 +177,7 @@ export class OrderEntry {
       const view = applied.order(number)
       return refusal === 0 && view ? orderData(applied, view) : refusal
     })
-    if (typeof outcome !== 'number') return outcome
-    const code = refusals[outcome]!
-    if (code !== 'order_not_open') throw new Problem(code)
-    // A number that was given out may be another's order, of which nothing is said.
-    const order = await this.#orders.byId(id)
-    if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
-    throw new Problem(code, `The order is ${order.status}.`)
+    return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
   }
 
   /** Cancels what is open, in one market or in all; gives what was cancelled. */
@@ -89,6 +195,31 @@ export class OrderEntry {
     return this.#history.fillsOf(order)
   }
 }
+
+/** Requests that need rules which are not switched on yet would be refused by the state machine: say so in a way that a client can act on. */
+function expectRules(exchange: Exchange, isNeeded: boolean): void {
+  if (isNeeded && exchange.rules < 2) throw new Problem('rules_not_switched_on')
+}
+
+/** What the state machine would refuse as malformed, with the field that is at fault. */
+function checkList({ type, orders }: ListRequest): void {
+  const expected = type === 'BRACKET' ? 3 : 2
+  if (orders.length !== expected) throw badField('orders', `a list of type ${type} has ${expected} orders`)
+  if (type === 'OTO') return
+  const at = type === 'OCO' ? 0 : 1
+  const [limitLeg, stopLeg] = [orders[at]!, orders[at + 1]!]
+  if (limitLeg.order_type !== 'LIMIT') throw badField(`orders.${at}.order_type`, 'must be LIMIT')
+  if (!stopTypes.has(stopLeg.order_type)) throw badField(`orders.${at + 1}.order_type`, 'must be STOP, STOP_LIMIT or TRAILING_STOP')
+  if (stopLeg.side !== limitLeg.side) throw badField(`orders.${at + 1}.side`, `must be that of orders.${at}`)
+  if (Number(stopLeg.quantity) !== Number(limitLeg.quantity)) throw badField(`orders.${at + 1}.quantity`, `must be that of orders.${at}`)
+  for (const [leg, { time_in_force: time }] of [limitLeg, stopLeg].entries())
+    if (time === 'IOC' || time === 'FOK') throw badField(`orders.${at + leg}.time_in_force`, 'must be GTC or GTD')
+  if (type !== 'BRACKET') return
+  if (orders[0]!.side === limitLeg.side) throw badField('orders.1.side', 'must be the other side than that of the entry')
+  if (Number(orders[0]!.quantity) !== Number(limitLeg.quantity)) throw badField('orders.1.quantity', 'must be that of the entry')
+}
+
+const stopTypes = new Set<OrderRequest['order_type']>(['STOP', 'STOP_LIMIT', 'TRAILING_STOP'])
 
 function cancelled(exchange: Exchange): OrderData[] {
   const { data, length } = exchange.outcome

@@ -68,6 +68,25 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
 
   http.serve(tradingEndpoints.cancelOrder, ({ params, identity }) => cancel(params.id, identity))
 
+  http.serve(tradingEndpoints.amendOrder, async ({ params, body, identity }) => {
+    const order = await visible(params.id, identity)
+    return entry.amend(exchange.accountOf(order.user_id), params.id, body)
+  })
+
+  http.serve(tradingEndpoints.replaceOrder, async ({ params, body, identity, reply }) => {
+    const replaced = await visible(params.id, identity)
+    const { order, isReplayed } = await entry.replace(exchange.accountOf(replaced.user_id), params.id, body)
+    if (isReplayed) reply.header('idempotent-replayed', 'true')
+    return order
+  })
+
+  http.serve(tradingEndpoints.placeOrderList, async ({ body, identity, reply }) => {
+    const account = body.user_id === undefined ? await accounts.own(identity) : await accounts.of(body.user_id, identity)
+    const { list, isReplayed } = await entry.placeList(account, body)
+    if (isReplayed) reply.header('idempotent-replayed', 'true')
+    return list
+  })
+
   http.serve(tradingEndpoints.setOrderStatus, async ({ params, body, identity }) => {
     if (body.status !== 'CANCELLED') {
       await visible(params.id, identity)

@@ -5,7 +5,7 @@ import { Problem, type Identity, type Logger, type TokenVerifier } from '@maru/s
 import { followAccount } from '../account-stream/follow.ts'
 import type { StreamPlaces } from '../account-stream/server-sent-events.ts'
 import type { History } from '../history/history.ts'
-import type { OrderEntry } from '../order-management/order-entry.ts'
+import type { OrderEntry, Placed } from '../order-management/order-entry.ts'
 import type { Orders } from '../order-management/orders.ts'
 import type { Replica } from '../replica/replica.ts'
 import { OwnOrders } from './own-orders.ts'
@@ -100,6 +100,12 @@ export class Connection {
         return this.#place(request)
       case 'cancel':
         return this.#cancel(request)
+      case 'amend':
+        return this.#parts.entry.amend(this.#opened.account, request.order_id, request.changes).then((result) => ({ status: 200, result }))
+      case 'replace':
+        return this.#track(request.order, this.#parts.entry.replace(this.#opened.account, request.order_id, request.order))
+      case 'place_list':
+        return this.#placeList(request)
       case 'cancel_all':
         return this.#parts.entry.cancelAll(this.#opened.account, request.symbol).then((items) => ({ status: 200, result: { items } }))
       case 'subscribe':
@@ -118,11 +124,26 @@ export class Connection {
   }
 
   async #place({ order }: Extract<OrderSocketRequest, { op: 'place' }>): Promise<{ status: number; result: unknown }> {
-    const placing = this.#parts.entry.place(this.#opened.account, order)
+    return this.#track(order, this.#parts.entry.place(this.#opened.account, order))
+  }
+
+  /** Answers with an order that is being placed, and remembers it as one of this connection. */
+  async #track(order: { client_order_id?: string }, placing: Promise<Placed>): Promise<{ status: number; result: unknown }> {
     const placed = await this.#own.placing(order.client_order_id, placing)
-    // The connection may have ended meanwhile, and with it the order.
-    if (this.#closed.signal.aborted && this.#cancelOnDisconnect) this.#cancelOpen()
+    this.#cancelIfClosed()
     return { status: 201, result: placed.order }
+  }
+
+  async #placeList({ list }: Extract<OrderSocketRequest, { op: 'place_list' }>): Promise<{ status: number; result: unknown }> {
+    const placed = await this.#parts.entry.placeList(this.#opened.account, list)
+    for (const { id } of placed.list.orders) this.#own.add(id)
+    this.#cancelIfClosed()
+    return { status: 201, result: placed.list }
+  }
+
+  /** The connection may have ended while an order was on its way, and with it the order. */
+  #cancelIfClosed(): void {
+    if (this.#closed.signal.aborted && this.#cancelOnDisconnect) this.#cancelOpen()
   }
 
   async #cancel(request: Extract<OrderSocketRequest, { op: 'cancel' }>): Promise<{ status: number; result: unknown }> {

@@ -20,8 +20,7 @@ export class OwnOrders {
     if (clientOrderId !== undefined) this.#placing.set(clientOrderId, placing)
     try {
       const placed = await placing
-      const number = parseId(placed.order.id)
-      if (number !== undefined && this.#isOpen(number)) this.#add(number)
+      this.add(placed.order.id)
       return placed
     } finally {
       if (clientOrderId !== undefined && this.#placing.get(clientOrderId) === placing) this.#placing.delete(clientOrderId)
@@ -38,7 +37,10 @@ export class OwnOrders {
     return [...this.#numbers].filter((number) => this.#isOpen(number)).map(formatId)
   }
 
-  #add(number: number): void {
+  /** Takes an order for one of this connection, as long as it is open. */
+  add(id: string): void {
+    const number = parseId(id)
+    if (number === undefined || !this.#isOpen(number)) return
     this.#numbers.add(number)
     if (this.#numbers.size < this.#sweepAt) return
     for (const known of this.#numbers) if (!this.#isOpen(known)) this.#numbers.delete(known)

@@ -7,6 +7,8 @@ import { balanceData, positionData } from '../wire/wire.ts'
  * canonical as `JSON.stringify` writes them, which spares sorting each.
  */
 export function sortedOrder(order: OrderData): OrderData {
+  // Only orders with details have more fields than every order has: sorting is for them.
+  if (Object.keys(order).length > plainFields) return sortedKeys(order)
   return {
     average_price: order.average_price,
     client_order_id: order.client_order_id,
@@ -26,6 +28,13 @@ export function sortedOrder(order: OrderData): OrderData {
     updated_at: order.updated_at,
     user_id: order.user_id,
   }
+}
+
+const plainFields = 17
+
+function sortedKeys(order: OrderData): OrderData {
+  const entries = Object.entries(order).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries) as unknown as OrderData
 }
 
 export function sortedBalance(exchange: Exchange, account: number, asset: number): BalanceData {

@@ -1,5 +1,5 @@
 import { CommandKind, type Command, type LedgerReason, type TradingEvent } from '@maru/contracts'
-import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
+import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { accountModes, amountText, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
 import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
@@ -43,6 +43,9 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         break
       case EventKind.orderTriggered:
         push('order.triggered', field(0), field(1), orderAt(exchange, field(2), fresh))
+        break
+      case EventKind.orderAmended:
+        push('order.amended', field(0), field(1), orderNow(exchange, field(2)))
         break
       case EventKind.orderUpdated:
         push(
@@ -160,9 +163,18 @@ function orderAt(
   order: number,
   progress: typeof fresh | { status: number; filled: number; filledNotional: number; fee: number; refusal: number },
 ): unknown {
+  return sortedOrder(orderData(exchange, viewOf(exchange, order), progress))
+}
+
+/** An order as it is after the command. */
+function orderNow(exchange: Exchange, order: number): unknown {
+  return sortedOrder(orderData(exchange, viewOf(exchange, order)))
+}
+
+function viewOf(exchange: Exchange, order: number): OrderView {
   const view = exchange.order(order)
   if (!view) throw new Error(`order ${order} is in the outcome of command ${exchange.commandCount} but cannot be read`)
-  return sortedOrder(orderData(exchange, view, progress))
+  return view
 }
 
 interface Side {

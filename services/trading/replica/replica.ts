@@ -1,5 +1,5 @@
-import { topics, type Command } from '@maru/contracts'
-import { foresightMax, type Exchange } from '@maru/domain/exchange'
+import { CommandKind, topics, type Command } from '@maru/contracts'
+import { foresightMax, newestRules, type Exchange } from '@maru/domain/exchange'
 import type { EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { decodeRecord } from './decode-record.ts'
@@ -150,6 +150,8 @@ export class Replica {
       for (let index = 0; index < commands.length; index++) {
         if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
         const command = commands[index]!
+        if (command.kind === CommandKind.setRules && command.rules > newestRules)
+          throw new Error(`rules ${command.rules} were switched on, which this release does not know: replace it by a newer one`)
         exchange.apply(command)
         this.recentOrders.capture(exchange)
         for (const listener of this.#onApplied) listener(exchange, command)
