@@ -1,13 +1,20 @@
+import { systemClock, type Clock } from './clock.ts'
+
 /**
  * Wakes readers that wait at the end of a topic. A hint says that records up to an offset may be there; it may be lost, late or
  * wrong, so whoever waits also looks again after a while.
  */
 export class Hints {
+  readonly #clock: Clock
   readonly #waiters = new Map<string, Set<(offset: number) => void>>()
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock
+  }
 
   /** Starts to listen for hints beyond `after()`; dispose of it to stop. */
   listen(topic: string, after: () => number): HintListener {
-    const listener = new HintListener(after, () => {
+    const listener = new HintListener(this.#clock, after, () => {
       waiters.delete(hear)
       if (waiters.size === 0) this.#waiters.delete(topic)
     })
@@ -28,13 +35,15 @@ export class Hints {
 }
 
 export class HintListener implements Disposable {
+  readonly #clock: Clock
   readonly #after: () => number
   readonly #stop: () => void
   /** A hint that came while nobody waited. */
   #heard = false
   #wake: (() => void) | undefined
 
-  constructor(after: () => number, stop: () => void) {
+  constructor(clock: Clock, after: () => number, stop: () => void) {
+    this.#clock = clock
     this.#after = after
     this.#stop = stop
   }
@@ -55,12 +64,12 @@ export class HintListener implements Disposable {
     if (this.#heard || signal.aborted) return
     await new Promise<void>((resolve) => {
       const finish = () => {
-        clearTimeout(timer)
+        cancel()
         signal.removeEventListener('abort', finish)
         this.#wake = undefined
         resolve()
       }
-      const timer = setTimeout(finish, timeoutMs)
+      const cancel = this.#clock.after(timeoutMs, finish)
       signal.addEventListener('abort', finish, { once: true })
       this.#wake = finish
     })

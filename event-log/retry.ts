@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock, type Clock } from './clock.ts'
 
 /** SQLSTATE classes and codes after which the same statement may succeed unchanged. */
 const transientStates = /^(08|40|53|57|58)|^(55P03|25006|55006)$/
@@ -33,12 +33,7 @@ export function isTransientDatabaseError(error: unknown): boolean {
 }
 
 /** Waiting times of a retry: the first at once, then doubling from 10 ms to 1 s, with jitter so that many do not return together. */
-export function backoffMs(failures: number): number {
+export function backoffMs(failures: number, clock: Clock = systemClock): number {
   if (failures <= 1) return 0
-  return Math.min(1_000, 10 * 2 ** Math.min(failures - 2, 10)) * (0.5 + Math.random() / 2)
-}
-
-/** Resolves after the time, or at once when the signal aborts; never rejects. */
-export async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(timeMs, undefined, { signal }).catch(() => undefined)
+  return Math.min(1_000, 10 * 2 ** Math.min(failures - 2, 10)) * (0.5 + clock.jitter() / 2)
 }

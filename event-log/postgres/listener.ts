@@ -1,5 +1,6 @@
 import type { Hints } from '../hints.ts'
-import { backoffMs, pause } from '../retry.ts'
+import { pause } from '../clock.ts'
+import { backoffMs } from '../retry.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { channelOf } from './names.ts'
 

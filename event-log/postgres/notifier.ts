@@ -1,4 +1,4 @@
-import { pause } from '../retry.ts'
+import { pause } from '../clock.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { channelOf } from './names.ts'
 

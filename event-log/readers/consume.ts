@@ -1,8 +1,9 @@
 import type pg from 'pg'
+import { pause, systemClock, type Clock } from '../clock.ts'
 import { LogClosedError, LogOverloadedError, type EventLog, type LogRecord } from '../port.ts'
-import { backoffMs, isTransientDatabaseError, pause } from '../retry.ts'
+import { backoffMs, isTransientDatabaseError } from '../retry.ts'
 import { decodeJsonRecord } from './json-records.ts'
-import { ReaderStore } from './store.ts'
+import { ReaderStore, type PositionStore } from './store.ts'
 
 export interface ReaderLogger {
   info(fields: object, message: string): void
@@ -10,19 +11,16 @@ export interface ReaderLogger {
   error(fields: object, message: string): void
 }
 
-export interface ConsumeOptions<Event> {
+interface ReadingOptions<Event, Transaction> {
   log: EventLog
   topic: string
   /** The saved position is kept by name and topic. Two readers of one name take turns and together see each record once. */
   name: string
-  pool: pg.Pool
-  /** Schema of `log_positions` and `poison_records`, made where missing. */
-  schema: string
   /**
    * Applies the events of one record. It runs inside the transaction that saves the position, which may hold several records: what it
-   * does with `client` happens exactly once; what it does elsewhere may be repeated. It neither commits nor rolls back.
+   * does with the transaction happens exactly once; what it does elsewhere may be repeated. It neither commits nor rolls back.
    */
-  handler: (client: pg.PoolClient, events: Event[], record: LogRecord) => Promise<unknown>
+  handler: (transaction: Transaction, events: Event[], record: LogRecord) => Promise<unknown>
   signal: AbortSignal
   logger: ReaderLogger
   /** Default: a JSON array, as `encodeJsonRecord` writes it. */
@@ -35,6 +33,17 @@ export interface ConsumeOptions<Event> {
   poisonMax?: number
   /** Further errors of the handler to be tried again for ever, besides those of the database, of a full log, and of status 429 or 503. */
   isTransient?: (error: unknown) => boolean
+  clock?: Clock
+}
+
+export interface ConsumeOptions<Event> extends ReadingOptions<Event, pg.PoolClient> {
+  pool: pg.Pool
+  /** Schema of `log_positions` and `poison_records`, made where missing. */
+  schema: string
+}
+
+export interface ConsumeIntoOptions<Event, Transaction> extends ReadingOptions<Event, Transaction> {
+  store: PositionStore<Transaction>
 }
 
 export interface Consumer {
@@ -54,6 +63,11 @@ const waitersMax = 10_000
  * Whatever passes (a lost database, a deadlock) is waited out with backoff; a record that keeps failing is set apart and logged.
  */
 export function consume<Event>(options: ConsumeOptions<Event>): Consumer {
+  return consumeInto({ ...options, store: new ReaderStore(options) })
+}
+
+/** As `consume`, where position and effects are kept elsewhere than in tables of the usual names. */
+export function consumeInto<Event, Transaction>(options: ConsumeIntoOptions<Event, Transaction>): Consumer {
   const reader = new Reader(options)
   const done = reader.run()
   // Whoever awaits `done` sees the error; a reader nobody awaits must not end the process unheard.
@@ -63,16 +77,18 @@ export function consume<Event>(options: ConsumeOptions<Event>): Consumer {
   return { position: () => reader.position, waitUntil: (offset) => reader.waitUntil(offset), done }
 }
 
-class Reader<Event> {
-  readonly #options: ConsumeOptions<Event>
-  readonly #store: ReaderStore
+class Reader<Event, Transaction> {
+  readonly #options: ConsumeIntoOptions<Event, Transaction>
+  readonly #store: PositionStore<Transaction>
+  readonly #clock: Clock
   readonly #waiters = new Set<{ offset: number; resolve: () => void; reject: (error: Error) => void }>()
   #ended = false
   position = 0
 
-  constructor(options: ConsumeOptions<Event>) {
+  constructor(options: ConsumeIntoOptions<Event, Transaction>) {
     this.#options = options
-    this.#store = new ReaderStore(options)
+    this.#store = options.store
+    this.#clock = options.clock ?? systemClock
   }
 
   async run(): Promise<void> {
@@ -127,7 +143,7 @@ class Reader<Event> {
         failures += 1
         if (this.#isTransient(error)) this.#warn(error, 'a record of the log could not be applied for now; it is tried again')
         else if ((tries += 1) >= triesMax) return this.#setApart(record, error)
-        await pause(backoffMs(failures + 1), signal)
+        await pause(backoffMs(failures + 1, this.#clock), signal, this.#clock)
       }
     }
     return false
@@ -136,8 +152,8 @@ class Reader<Event> {
   async #apply(records: LogRecord[]): Promise<boolean> {
     const { handler, decode = decodeJsonRecord } = this.#options
     const last = records.at(-1)?.offset ?? this.position
-    const done = await this.#store.advance(this.position, last, async (client) => {
-      for (const record of records) await handler(client, decode(record.body) as Event[], record)
+    const done = await this.#store.advance(this.position, last, async (transaction) => {
+      for (const record of records) await handler(transaction, decode(record.body) as Event[], record)
     })
     if (done) this.#moveTo(last)
     return done
@@ -161,7 +177,7 @@ class Reader<Event> {
         return await work()
       } catch (error) {
         if (!isTransientDatabaseError(error)) throw error
-        await pause(backoffMs(failures + 1), signal)
+        await pause(backoffMs(failures + 1, this.#clock), signal, this.#clock)
       }
     }
     return undefined

@@ -1,8 +1,19 @@
 import type pg from 'pg'
 import type { LogRecord } from '../port.ts'
 
-/** Saved positions and records set apart, in the schema of the service that reads. */
-export class ReaderStore {
+/** Where a reader keeps its position, in one transaction with what it does: `Transaction` is what its work is done with. */
+export interface PositionStore<Transaction> {
+  /** Makes it ready; may be repeated. */
+  install(): Promise<void>
+  load(): Promise<number>
+  /** Does the work and moves the position from `from` to `to` in one transaction; does neither and gives false where it is not at `from`. */
+  advance(from: number, to: number, work: (transaction: Transaction) => Promise<void>): Promise<boolean>
+  /** Moves the position over a record that is kept apart, unless so many are already. */
+  setApart(from: number, record: LogRecord, error: unknown, poisonMax: number): Promise<'done' | 'moved' | 'full'>
+}
+
+/** Saved positions and records set apart, in PostgreSQL, in the schema of the service that reads. */
+export class ReaderStore implements PositionStore<pg.PoolClient> {
   readonly #pool: pg.Pool
   readonly #schema: string
   readonly #key: [name: string, topic: string]
@@ -41,7 +52,6 @@ export class ReaderStore {
     return Number(rows[0]?.position ?? 0)
   }
 
-  /** Does the work and moves the position from `from` to `to` in one transaction; does neither and gives false where it is not at `from`. */
   advance(from: number, to: number, work: (client: pg.PoolClient) => Promise<void>): Promise<boolean> {
     return this.#transaction(async (client) => {
       // Locks the row: of two readers of one name the second waits here, and then finds the position moved.

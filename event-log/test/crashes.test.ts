@@ -6,7 +6,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createTestDatabase, startTestServer } from '../../test/support/postgres.ts'
 import { LogClosedError, LogOverloadedError, openPostgresEventLog, type EventLog, type LogRecord } from '../index.ts'
-import { pendingRecordsMax } from '../postgres/appender.ts'
+import { pendingRecordsMax } from '../client/appender.ts'
 import { take } from '../testing.ts'
 
 const topic = topics.tradingCommands

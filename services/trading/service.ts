@@ -1,24 +1,24 @@
 import { fileURLToPath } from 'node:url'
 import { topics, type UserEvent } from '@maru/contracts'
-import { consume } from '@maru/event-log'
+import { consume, systemClock } from '@maru/event-log'
 import type { ServiceContext, ServiceDefinition, StartedService } from '@maru/service-host'
 import { serveAccountStream } from './account-stream/routes.ts'
 import { StreamPlaces } from './account-stream/server-sent-events.ts'
 import { Accounts } from './accounts.ts'
 import { readTradingConfig } from './config.ts'
-import { genesisCommands } from './genesis.ts'
+import { startCore } from './core.ts'
 import { History } from './history/history.ts'
 import { runHouse } from './house-liquidity/house.ts'
-import { Intake } from './intake/intake.ts'
+import type { Intake } from './intake/intake.ts'
 import { serveMarkets } from './markets/routes.ts'
 import { OrderEntry } from './order-management/order-entry.ts'
 import { Orders } from './order-management/orders.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
 import { serveOrderSocket } from './order-socket/routes.ts'
 import { servePositionManagement } from './position-management/routes.ts'
-import { loadSnapshot } from './publisher/snapshots.ts'
+import { PostgresSnapshots } from './publisher/postgres-snapshots.ts'
 import { startPublisherThread } from './publisher/thread.ts'
-import { Replica } from './replica/replica.ts'
+import type { Replica } from './replica/replica.ts'
 import { switchRules } from './rules/switch-rules.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
 import { serveRiskManagement } from './risk-management/routes.ts'
@@ -38,25 +38,16 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const stop = new AbortController()
   const signal = AbortSignal.any([shutdown, stop.signal])
 
-  const state = await loadSnapshot(pool)
-  const replica = new Replica({
-    exchange: state.exchange,
-    offset: state.offset,
+  const { replica, intake } = await startCore({
     log,
-    producer: instanceId,
-    logger,
-    onFatal: (error) => context.fail('the exchange failed while it applied a command', error),
-  })
-  await replica.catchUp()
-  const intake = new Intake({
-    log,
-    replica,
-    producer: instanceId,
+    snapshots: new PostgresSnapshots(pool),
+    instanceId,
     queueMax: config.intakeQueueMax,
     timeoutMs: config.outcomeTimeoutMs,
     logger,
+    clock: systemClock,
+    onFatal: (error) => context.fail('the exchange failed while it applied a command', error),
   })
-  await Promise.all(genesisCommands(replica.exchange).map((command) => intake.submit(command, () => undefined)))
   logger.info({ command: replica.exchange.commandCount, accounts: replica.exchange.accountCount }, 'replica is up to date')
 
   const history = new History(pool)

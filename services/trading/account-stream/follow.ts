@@ -1,6 +1,7 @@
+import { pause } from '@maru/event-log'
 import type { History } from '../history/history.ts'
 import type { StoredEvent } from '../history/runs.ts'
-import { pause, type Replica } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 
 const pageMax = 200
 const pollMs = 25

@@ -1,8 +1,7 @@
-import { consume, type Consumer, type EventLog, type ReaderLogger } from '@maru/event-log'
+import { consumeInto, type Clock, type Consumer, type EventLog, type PositionStore, type ReaderLogger } from '@maru/event-log'
 import { topics } from '@maru/contracts'
-import type pg from 'pg'
 import type { EventText } from '../publisher/event-text.ts'
-import { project } from './project.ts'
+import { project, type HistoryTables } from './project.ts'
 
 /**
  * Fills the history tables from `trading-events`, for ever. A record that cannot be applied is never set apart: the stream of an account has no
@@ -10,10 +9,17 @@ import { project } from './project.ts'
  */
 export function readHistory(options: {
   log: EventLog
-  pool: pg.Pool
+  store: PositionStore<HistoryTables>
   decode: (body: Uint8Array) => EventText[]
   signal: AbortSignal
   logger: ReaderLogger
+  clock?: Clock
 }): Consumer {
-  return consume<EventText>({ ...options, topic: topics.tradingEvents, name: 'history', schema: 'trading', handler: project, poisonMax: 0 })
+  return consumeInto<EventText, HistoryTables>({
+    ...options,
+    topic: topics.tradingEvents,
+    name: 'history',
+    handler: project,
+    poisonMax: 0,
+  })
 }

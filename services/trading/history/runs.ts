@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type pg from 'pg'
 import { decodeJsonRecord } from '@maru/event-log'
-import { hashBytes, runEventsMax } from './project.ts'
+import { hashBytes } from './postgres-tables.ts'
+import { runEventsMax } from './project.ts'
 
 /** An event of an account's stream as it is served. */
 export interface StoredEvent {

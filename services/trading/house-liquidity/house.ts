@@ -1,12 +1,12 @@
 import { CommandKind, MarketStatus, systemUserPrefix, topics, type MarketDataEvent } from '@maru/contracts'
 import { refusals, type MarketView } from '@maru/domain/exchange'
 import { parseDecimal } from '@maru/domain/money'
-import { decodeJsonRecord, type EventLog } from '@maru/event-log'
+import { decodeJsonRecord, pause, systemClock, type Clock, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
-import { pause, type Replica } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 import { quoteLadders, type Reference } from './quotes.ts'
 
 const houseUserId = `${systemUserPrefix}house`
@@ -30,6 +30,7 @@ interface HouseOptions {
   /** Quotes as well as marks; off, only marks are fed. */
   quotes: boolean
   signal: AbortSignal
+  clock?: Clock
 }
 
 /**
@@ -37,7 +38,7 @@ interface HouseOptions {
  * publisher leads, so that there is one; two for a moment do no harm, as each mass quote replaces the last.
  */
 export async function runHouse(options: HouseOptions): Promise<void> {
-  const { log, replica, intake, logger, signal } = options
+  const { log, replica, intake, logger, signal, clock = systemClock } = options
   const { exchange } = replica
   const seenMs = new Map<number, number>()
   const funded = new Set<string>()
@@ -112,14 +113,14 @@ export async function runHouse(options: HouseOptions): Promise<void> {
       logger.warn({ event: event.id }, 'a price that no tick can carry was left out')
       return
     }
-    seenMs.set(symbol, performance.now())
+    seenMs.set(symbol, clock.elapsedMs())
     if (exchange.mark(symbol) !== reference.mark) await submit({ kind: CommandKind.markPrice, symbol, price: reference.mark })
     if (options.quotes) await quote(symbol, reference)
   }
 
   async function watch(): Promise<void> {
     while (!signal.aborted) {
-      await pause(checkEveryMs, signal)
+      await pause(checkEveryMs, signal, clock)
       for (const [symbol, reference] of awaitingOpen) {
         if (isOpen(symbol))
           await quote(symbol, reference).catch((error: unknown) =>
@@ -127,7 +128,7 @@ export async function runHouse(options: HouseOptions): Promise<void> {
           )
       }
       for (const [symbol, seen] of seenMs) {
-        if (performance.now() - seen < staleAfterMs) continue
+        if (clock.elapsedMs() - seen < staleAfterMs) continue
         seenMs.delete(symbol)
         logger.warn({ symbol: exchange.markets[symbol]!.name }, 'no price for too long; the house withdraws its quotes')
         if (options.quotes)

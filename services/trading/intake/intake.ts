@@ -1,7 +1,7 @@
 import { encodeBatch } from '@maru/contracts/commands-codec'
 import { topics, type Command } from '@maru/contracts'
 import type { Exchange } from '@maru/domain/exchange'
-import type { EventLog } from '@maru/event-log'
+import { systemClock, type Clock, type EventLog } from '@maru/event-log'
 import { Problem, type Logger } from '@maru/service-host'
 import type { OnApplied, Replica } from '../replica/replica.ts'
 
@@ -17,7 +17,7 @@ interface Waiting {
   command: Command
   done: OnApplied
   reject: (error: Error) => void
-  /** By the clock of `performance.now`. */
+  /** By `Clock.elapsedMs`. */
   deadlineMs: number
   isSettled: boolean
 }
@@ -33,21 +33,31 @@ export class Intake {
   readonly #queueMax: number
   readonly #timeoutMs: number
   readonly #logger: Logger
+  readonly #clock: Clock
   #queue: Waiting[] = []
   #inFlight: readonly Waiting[] = []
-  readonly #sweeper: NodeJS.Timeout
+  readonly #stopSweeping: () => void
   #sequence = 0
   #flushing = false
   #closed: Error | undefined
 
-  constructor(options: { log: EventLog; replica: Replica; producer: string; queueMax: number; timeoutMs: number; logger: Logger }) {
+  constructor(options: {
+    log: EventLog
+    replica: Replica
+    producer: string
+    queueMax: number
+    timeoutMs: number
+    logger: Logger
+    clock?: Clock
+  }) {
     this.#log = options.log
     this.#replica = options.replica
     this.#producer = options.producer
     this.#queueMax = options.queueMax
     this.#timeoutMs = options.timeoutMs
     this.#logger = options.logger
-    this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
+    this.#clock = options.clock ?? systemClock
+    this.#stopSweeping = this.#clock.every(sweepMs, () => this.#sweep())
   }
 
   get waiting(): number {
@@ -63,8 +73,8 @@ export class Intake {
     if (this.#queue.length >= this.#queueMax) return Promise.reject(new Problem('overloaded'))
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
-        command: { ...command, time: Date.now() } as Command,
-        deadlineMs: performance.now() + this.#timeoutMs,
+        command: { ...command, time: this.#clock.nowMs() } as Command,
+        deadlineMs: this.#clock.elapsedMs() + this.#timeoutMs,
         isSettled: false,
         done: (exchange) => {
           waiting.isSettled = true
@@ -83,7 +93,7 @@ export class Intake {
       if (!this.#flushing) {
         this.#flushing = true
         // Requests parsed from the same read of a socket join one record.
-        setImmediate(() => void this.#flush())
+        this.#clock.soon(() => void this.#flush())
       }
     })
   }
@@ -91,13 +101,13 @@ export class Intake {
   /** Refuses further commands and waits for those on their way. */
   async close(): Promise<void> {
     this.#closed = new Error('closed')
-    while (this.#flushing) await new Promise((resolve) => setImmediate(resolve))
-    clearInterval(this.#sweeper)
+    while (this.#flushing) await new Promise<void>((resolve) => this.#clock.soon(resolve))
+    this.#stopSweeping()
   }
 
   /** Whoever has waited too long is told so; the outcome, when it comes, is then nobody's. */
   #sweep(): void {
-    const now = performance.now()
+    const now = this.#clock.elapsedMs()
     for (const waiting of [...this.#inFlight, ...this.#queue])
       if (!waiting.isSettled && waiting.deadlineMs <= now) waiting.reject(new Problem('outcome_pending'))
   }

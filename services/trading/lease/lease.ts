@@ -1,32 +1,41 @@
-import type pg from 'pg'
+import { pause, systemClock, type Clock } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
-import { pause } from '../replica/replica.ts'
 
 const leaseMs = 2_000
 const renewMs = 500
 
+/** Who holds which duty, by one clock for all who ask. */
+export interface LeaseStore {
+  /** Gives the duty to `holder` for so long where it is free, has expired, or is the holder's already; whether it did. */
+  take(name: string, holder: string, forMs: number): Promise<boolean>
+  /** Frees the duty where it is the holder's. */
+  release(name: string, holder: string): Promise<void>
+}
+
 /**
- * One holder at a time of a named duty, by a row with an expiry on the database's clock. It says who should act; that an old holder
+ * One holder at a time of a named duty, with an expiry on the clock of the store. It says who should act; that an old holder
  * cannot act is the log's fencing (`exclusiveWriter`).
  */
 export class Lease {
-  readonly #pool: pg.Pool
+  readonly #store: LeaseStore
   readonly #name: string
   readonly #holder: string
   readonly #logger: Logger
+  readonly #clock: Clock
 
-  constructor(options: { pool: pg.Pool; name: string; holder: string; logger: Logger }) {
-    this.#pool = options.pool
+  constructor(options: { store: LeaseStore; name: string; holder: string; logger: Logger; clock?: Clock }) {
+    this.#store = options.store
     this.#name = options.name
     this.#holder = options.holder
     this.#logger = options.logger
+    this.#clock = options.clock ?? systemClock
   }
 
   /** Waits for the lease, then runs `duty` with a signal that aborts when it is lost; again and again until `signal` aborts. */
   async hold(signal: AbortSignal, duty: (held: AbortSignal) => Promise<void>): Promise<void> {
     while (!signal.aborted) {
       if (!(await this.#take())) {
-        await pause(renewMs, signal)
+        await pause(renewMs, signal, this.#clock)
         continue
       }
       const lost = new AbortController()
@@ -39,30 +48,24 @@ export class Lease {
       }
       lost.abort()
       await renewing
-      if (!signal.aborted) await pause(renewMs, signal)
+      if (!signal.aborted) await pause(renewMs, signal, this.#clock)
     }
     await this.#release()
   }
 
   async #renew(held: AbortSignal, lost: AbortController): Promise<void> {
-    let renewedMs = performance.now()
+    let renewedMs = this.#clock.elapsedMs()
     while (!held.aborted) {
-      await pause(renewMs, held)
+      await pause(renewMs, held, this.#clock)
       if (held.aborted) return
-      if (await this.#take()) renewedMs = performance.now()
-      else if (performance.now() - renewedMs > leaseMs) lost.abort()
+      if (await this.#take()) renewedMs = this.#clock.elapsedMs()
+      else if (this.#clock.elapsedMs() - renewedMs > leaseMs) lost.abort()
     }
   }
 
   async #take(): Promise<boolean> {
     try {
-      const { rowCount } = await this.#pool.query(
-        `insert into trading.leases as l (name, holder, expires_at) values ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
-         on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at
-         where l.holder = excluded.holder or l.expires_at < clock_timestamp()`,
-        [this.#name, this.#holder, leaseMs],
-      )
-      return rowCount === 1
+      return await this.#store.take(this.#name, this.#holder, leaseMs)
     } catch (error) {
       this.#logger.warn({ err: error, lease: this.#name }, 'the lease cannot be renewed now')
       return false
@@ -71,6 +74,6 @@ export class Lease {
 
   async #release(): Promise<void> {
     // At worst it expires by itself.
-    await this.#pool.query('delete from trading.leases where name = $1 and holder = $2', [this.#name, this.#holder]).catch(() => undefined)
+    await this.#store.release(this.#name, this.#holder).catch(() => undefined)
   }
 }

@@ -1,4 +1,4 @@
-import { decodeJsonRecord, type EventLog, type FollowOptions, type LogRecord } from '@maru/event-log'
+import { decodeJsonRecord, systemClock, type Clock, type EventLog, type FollowOptions, type LogRecord } from '@maru/event-log'
 import type { TradingEvent } from '@maru/contracts'
 import { eventText, type EventText } from './event-text.ts'
 
@@ -18,13 +18,15 @@ interface Published {
 export class PublishedTail {
   readonly #log: EventLog
   readonly #topic: string
+  readonly #clock: Clock
   readonly #kept: Published[] = []
   #keptEvents = 0
   /** Offset of the record before the first that is kept; unknown until the publisher has said where it begins. */
   #before = Number.NaN
   #wake: (() => void)[] = []
 
-  constructor(log: EventLog, topic: string) {
+  constructor(log: EventLog, topic: string, clock: Clock = systemClock) {
+    this.#clock = clock
     this.#log = log
     this.#topic = topic
   }
@@ -97,11 +99,11 @@ export class PublishedTail {
   #news(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
-        clearTimeout(timer)
+        cancel()
         signal.removeEventListener('abort', end)
         resolve()
       }
-      const timer = setTimeout(end, pollMs)
+      const cancel = this.#clock.after(pollMs, end)
       signal.addEventListener('abort', end, { once: true })
       this.#wake.push(end)
     })

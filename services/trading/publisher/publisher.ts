@@ -1,19 +1,18 @@
 import { topics, type TradingEvent } from '@maru/contracts'
-import { decodeJsonRecord, encodeJsonRecord, FencedError, type EventLog } from '@maru/event-log'
-import type pg from 'pg'
+import { decodeJsonRecord, encodeJsonRecord, FencedError, pause, type Clock, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { foresightMax } from '@maru/domain/exchange'
-import { pause } from '../replica/replica.ts'
 import { decodeRecord } from '../replica/decode-record.ts'
 import { parseId } from '../wire/order-id.ts'
 import { eventText, publishedJson, type EventText } from './event-text.ts'
 import type { PublishedTail } from './published-tail.ts'
-import { loadSnapshot, storeSnapshot } from './snapshots.ts'
+import { loadSnapshot, storeSnapshot, type SnapshotStore } from './snapshots.ts'
 import { translate } from './translate.ts'
 
 interface PublisherOptions {
-  pool: pg.Pool
+  snapshots: SnapshotStore
   log: EventLog
+  clock: Clock
   logger: Logger
   snapshotEveryCommands: number
   snapshotEveryMs: number
@@ -39,9 +38,9 @@ const roundMsMax = 100
  * the log's exclusive writer refuses it once a newer publisher has opened. Keeps its own replica, so that order entry never waits for it.
  */
 export async function publish(options: PublisherOptions): Promise<void> {
-  const { log, logger, pool, signal, tail } = options
+  const { log, logger, snapshots, clock, signal, tail } = options
   const writer = await log.exclusiveWriter(topics.tradingEvents, 'trading-publisher')
-  const state = await loadSnapshot(pool)
+  const state = await loadSnapshot(snapshots)
   const { exchange } = state
   // A snapshot is stored only after all that led to it has been published, also where the last commands before it had no events.
   const last = await lastPublished(log)
@@ -49,11 +48,11 @@ export async function publish(options: PublisherOptions): Promise<void> {
   tail.begin(last.offset)
   logger.info({ published, from: exchange.commandCount, epoch: writer.epoch }, 'publishing')
   let snapshotCommand = exchange.commandCount
-  let snapshotMs = performance.now()
-  let lastRoundMs = performance.now()
+  let snapshotMs = clock.elapsedMs()
+  let lastRoundMs = clock.elapsedMs()
   try {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
-      const roundStartMs = performance.now()
+      const roundStartMs = clock.elapsedMs()
       const firstCommand = exchange.commandCount
       let events: EventText[] = []
       /** Appends what is waiting, but for a rest of fewer events than `atLeast`. */
@@ -80,19 +79,19 @@ export async function publish(options: PublisherOptions): Promise<void> {
       await send(1)
       options.onPublished?.(exchange.commandCount)
       const commands = exchange.commandCount - snapshotCommand
-      const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && performance.now() - snapshotMs >= options.snapshotEveryMs)
+      const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && clock.elapsedMs() - snapshotMs >= options.snapshotEveryMs)
       if (isDue) {
-        const trimBefore = await storeSnapshot(pool, state)
+        const trimBefore = await storeSnapshot(snapshots, state)
         if (trimBefore > 0) await log.trim(topics.tradingCommands, trimBefore)
         snapshotCommand = exchange.commandCount
-        snapshotMs = performance.now()
+        snapshotMs = clock.elapsedMs()
         logger.info({ command: snapshotCommand, offset: state.offset }, 'snapshot stored')
       }
       const sinceMs = roundStartMs - lastRoundMs
       const rate = ((exchange.commandCount - firstCommand) * 1_000) / sinceMs
       lastRoundMs = roundStartMs
-      const waitMs = Math.min(roundMsMax, rate * roundMsPerRate) - (performance.now() - roundStartMs)
-      if (waitMs >= 1) await pause(waitMs, signal)
+      const waitMs = Math.min(roundMsMax, rate * roundMsPerRate) - (clock.elapsedMs() - roundStartMs)
+      if (waitMs >= 1) await pause(waitMs, signal, clock)
     }
   } catch (error) {
     if (!(error instanceof FencedError)) throw error

@@ -1,5 +1,23 @@
-import type pg from 'pg'
 import { Exchange } from '@maru/domain/exchange'
+
+/** A state of the exchange at the end of a record of the command log. */
+export interface Snapshot {
+  commandCount: number
+  /** Offset of the last record that is in it. */
+  offset: number
+  stateHash: string
+  body: Uint8Array
+}
+
+export interface SnapshotStore {
+  newest(): Promise<Omit<Snapshot, 'commandCount'> | undefined>
+  /** Changes nothing where there is one of as many commands. */
+  add(snapshot: Snapshot): Promise<void>
+  /** Drops all but the newest. */
+  keep(newest: number): Promise<void>
+  /** How many there are, and the least offset of theirs; 0 where there is none. */
+  span(): Promise<{ count: number; oldestOffset: number }>
+}
 
 export interface LoadedState {
   exchange: Exchange
@@ -11,30 +29,19 @@ export interface LoadedState {
 const keptMax = 3
 
 /** The newest state stored; an empty exchange where there is none. */
-export async function loadSnapshot(pool: pg.Pool): Promise<LoadedState> {
-  const { rows } = await pool.query<{ log_offset: string; body: Buffer; state_hash: string }>(
-    'select log_offset, body, state_hash from trading.snapshots order by command_count desc limit 1',
-  )
-  const row = rows[0]
-  if (!row) return { exchange: new Exchange(), offset: 0 }
-  const exchange = Exchange.restore(row.body)
-  if (exchange.stateHash() !== row.state_hash) throw new Error('the newest snapshot does not have the hash it was stored with')
-  return { exchange, offset: Number(row.log_offset) }
+export async function loadSnapshot(store: SnapshotStore): Promise<LoadedState> {
+  const snapshot = await store.newest()
+  if (!snapshot) return { exchange: new Exchange(), offset: 0 }
+  const exchange = Exchange.restore(snapshot.body)
+  if (exchange.stateHash() !== snapshot.stateHash) throw new Error('the newest snapshot does not have the hash it was stored with')
+  return { exchange, offset: snapshot.offset }
 }
 
 /** Stores the state at a record boundary; returns the offset up to which the command log is no longer needed. */
-export async function storeSnapshot(pool: pg.Pool, state: LoadedState): Promise<number> {
+export async function storeSnapshot(store: SnapshotStore, state: LoadedState): Promise<number> {
   const { exchange, offset } = state
-  await pool.query(
-    `insert into trading.snapshots (command_count, log_offset, state_hash, body) values ($1, $2, $3, $4) on conflict (command_count) do nothing`,
-    [exchange.commandCount, offset, exchange.stateHash(), Buffer.from(exchange.snapshot())],
-  )
-  await pool.query(
-    'delete from trading.snapshots where command_count < (select min(command_count) from (select command_count from trading.snapshots order by command_count desc limit $1) kept)',
-    [keptMax],
-  )
-  const { rows } = await pool.query<{ oldest: string; kept: string }>(
-    'select min(log_offset) as oldest, count(*) as kept from trading.snapshots',
-  )
-  return Number(rows[0]!.kept) < keptMax ? 0 : Number(rows[0]!.oldest)
+  await store.add({ commandCount: exchange.commandCount, offset, stateHash: exchange.stateHash(), body: exchange.snapshot() })
+  await store.keep(keptMax)
+  const { count, oldestOffset } = await store.span()
+  return count < keptMax ? 0 : oldestOffset
 }

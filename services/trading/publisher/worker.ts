@@ -2,13 +2,12 @@ import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openPostgresEventLog } from '@maru/event-log'
-import { topics } from '@maru/contracts'
+import { openPostgresEventLog, systemClock } from '@maru/event-log'
 import { createLogger, createPool } from '@maru/service-host'
-import { readHistory } from '../history/reader.ts'
-import { Lease } from '../lease/lease.ts'
-import { PublishedTail } from './published-tail.ts'
-import { publish } from './publisher.ts'
+import { postgresHistory } from '../history/postgres-tables.ts'
+import { PostgresLeases } from '../lease/postgres-leases.ts'
+import { publishWhileLeading } from './duty.ts'
+import { PostgresSnapshots } from './postgres-snapshots.ts'
 
 /** What the trading service hands to its publishing thread. */
 export interface PublisherThreadData {
@@ -53,33 +52,22 @@ const pool = createPool(databaseUrl, {
 })
 {
   await using log = await openPostgresEventLog({ connectionString: databaseUrl, applicationName: `${instanceId}-publisher` })
-  const lease = new Lease({ pool, name: 'publisher', holder: instanceId, logger })
-  await lease.hold(stop.signal, async (held) => {
-    say({ type: 'leading', leading: true })
-    // Whatever ends one of the two ends the other, and the lease is taken up again.
-    const failed = new AbortController()
-    const signal = AbortSignal.any([held, failed.signal])
-    const tail = new PublishedTail(log, topics.tradingEvents)
-    const history = readHistory({ log: tail.asLog(), pool, decode: (body) => tail.decode(body), signal, logger })
-    try {
-      await Promise.all([
-        publish({
-          pool,
-          log,
-          logger,
-          snapshotEveryCommands,
-          snapshotEveryMs,
-          signal,
-          tail,
-          onPublished: (command) => say({ type: 'published', command }),
-        }),
-        history.done,
-      ])
-    } finally {
-      failed.abort()
-      say({ type: 'leading', leading: false })
-    }
-  })
+  await publishWhileLeading(
+    {
+      log,
+      leases: new PostgresLeases(pool),
+      snapshots: new PostgresSnapshots(pool),
+      history: postgresHistory(pool),
+      clock: systemClock,
+      logger,
+      instanceId,
+      snapshotEveryCommands,
+      snapshotEveryMs,
+      onLeading: (leading) => say({ type: 'leading', leading }),
+      onPublished: (command) => say({ type: 'published', command }),
+    },
+    stop.signal,
+  )
 }
 await pool.end()
 say({ type: 'stopped' })

@@ -1,6 +1,6 @@
 import { CommandKind, topics, type Command } from '@maru/contracts'
 import { foresightMax, newestRules, type Exchange } from '@maru/domain/exchange'
-import type { EventLog } from '@maru/event-log'
+import { pause, systemClock, type Clock, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { decodeRecord } from './decode-record.ts'
 import { RecentOrders } from './recent-orders.ts'
@@ -36,6 +36,7 @@ export class Replica {
   #catchingUp: Promise<void> | undefined
 
   readonly #onFatal: (error: unknown) => void
+  readonly #clock: Clock
 
   /** `onFatal`: the state may be half changed; the process must end and start from a snapshot. */
   constructor(options: {
@@ -45,7 +46,9 @@ export class Replica {
     producer: string
     logger: Logger
     onFatal: (error: unknown) => void
+    clock?: Clock
   }) {
+    this.#clock = options.clock ?? systemClock
     this.#onFatal = options.onFatal
     this.#producer = options.producer
     this.exchange = options.exchange
@@ -105,9 +108,9 @@ export class Replica {
         if (backoffMs === 0) this.#logger.warn({ err: error }, 'the log cannot be read; trying again')
         backoffMs = Math.min(2_000, Math.max(100, backoffMs * 2))
       }
-      const now = Date.now()
+      const now = this.#clock.nowMs()
       if (this.#foreign !== before) lastForeignMs = now
-      await pause(backoffMs || (now - lastForeignMs < busyForMs ? pollBusyMs : pollIdleMs), signal)
+      await pause(backoffMs || (now - lastForeignMs < busyForMs ? pollBusyMs : pollIdleMs), signal, this.#clock)
     }
   }
 
@@ -163,18 +166,4 @@ export class Replica {
     }
     this.#offset = offset
   }
-}
-
-/** Waits, or returns early when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const end = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end, { once: true })
-  })
 }

@@ -9,6 +9,7 @@ import { createPool, migrate } from '@maru/service-host'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { canonicalJson, chainHash, genesisHash } from '../history/chain.ts'
 import { History } from '../history/history.ts'
+import { postgresHistory, PostgresTables } from '../history/postgres-tables.ts'
 import { project } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
 import { eventText, publishedJson, type EventText } from '../publisher/event-text.ts'
@@ -101,7 +102,7 @@ async function write(events: readonly EventText[]): Promise<void> {
   const client = await pool.connect()
   try {
     await client.query('begin')
-    await project(client, events)
+    await project(new PostgresTables(client), events)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
@@ -267,7 +268,7 @@ test(
     const read = (signal: AbortSignal): Consumer =>
       readHistory({
         log,
-        pool,
+        store: postgresHistory(pool),
         decode: (body) => (decodeJsonRecord(body) as TradingEvent[]).map(eventText),
         signal,
         logger: { info: () => undefined, warn: () => undefined, error: () => undefined },

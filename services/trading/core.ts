@@ -1,0 +1,30 @@
+import type { Clock, EventLog } from '@maru/event-log'
+import type { Logger } from '@maru/service-host'
+import { genesisCommands } from './genesis.ts'
+import { Intake } from './intake/intake.ts'
+import { loadSnapshot, type SnapshotStore } from './publisher/snapshots.ts'
+import { Replica } from './replica/replica.ts'
+
+interface CoreOptions {
+  log: EventLog
+  snapshots: SnapshotStore
+  instanceId: string
+  /** Commands waiting for a place in a record, and how long one waits for its outcome. */
+  queueMax: number
+  timeoutMs: number
+  logger: Logger
+  clock: Clock
+  /** The state may be half changed: the process must end and start from a snapshot. */
+  onFatal: (error: unknown) => void
+}
+
+/** Brings an instance up: its replica from the newest snapshot to the end of the log, its intake, and genesis where nobody was before. */
+export async function startCore({ log, snapshots, instanceId, ...options }: CoreOptions): Promise<{ replica: Replica; intake: Intake }> {
+  const state = await loadSnapshot(snapshots)
+  const shared = { log, producer: instanceId, logger: options.logger, clock: options.clock }
+  const replica = new Replica({ ...shared, exchange: state.exchange, offset: state.offset, onFatal: options.onFatal })
+  await replica.catchUp()
+  const intake = new Intake({ ...shared, replica, queueMax: options.queueMax, timeoutMs: options.timeoutMs })
+  await Promise.all(genesisCommands(replica.exchange).map((command) => intake.submit(command, () => undefined)))
+  return { replica, intake }
+}

@@ -1,0 +1,113 @@
+import type pg from 'pg'
+import { topics } from '@maru/contracts'
+import { encodeJsonRecord, ReaderStore, type PositionStore } from '@maru/event-log'
+import type { HistoryTables, OrderRow, Run } from './project.ts'
+
+export const hashBytes = 32
+
+/** The history tables and the position up to which they hold `trading-events`, in PostgreSQL. */
+export function postgresHistory(pool: pg.Pool): PositionStore<HistoryTables> {
+  const positions = new ReaderStore({ pool, schema: 'trading', name: 'history', topic: topics.tradingEvents })
+  return {
+    install: () => positions.install(),
+    load: () => positions.load(),
+    advance: (from, to, work) => positions.advance(from, to, (client) => work(new PostgresTables(client))),
+    setApart: (...failed) => positions.setApart(...failed),
+  }
+}
+
+export class PostgresTables implements HistoryTables {
+  readonly #client: pg.PoolClient
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client
+  }
+
+  async tails(userIds: readonly string[]): Promise<Map<string, { sequence: number; hash: string }>> {
+    const { rows } = await this.#client.query<{ user_id: string; sequence: string; hash: Buffer }>(
+      `select tail.* from unnest($1::text[]) as wanted(user_id)
+       cross join lateral (
+         select user_id, last_sequence as sequence, substring(hashes from octet_length(hashes) - 31) as hash
+         from trading.account_event_runs r where r.user_id = wanted.user_id order by last_sequence desc limit 1
+       ) tail`,
+      [userIds],
+    )
+    return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash.toString('hex') }]))
+  }
+
+  /**
+   * The bytes of all rows go as one parameter, from which the database cuts them: a list of texts is read character by character, and bytes in it
+   * would come as two characters each.
+   */
+  async insertRuns(runs: readonly Run[]): Promise<void> {
+    const bytes: Buffer[] = []
+    let offset = 1
+    const starts: number[] = []
+    const eventBytes: number[] = []
+    for (const { previousHash, hashes, events } of runs) {
+      const packed = encodeJsonRecord(events)
+      bytes.push(Buffer.from(previousHash + hashes.join(''), 'hex'), packed)
+      starts.push(offset)
+      eventBytes.push(packed.length)
+      offset += hashBytes * (hashes.length + 1) + packed.length
+    }
+    await this.#client.query(
+      `insert into trading.account_event_runs (user_id, last_sequence, first_sequence, previous_hash, hashes, has_postings, events)
+       select user_id, last, first, substr($7::bytea, start, ${hashBytes}), substr($7, start + ${hashBytes}, hashed), has_postings,
+         substr($7, start + ${hashBytes} + hashed, events)
+       from (
+         select *, (last - first + 1)::integer * ${hashBytes} as hashed
+         from unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[], $5::boolean[], $6::integer[])
+           as row(user_id, last, first, start, has_postings, events)
+       ) runs`,
+      [
+        runs.map((run) => run.userId),
+        runs.map((run) => run.lastSequence),
+        runs.map((run) => run.firstSequence),
+        starts,
+        runs.map((run) => run.hasPostings),
+        eventBytes,
+        Buffer.concat(bytes),
+      ],
+    )
+  }
+
+  async putOrders(rows: readonly OrderRow[]): Promise<void> {
+    // Users and statuses as numbers: of long texts that repeat, one is enough.
+    const [users, statuses] = [new Dictionary(), new Dictionary()]
+    await this.#client.query(
+      `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
+       select id, users.text, client_order_id, symbol, statuses.text, sequence, fills::bigint[]
+       from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[])
+         as row(id, user_number, client_order_id, symbol, status_number, sequence, fills)
+       join unnest($8::text[]) with ordinality as users(text, number) on users.number = user_number
+       join unnest($9::text[]) with ordinality as statuses(text, number) on statuses.number = status_number
+       on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
+         fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
+      [
+        rows.map(({ order }) => order.id),
+        rows.map(({ order }) => users.numberOf(order.user_id)),
+        rows.map(({ order }) => (order.client_order_id === order.id ? null : order.client_order_id)),
+        rows.map(({ order }) => order.symbol),
+        rows.map(({ order }) => statuses.numberOf(order.status)),
+        rows.map(({ sequence }) => sequence),
+        rows.map(({ fills }) => (fills.length > 0 ? `{${fills.join(',')}}` : null)),
+        users.texts,
+        statuses.texts,
+      ],
+    )
+  }
+}
+
+/** Numbers texts from 1 on, as the database counts the items of a list. */
+class Dictionary {
+  readonly texts: string[] = []
+  readonly #numbers = new Map<string, number>()
+
+  numberOf(text: string): number {
+    const known = this.#numbers.get(text)
+    if (known !== undefined) return known
+    this.#numbers.set(text, this.texts.push(text))
+    return this.texts.length
+  }
+}

@@ -1,0 +1,51 @@
+import { topics } from '@maru/contracts'
+import type { Clock, EventLog, PositionStore } from '@maru/event-log'
+import type { Logger } from '@maru/service-host'
+import type { HistoryTables } from '../history/project.ts'
+import { readHistory } from '../history/reader.ts'
+import { Lease, type LeaseStore } from '../lease/lease.ts'
+import { PublishedTail } from './published-tail.ts'
+import { publish } from './publisher.ts'
+import type { SnapshotStore } from './snapshots.ts'
+
+interface PublishingDuty {
+  log: EventLog
+  leases: LeaseStore
+  snapshots: SnapshotStore
+  history: PositionStore<HistoryTables>
+  clock: Clock
+  logger: Logger
+  instanceId: string
+  snapshotEveryCommands: number
+  snapshotEveryMs: number
+  /** Told when this instance becomes or ceases to be the one that publishes. */
+  onLeading: (leading: boolean) => void
+  onPublished?: (command: number) => void
+}
+
+/** Publishes, stores snapshots and writes the history whenever this instance holds the lease, until `signal` aborts. */
+export async function publishWhileLeading(duty: PublishingDuty, signal: AbortSignal): Promise<void> {
+  const { log, clock, logger } = duty
+  const lease = new Lease({ store: duty.leases, name: 'publisher', holder: duty.instanceId, logger, clock })
+  await lease.hold(signal, async (held) => {
+    duty.onLeading(true)
+    // Whatever ends one of the two ends the other, and the lease is taken up again.
+    const failed = new AbortController()
+    const both = AbortSignal.any([held, failed.signal])
+    const tail = new PublishedTail(log, topics.tradingEvents, clock)
+    const history = readHistory({
+      log: tail.asLog(),
+      store: duty.history,
+      decode: (body) => tail.decode(body),
+      signal: both,
+      logger,
+      clock,
+    })
+    try {
+      await Promise.all([publish({ ...duty, signal: both, tail }), history.done])
+    } finally {
+      failed.abort()
+      duty.onLeading(false)
+    }
+  })
+}
