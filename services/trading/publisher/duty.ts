@@ -29,7 +29,8 @@ export async function publishWhileLeading(duty: PublishingDuty, signal: AbortSig
   const lease = new Lease({ store: duty.leases, name: 'publisher', holder: duty.instanceId, logger, clock })
   await lease.hold(signal, async (held) => {
     duty.onLeading(true)
-    // Whatever ends one of the two ends the other, and the lease is taken up again.
+    // Whatever ends one of the two ends the other, and the lease is taken up again. A publisher ends by itself when a newer one has opened, and this
+    // instance may hold the lease all the same: the newer one is gone, or its lease was lost.
     const failed = new AbortController()
     const both = AbortSignal.any([held, failed.signal])
     const tail = new PublishedTail(log, topics.tradingEvents, clock)
@@ -42,7 +43,7 @@ export async function publishWhileLeading(duty: PublishingDuty, signal: AbortSig
       clock,
     })
     try {
-      await Promise.all([publish({ ...duty, signal: both, tail }), history.done])
+      await Promise.all([publish({ ...duty, signal: both, tail }).finally(() => failed.abort()), history.done])
     } finally {
       failed.abort()
       duty.onLeading(false)
