@@ -25,6 +25,7 @@ export async function startCore({ log, snapshots, instanceId, ...options }: Core
   const replica = new Replica({ ...shared, exchange: state.exchange, offset: state.offset, onFatal: options.onFatal })
   await replica.catchUp()
   const intake = new Intake({ ...shared, replica, queueMax: options.queueMax, timeoutMs: options.timeoutMs })
-  await Promise.all(genesisCommands(replica.exchange).map((command) => intake.submit(command, () => undefined)))
+  // One after another: a queue may be bounded at less than all of them.
+  for (const command of genesisCommands(replica.exchange)) await intake.submit(command, () => undefined)
   return { replica, intake }
 }

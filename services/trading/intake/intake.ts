@@ -39,6 +39,8 @@ export class Intake {
   readonly #stopSweeping: () => void
   #sequence = 0
   #flushing = false
+  /** Told when nothing is on its way any more; for `close`. */
+  #onIdle: () => void = () => undefined
   #closed: Error | undefined
 
   constructor(options: {
@@ -101,7 +103,7 @@ export class Intake {
   /** Refuses further commands and waits for those on their way. */
   async close(): Promise<void> {
     this.#closed = new Error('closed')
-    while (this.#flushing) await new Promise<void>((resolve) => this.#clock.soon(resolve))
+    if (this.#flushing) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     this.#stopSweeping()
   }
 
@@ -132,5 +134,6 @@ export class Intake {
     }
     this.#inFlight = []
     this.#flushing = false
+    this.#onIdle()
   }
 }
