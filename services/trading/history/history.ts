@@ -151,6 +151,8 @@ function ordered(order: OrderData): OrderData {
     reject_code: order.reject_code,
     created_at: order.created_at,
     updated_at: order.updated_at,
+    // And what it has more than others.
+    ...order,
   }
 }
 

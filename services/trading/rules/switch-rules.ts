@@ -1,9 +1,10 @@
 import { CommandKind } from '@maru/contracts'
 import { newestRules, refusals } from '@maru/domain/exchange'
+import { pause } from '@maru/event-log'
 import type { Discovery, Logger } from '@maru/service-host'
 import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
-import { pause, type Replica } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 
 const lookEveryMs = 1_000
 
