@@ -133,7 +133,7 @@ interface OrderRow {
 
 /** Keys in the order of the contract: who reads an answer looks for the id first. */
 function ordered(order: OrderData): OrderData {
-  return {
+  const known: OrderData = {
     id: order.id,
     client_order_id: order.client_order_id,
     user_id: order.user_id,
@@ -151,9 +151,9 @@ function ordered(order: OrderData): OrderData {
     reject_code: order.reject_code,
     created_at: order.created_at,
     updated_at: order.updated_at,
-    // And what it has more than others.
-    ...order,
   }
+  // What it has more than others comes behind.
+  return { ...known, ...order }
 }
 
 export interface LedgerRow {

@@ -1,6 +1,6 @@
 import { CommandKind, ListKind, OrderType, type BodyOf, type FillData, type OrderData } from '@maru/contracts'
 import type { tradingEndpoints } from '@maru/contracts/http/trading'
-import { EventKind, OrderStatus, Refusal, refusals, type Exchange, type OrderView } from '@maru/domain/exchange'
+import { EventKind, OrderStatus, Refusal, refusals, type Exchange, type MarketView, type OrderView } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -79,10 +79,12 @@ export class OrderEntry {
   async amend(account: number, id: string, changes: Amendment): Promise<OrderData> {
     const { exchange } = this.#replica
     expectRules(exchange, true)
-    const order = await this.#openOrder(account, id)
+    const number = parseId(id)
+    const order = number === undefined ? undefined : exchange.order(number)
+    if (number === undefined || order?.account !== account)
+      return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
     const market = exchange.markets[order.symbol]!
     const { quantity, price, stop_price: stopPrice } = changes
-    const number = order.order
     const outcome = await this.#intake.submit(
       {
         kind: CommandKind.amendOrder,
@@ -107,9 +109,10 @@ export class OrderEntry {
     expectRules(exchange, true)
     if (request.quote_quantity !== undefined) throw badField('quote_quantity', 'an order that replaces another has a quantity')
     const number = parseId(id)
-    const replaced = number === undefined ? undefined : await this.#orders.byNumber(number)
-    if (number === undefined || !replaced || exchange.accountOf(replaced.user_id) !== account) throw new Problem('order_not_found')
-    const placement = { ...placementOf(exchange, account, marketOf(exchange, replaced.symbol), request), time: 0 }
+    if (number === undefined) throw new Problem('order_not_found')
+    const open = exchange.order(number)
+    const market = open?.account === account ? exchange.markets[open.symbol]! : await this.#marketOfClosed(account, number)
+    const placement = { ...placementOf(exchange, account, market, request), time: 0 }
     const outcome = await this.#intake
       .submit({ kind: CommandKind.replaceOrder, order: number, placement }, placementOutcome)
       .catch((error: unknown) => {
@@ -152,11 +155,12 @@ export class OrderEntry {
     return orders.filter((order) => order !== undefined)
   }
 
-  async #openOrder(account: number, id: string): Promise<OrderView> {
-    const number = parseId(id)
-    const view = number === undefined ? undefined : this.#replica.exchange.order(number)
-    if (view?.account === account) return view
-    return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
+  /** An order that is final may have been replaced by the very request that is sent again. */
+  async #marketOfClosed(account: number, number: number): Promise<MarketView> {
+    const { exchange } = this.#replica
+    const order = await this.#orders.byNumber(number)
+    if (!order || exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
+    return marketOf(exchange, order.symbol)
   }
 
   /** Says why nothing could be done with an order. A number that was given out may be another's order, of which nothing is said. */

@@ -161,6 +161,44 @@ describe('order entry', () => {
     expect((await alice.get<{ items: unknown[] }>('/orders?status=PENDING')).body.items).toEqual([])
   })
 
+  test('an order is amended and replaced, in the order it was sent', async () => {
+    const bot = await Bot.at(trading, alice)
+    const { id } = (await bot.ask(place('10000', { quantity: '0.005' }))).result!
+    bot.send([
+      { id: 'less', op: 'amend', order_id: id, changes: { quantity: '0.004' } },
+      { id: 'lower', op: 'amend', order_id: id, changes: { price: '9000' } },
+      {
+        id: 'other',
+        op: 'replace',
+        order_id: id,
+        order: { side: 'BUY', order_type: 'LIMIT', quantity: '0.003', price: '9500', post_only: true },
+      },
+      { id: 'late', op: 'amend', order_id: id, changes: { price: '9100' } },
+    ])
+    await bot.until(({ answers }) => answers.length === 5)
+    const byId = new Map(bot.answers.map((answer) => [answer.id, answer]))
+    expect(byId.get('less')).toMatchObject({ status: 200, result: { id, quantity: '0.004', price: '10000' } })
+    expect(byId.get('lower')).toMatchObject({ status: 200, result: { id, quantity: '0.004', price: '9000' } })
+    expect(byId.get('other')).toMatchObject({ status: 201, result: { quantity: '0.003', price: '9500', post_only: true } })
+    expect(byId.get('late')).toMatchObject({ status: 409, error: { code: 'order_not_open' } })
+    await bot.ask({ id: 'clean', op: 'cancel_all' })
+  })
+
+  test('a list is placed whole, and refused whole', async () => {
+    const bot = await Bot.at(trading, alice)
+    const exits = [
+      { side: 'BUY', order_type: 'LIMIT', quantity: '0.001', price: '10000' },
+      { side: 'BUY', order_type: 'STOP', quantity: '0.001', stop_price: '90000' },
+    ]
+    const placed = await bot.ask({ id: 'oco', op: 'place_list', list: { type: 'OCO', symbol: 'BTC/USDT', orders: exits } })
+    expect(placed.status, JSON.stringify(placed)).toBe(201)
+    expect(placed.result).toMatchObject({ type: 'OCO', orders: [{ status: 'PENDING' }, { status: 'PENDING' }] })
+    const wrong = await bot.ask({ id: 'bad', op: 'place_list', list: { type: 'OCO', symbol: 'BTC/USDT', orders: [exits[1], exits[0]] } })
+    expect(wrong).toMatchObject({ status: 400, error: { errors: [{ path: 'orders.0.order_type' }] } })
+    const cancelled = await bot.ask({ id: 'clean', op: 'cancel_all' })
+    expect(cancelled.result!.items).toHaveLength(2)
+  })
+
   test('the same client order id gets the first outcome', async () => {
     const bot = await Bot.at(trading, alice)
     const first = await bot.ask(place('10500', { client_order_id: 'once' }))
