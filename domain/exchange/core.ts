@@ -4,6 +4,7 @@ import { BalanceStore } from './balances.ts'
 import { LevelBlocks } from './level-blocks.ts'
 import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
+import { ForgottenIds } from './forgotten-ids.ts'
 import { IdWindow } from './id-window.ts'
 import type { Asset, Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
@@ -37,6 +38,8 @@ export class Core {
   readonly levels = new LevelStore()
   readonly levelBlocks = new LevelBlocks()
   readonly clientOrders: IdWindow
+  /** Client order ids that went out of `clientOrders`; no part of the state. */
+  readonly forgottenIds = new ForgottenIds()
   readonly references: IdWindow
   /** Rules of the state machine that are switched on; a log without a switch is one of rules 1. */
   rules = 1
@@ -70,7 +73,7 @@ export class Core {
   hasOpened = false
 
   constructor(idWindow: number) {
-    this.clientOrders = new IdWindow(idWindow)
+    this.clientOrders = new IdWindow(idWindow, this.forgottenIds)
     this.references = new IdWindow(idWindow)
   }
 

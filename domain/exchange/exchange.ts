@@ -6,6 +6,7 @@ import { addAsset, addMarket, markPrice, setMarketStatus } from './administratio
 import { cancelAll, cancelOrder } from './cancels.ts'
 import { conclude, runDue } from './conclusion.ts'
 import { Core } from './core.ts'
+import type { ForgottenIds } from './forgotten-ids.ts'
 import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
 import { none } from './no-slot.ts'
@@ -50,6 +51,10 @@ export class Exchange {
   /** Number of the last command applied, from 1. */
   get commandCount(): number {
     return this.#core.commandCount
+  }
+  /** Number of the last order that was given one. */
+  get lastOrder(): number {
+    return this.#core.lastOrder
   }
   /** Rules that are switched on; a log without a switch is one of rules 1. */
   get rules(): number {
@@ -195,6 +200,18 @@ export class Exchange {
     const { clientOrders } = this.#core
     const place = clientOrders.find(account, clientOrderId)
     return place < 0 ? undefined : { order: clientOrders.figure(place, 0), refusal: clientOrders.figure(place, 1) }
+  }
+
+  /**
+   * Whether a client order id was perhaps used longer ago than the state machine remembers, so that it would be taken for a new one; false is certain. Ask
+   * before the order becomes a command.
+   */
+  mayHaveForgotten(account: number, clientOrderId: string): boolean {
+    return this.#core.clientOrders.mayHaveForgotten(account, clientOrderId)
+  }
+  /** What is known of the ids that were forgotten; to be kept beside snapshots, of which it is no part, and recalled with them. */
+  get forgottenIds(): ForgottenIds {
+    return this.#core.forgottenIds
   }
 
   // ---- assets and markets -------------------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+import type { ForgottenIds } from './forgotten-ids.ts'
 import { none } from './no-slot.ts'
 import { recordBuffer } from './growth.ts'
 
@@ -23,8 +24,11 @@ export class IdWindow {
   #table = new Int32Array(roomAtFirst * 4)
   #mask = roomAtFirst * 2 - 1
   #lastHash = 0
+  readonly #forgotten: ForgottenIds | undefined
 
-  constructor(capacity: number) {
+  /** @param forgotten told of every id that is forgotten */
+  constructor(capacity: number, forgotten?: ForgottenIds) {
+    this.#forgotten = forgotten
     this.capacity = Math.max(1, Math.floor(capacity))
     this.#room = Math.min(this.capacity, roomAtFirst)
     const { doubles, ints } = recordBuffer(this.#room, recordBytes)
@@ -47,6 +51,13 @@ export class IdWindow {
       if (place < 0) return none
       if (table[at << 1] === hash && ints[(place << 4) | 12] === account && this.#texts[place] === text) return place
     }
+  }
+
+  /** Whether an id was perhaps remembered once and is not any more; false is certain. */
+  mayHaveForgotten(account: number, text: string): boolean {
+    const forgotten = this.#forgotten
+    if (!forgotten || forgotten.isEmpty || this.find(account, text) !== none) return false
+    return forgotten.mayHold(this.#lastHash)
   }
 
   figure(place: number, index: number): number {
@@ -101,6 +112,7 @@ export class IdWindow {
   }
 
   #forget(place: number): void {
+    this.#forgotten?.add(this.#ints[(place << 4) | 13]!)
     const table = this.#table
     const mask = this.#mask
     let gap = this.#ints[(place << 4) | 13]! & mask

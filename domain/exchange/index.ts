@@ -1,5 +1,6 @@
 export { SnapshotError } from './bytes.ts'
 export { Exchange } from './exchange.ts'
+export type { ForgottenIds } from './forgotten-ids.ts'
 export { foresightMax } from './foresight.ts'
 export { openOrdersMax } from './order-checks.ts'
 export { EventKind, OrderStatus } from './outcome.ts'

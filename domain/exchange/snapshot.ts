@@ -94,6 +94,8 @@ function readBody(from: ByteReader, version: number): Core {
   if (rules === 1) readFirstOrders(core, from)
   else readLists(core, from, readOrders(core, from))
   readWindow(core.clientOrders, from)
+  // A snapshot does not say which ids were forgotten; whoever keeps them recalls them.
+  core.forgottenIds.isComplete = core.clientOrders.size < core.clientOrders.capacity
   readWindow(core.references, from)
   if (rules > 1) readControls(core, from)
   return core

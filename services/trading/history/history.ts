@@ -19,6 +19,12 @@ export class History {
     return (await this.#orders(rows))[0]
   }
 
+  /** Id of the newest order in the tables; undefined where there is none. */
+  async newestOrderId(): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ id: string }>('select id from trading.orders order by id desc limit 1')
+    return rows[0]?.id
+  }
+
   async orderOfClientId(userId: string, clientOrderId: string): Promise<OrderData | undefined> {
     const { rows } = await this.#pool.query<OrderRow>(
       'select user_id, sequence from trading.orders where user_id = $1 and client_order_id = $2 order by id limit 1',

@@ -1,4 +1,4 @@
-import { CommandKind, ListKind, OrderType, type BodyOf, type FillData, type OrderData } from '@maru/contracts'
+import { CommandKind, ListKind, OrderType, type BodyOf, type ErrorCode, type FillData, type OrderData } from '@maru/contracts'
 import type { tradingEndpoints } from '@maru/contracts/http/trading'
 import { EventKind, OrderStatus, Refusal, refusals, type Exchange, type MarketView, type OrderView } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
@@ -9,6 +9,7 @@ import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
 import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
+import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
 import type { Orders } from './orders.ts'
 import { badField, marketOf, placementOf, type OrderRequest } from './order-request.ts'
 import { listOutcome, placementOutcome, refusalProblem, type PlacementOutcome } from './placing.ts'
@@ -38,12 +39,14 @@ export class OrderEntry {
   readonly #intake: Intake
   readonly #orders: Orders
   readonly #history: History
+  readonly #earlier: EarlierOrders
 
   constructor(options: { replica: Replica; intake: Intake; orders: Orders; history: History }) {
     this.#replica = options.replica
     this.#intake = options.intake
     this.#orders = options.orders
     this.#history = options.history
+    this.#earlier = new EarlierOrders(options)
   }
 
   /** Takes its place in the log in the order of the calls. */
@@ -51,6 +54,10 @@ export class OrderEntry {
     const { exchange } = this.#replica
     const command = placementOf(exchange, account, marketOf(exchange, request.symbol), request)
     expectRules(exchange, command.extras !== null || command.orderType > OrderType.stop)
+    if (this.#earlier.mayHold(command)) {
+      const earlier = await this.#earlier.find(account, command.clientOrderId)
+      if (earlier) return this.#repeated(earlier, isSameOrder(exchange, earlier, command))
+    }
     const outcome = await this.#intake.submit(command, placementOutcome).catch((error: unknown) => {
       throw withClientOrderId(error, request.client_order_id)
     })
@@ -64,15 +71,20 @@ export class OrderEntry {
       case 'rejected':
         throw refusalProblem(outcome.code, outcome.order)
       case 'duplicate': {
-        if (outcome.conflict) throw new Problem('client_order_id_reused')
         const order = await this.#orders.byNumber(outcome.order)
-        if (!order) throw new Problem('unavailable', 'The order of this client order id cannot be read yet.')
-        if (outcome.code !== 0 && order.status === 'REJECTED') throw refusalProblem(outcome.code, order)
-        return { order: { ...order, fills: await this.#fillsOf(order) }, isReplayed: true }
+        if (!order && !outcome.conflict) throw new Problem('unavailable', 'The order of this client order id cannot be read yet.')
+        return this.#repeated(order, !outcome.conflict)
       }
       default:
         return outcome satisfies never
     }
+  }
+
+  /** The first outcome of an order that is asked for again. */
+  async #repeated(order: OrderData | undefined, isSame: boolean): Promise<Placed> {
+    if (!order || !isSame) throw new Problem('client_order_id_reused')
+    if (order.status === 'REJECTED') throw refusalProblem(refusals.indexOf(order.reject_code as ErrorCode), order)
+    return { order: { ...order, fills: await this.#fillsOf(order) }, isReplayed: true }
   }
 
   /** Changes an open order of `account`; gives it as it then is. */
@@ -113,6 +125,10 @@ export class OrderEntry {
     const open = exchange.order(number)
     const market = open?.account === account ? exchange.markets[open.symbol]! : await this.#marketOfClosed(account, number)
     const placement = { ...placementOf(exchange, account, market, request), time: 0 }
+    if (this.#earlier.mayHold(placement)) {
+      const earlier = await this.#earlier.find(account, placement.clientOrderId)
+      if (earlier) return this.#repeated(earlier, isSameOrder(exchange, earlier, placement))
+    }
     const outcome = await this.#intake
       .submit({ kind: CommandKind.replaceOrder, order: number, placement }, placementOutcome)
       .catch((error: unknown) => {
@@ -133,6 +149,9 @@ export class OrderEntry {
       return { ...placementOf(exchange, account, market, order, `orders.${at}.`), time: 0 }
     })
     checkList(request)
+    for (const leg of legs) {
+      if (this.#earlier.mayHold(leg) && (await this.#earlier.find(account, leg.clientOrderId))) throw new Problem('client_order_id_reused')
+    }
     const outcome = await this.#intake.submit(
       { kind: CommandKind.placeList, listKind: kind, account, clientListId: request.client_list_id ?? '', legs },
       listOutcome,

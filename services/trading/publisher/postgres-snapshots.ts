@@ -1,11 +1,14 @@
 import type pg from 'pg'
+import { PostgresForgottenIds } from './forgotten-ids.ts'
 import type { Snapshot, SnapshotStore } from './snapshots.ts'
 
 export class PostgresSnapshots implements SnapshotStore {
+  readonly forgottenIds: PostgresForgottenIds
   readonly #pool: pg.Pool
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
+    this.forgottenIds = new PostgresForgottenIds(pool)
   }
 
   async newest(): Promise<Omit<Snapshot, 'commandCount'> | undefined> {

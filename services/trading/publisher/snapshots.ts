@@ -1,4 +1,5 @@
 import { Exchange } from '@maru/domain/exchange'
+import type { ForgottenIdStore } from './forgotten-ids.ts'
 
 /** A state of the exchange at the end of a record of the command log. */
 export interface Snapshot {
@@ -10,6 +11,8 @@ export interface Snapshot {
 }
 
 export interface SnapshotStore {
+  /** Where what snapshots leave out is kept; without it every client order id that is not known is perhaps one that was forgotten. */
+  readonly forgottenIds?: ForgottenIdStore
   newest(): Promise<Omit<Snapshot, 'commandCount'> | undefined>
   /** Changes nothing where there is one of as many commands. */
   add(snapshot: Snapshot): Promise<void>
@@ -34,12 +37,14 @@ export async function loadSnapshot(store: SnapshotStore): Promise<LoadedState> {
   if (!snapshot) return { exchange: new Exchange(), offset: 0 }
   const exchange = Exchange.restore(snapshot.body)
   if (exchange.stateHash() !== snapshot.stateHash) throw new Error('the newest snapshot does not have the hash it was stored with')
+  await store.forgottenIds?.recall(exchange.forgottenIds)
   return { exchange, offset: snapshot.offset }
 }
 
 /** Stores the state at a record boundary; returns the offset up to which the command log is no longer needed. */
 export async function storeSnapshot(store: SnapshotStore, state: LoadedState): Promise<number> {
   const { exchange, offset } = state
+  await store.forgottenIds?.keep(exchange.forgottenIds)
   await store.add({ commandCount: exchange.commandCount, offset, stateHash: exchange.stateHash(), body: exchange.snapshot() })
   await store.keep(keptMax)
   const { count, oldestOffset } = await store.span()

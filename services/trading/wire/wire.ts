@@ -7,8 +7,8 @@ import { formatId } from './order-id.ts'
 /** The state machine's integers as the decimal strings of the API. */
 
 const sides = ['BUY', 'SELL'] as const
-const orderTypes = ['MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT', 'TRAILING_STOP'] as const
-const timesInForce = ['GTC', 'IOC', 'FOK', 'GTD'] as const
+export const orderTypes = ['MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT', 'TRAILING_STOP'] as const
+export const timesInForce = ['GTC', 'IOC', 'FOK', 'GTD'] as const
 const statuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
 export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED', 'AUCTION'] as const
 export const accountModes = ['CASH', 'MARGIN'] as const
