@@ -11,10 +11,11 @@ import { makeStream, type Stream } from './exchange-stream.ts'
 const { OrderBook, Side: BookSide } = orderBookModule
 type LimitRequest = Parameters<InstanceType<typeof OrderBook>['limit']>[0]
 
-export type Ask = 'round' | 'p99'
+export type Ask = 'round' | 'times'
 export interface Answer {
-  /** Seconds of a round; µs of `p99`. */
+  /** Seconds of a round; of `times`, µs of the 99th and of the 999th of a thousand. */
   value: number
+  p999?: number
   /** Of price and lots of every level of every book, best first: what both sides must agree on. */
   books: string
 }
@@ -51,8 +52,8 @@ function runExchange(stream: Stream): Answer {
   return { value, books: booksOf(exchange) }
 }
 
-/** 99th percentile of a command in µs: its own time, the clock's reading included, and its share of looking ahead at its record. */
-function p99(stream: Stream): Answer {
+/** Percentiles of a command in µs: its own time, the clock's reading included, and its share of looking ahead at its record. */
+function timesOf(stream: Stream): Answer {
   const exchange = applyOpening(stream)
   const { measured } = stream
   const times = new Float64Array(measured.length)
@@ -70,7 +71,8 @@ function p99(stream: Stream): Answer {
     }
   }
   times.sort()
-  return { value: times[Math.floor(times.length * 0.99)]!, books: booksOf(exchange) }
+  const at = (share: number): number => times[Math.floor(times.length * share)]!
+  return { value: at(0.99), p999: at(0.999), books: booksOf(exchange) }
 }
 
 /** The stream as calls of the baseline, one book a symbol, made ready so that only its own work is timed. */
@@ -115,10 +117,10 @@ function runOrderBooks(stream: Stream): Answer {
   return { value, books: digest(resting) }
 }
 
-const [side, symbols, withClientIds] = process.argv.slice(2)
-const stream = makeStream(Number(symbols), 7, withClientIds === 'client-ids')
+const [side, symbols, resting, withClientIds] = process.argv.slice(2)
+const stream = makeStream({ symbols: Number(symbols), resting: Number(resting), withClientIds: withClientIds === 'client-ids' })
 const run = side === 'own' ? runExchange : runOrderBooks
 run(stream)
-process.on('message', (ask: Ask) => process.send?.(ask === 'p99' ? p99(stream) : run(stream)))
+process.on('message', (ask: Ask) => process.send?.(ask === 'times' ? timesOf(stream) : run(stream)))
 process.on('disconnect', () => process.exit(0))
 process.send?.('ready')

@@ -1,9 +1,10 @@
 import { CommandKind, OrderType, Side, TimeInForce, type Command, type PlaceOrder } from '@maru/contracts/commands'
-import { Exchange } from '@maru/domain/exchange'
+import { Exchange, newestRules } from '@maru/domain/exchange'
 
-const accountCount = 1_000
-/** Orders that rest on each side of each book. */
-export const restingPerSide = 1_000
+/** Half of them make the book, half take from it. */
+const accountsMin = 1_000
+/** Open orders an account has in a market on average, well under what it may have. */
+const ordersPerAccount = 100
 const middle = 6_183_763
 /**
  * Shape of the stream, from eleven minutes of Binance BTC/USDT on 2024-08-09: how far from the middle the changes of its book lie (ticks of 0.01,
@@ -22,6 +23,13 @@ const distances = [
 const takingShare = 0.07
 const cancelShare = 0.48
 export const commandCount = 300_000
+
+export interface StreamShape {
+  symbols: number
+  /** Orders that rest on each side of each book. */
+  resting: number
+  withClientIds?: boolean
+}
 
 export interface Stream {
   symbols: number
@@ -44,8 +52,9 @@ function randomNumbers(seed: number): () => number {
  * Makes a stream by driving an exchange, so that every cancel is of an order that is open. The baseline knows orders by one id, as the exchange
  * does by its numbers; ids of clients, unique to their accounts, come on top of that where `withClientIds` asks for them.
  */
-export function makeStream(symbols: number, seed: number, withClientIds = false): Stream {
-  const random = randomNumbers(seed)
+export function makeStream({ symbols, resting, withClientIds = false }: StreamShape): Stream {
+  const accountCount = Math.max(accountsMin, Math.ceil((resting * 2) / ordersPerAccount) * 2)
+  const random = randomNumbers(7)
   const pick = (count: number): number => Math.floor(random() * count)
   const exchange = new Exchange()
   const opening: Command[] = []
@@ -63,7 +72,7 @@ export function makeStream(symbols: number, seed: number, withClientIds = false)
     target.push(command)
     exchange.apply(command)
   }
-  for (const command of venueCommands(symbols)) send(command)
+  for (const command of venueCommands(symbols, accountCount)) send(command)
 
   const limitOrder = (symbol: number, side: Side): void => {
     const distance = distanceAt(random())
@@ -90,14 +99,13 @@ export function makeStream(symbols: number, seed: number, withClientIds = false)
       return
     }
   }
-  for (let symbol = 0; symbol < symbols; symbol++)
-    for (let count = 0; count < restingPerSide * 2; count++) limitOrder(symbol, (count & 1) as Side)
+  for (let symbol = 0; symbol < symbols; symbol++) for (let count = 0; count < resting * 2; count++) limitOrder(symbol, (count & 1) as Side)
   target = measured
   while (measured.length < commandCount) {
     const symbol = pick(symbols)
     const side = pick(2) as Side
     const what = random()
-    const isFull = open[symbol * 2 + side]!.length > restingPerSide
+    const isFull = open[symbol * 2 + side]!.length > resting
     if (what < takingShare) takingOrder(symbol, side)
     else if (what < takingShare + cancelShare && isFull) cancel(symbol, side)
     else limitOrder(symbol, side)
@@ -116,8 +124,11 @@ function distanceAt(share: number): number {
   return Math.round(from + ((share - fromShare) / (toShare - fromShare)) * (to - from))
 }
 
-function venueCommands(symbols: number): Command[] {
-  const commands: Command[] = [{ kind: CommandKind.addAsset, time: 0, name: 'USDT', scale: 8 }]
+function venueCommands(symbols: number, accountCount: number): Command[] {
+  const commands: Command[] = [
+    { kind: CommandKind.setRules, time: 0, rules: newestRules, actor: 'bench' },
+    { kind: CommandKind.addAsset, time: 0, name: 'USDT', scale: 8 },
+  ]
   for (let symbol = 0; symbol < symbols; symbol++) {
     commands.push({ kind: CommandKind.addAsset, time: 0, name: `B${symbol}`, scale: 8 })
     commands.push({

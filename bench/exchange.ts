@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Answer, Ask } from './exchange-side.ts'
-import { restingPerSide, commandCount } from './exchange-stream.ts'
-import { benchRow, formatTable, median, type BenchRow } from './report.ts'
+import { commandCount, type StreamShape } from './exchange-stream.ts'
+import { benchRow, formatTable, median, type BenchRow, type Target } from './report.ts'
 
 const rounds = 7
 
@@ -15,13 +15,14 @@ const rounds = 7
  */
 export async function run(): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
-  for (const { symbols, ratio } of [
-    { symbols: 1, ratio: 10 },
-    { symbols: 50, ratio: 15 },
+  for (const { ratio, ...shape } of [
+    { symbols: 1, resting: 1_000, ratio: 12 },
+    { symbols: 50, resting: 1_000, ratio: 18 },
+    { symbols: 1, resting: 100_000, ratio: 8 },
   ]) {
-    using own = await startSide('own', symbols)
-    using other = await startSide('baseline', symbols)
-    const [ownRates, otherRates, p99s]: [number[], number[], number[]] = [[], [], []]
+    using own = await startSide('own', shape)
+    using other = await startSide('baseline', shape)
+    const [ownRates, otherRates]: [number[], number[]] = [[], []]
     for (let round = 0; round < rounds; round++) {
       const mine = await own.ask('round')
       const theirs = await other.ask('round')
@@ -29,21 +30,28 @@ export async function run(): Promise<BenchRow[]> {
       ownRates.push(commandCount / mine.value)
       otherRates.push(commandCount / theirs.value)
     }
-    for (let round = 0; round < rounds; round++) p99s.push((await own.ask('p99')).value)
-    const name = `exchange: ${symbols} symbol${symbols === 1 ? '' : 's'}, ${restingPerSide.toLocaleString('en-US')} resting a side`
+    const times: Answer[] = []
+    for (let round = 0; round < rounds; round++) times.push(await own.ask('times'))
+    const name = nameOf(shape)
     const baseline = { name: 'nodejs-order-book, no accounts', value: median(otherRates) }
+    const atMost = (bound: number): Target => ({ of: 'value', is: 'at most', bound })
     rows.push(
       benchRow({ name, unit: 'commands/s', value: median(ownRates), baseline, target: { of: 'ratio', is: 'at least', bound: ratio } }),
+      benchRow({ name: `${name}, p99`, unit: 'µs', value: median(times.map(({ value }) => value)), target: atMost(3) }),
+      benchRow({ name: `${name}, p99.9`, unit: 'µs', value: median(times.map(({ p999 = 0 }) => p999)), target: atMost(10) }),
     )
-    rows.push(benchRow({ name: `${name}, p99`, unit: 'µs', value: median(p99s), target: { of: 'value', is: 'at most', bound: 3 } }))
   }
   rows.push(await withClientIds())
   return rows
 }
 
+export function nameOf({ symbols, resting }: StreamShape): string {
+  return `exchange: ${symbols} symbol${symbols === 1 ? '' : 's'}, ${resting.toLocaleString('en-US')} resting a side`
+}
+
 /** What remembering a client order id of every order costs: stated, since the baseline has nothing like it. */
 async function withClientIds(): Promise<BenchRow> {
-  using own = await startSide('own', 1, 'client-ids')
+  using own = await startSide('own', { symbols: 1, resting: 1_000, withClientIds: true })
   const rates: number[] = []
   for (let round = 0; round < rounds; round++) rates.push(commandCount / (await own.ask('round')).value)
   return benchRow({ name: 'exchange: 1 symbol, every order with a client order id', unit: 'commands/s', value: median(rates) })
@@ -53,8 +61,9 @@ interface SideProcess extends Disposable {
   ask(ask: Ask): Promise<Answer>
 }
 
-async function startSide(side: 'own' | 'baseline', symbols: number, ...more: string[]): Promise<SideProcess> {
-  const child = fork(path.join(import.meta.dirname, 'exchange-side.ts'), [side, String(symbols), ...more], { execArgv: [] })
+export async function startSide(side: 'own' | 'baseline', { symbols, resting, withClientIds = false }: StreamShape): Promise<SideProcess> {
+  const asked = [side, String(symbols), String(resting), ...(withClientIds ? ['client-ids'] : [])]
+  const child = fork(path.join(import.meta.dirname, 'exchange-side.ts'), asked, { execArgv: [] })
   await answerOf(child)
   return {
     ask(ask) {
