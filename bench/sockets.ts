@@ -1,17 +1,14 @@
-import { once } from 'node:events'
-import { WebSocket } from 'ws'
 import { openPostgresEventLog } from '@maru/event-log'
 import { startTestServer } from '../test/support/postgres.ts'
 import { startBenchDatabase, startBenchProcess } from './bench-processes.ts'
 import { measureGrouped } from './log.ts'
 import { benchRow, formatTable, median, type BenchRow } from './report.ts'
+import { loadConnection } from './socket-load.ts'
 import { registerTraders, startUserService, type Trader } from './traders.ts'
 
 const connections = 16
 /** Requests under way on a connection. */
 const window = 64
-/** Each so many-th request cancels what is open. */
-const cancelEvery = 64
 const rounds = 3
 const warmupMs = 1_000
 const durationMs = 3_000
@@ -58,55 +55,13 @@ async function load(url: string, traders: readonly Trader[]): Promise<Load> {
   const latenciesMs: number[] = []
   const startMs = performance.now()
   const [fromMs, endMs] = [startMs + warmupMs, startMs + warmupMs + durationMs]
-  await Promise.all(traders.map((trader, index) => oneConnection(url, trader, index, { fromMs, endMs, latenciesMs })))
+  const onAnswer = (sentMs: number, nowMs: number): boolean => {
+    if (sentMs >= fromMs && nowMs <= endMs) latenciesMs.push(nowMs - sentMs)
+    return nowMs < endMs
+  }
+  await Promise.all(traders.map((trader, index) => loadConnection(url, trader, { index, window, onAnswer })))
   const sorted = Float64Array.from(latenciesMs).sort()
   return { perSecond: (sorted.length * 1_000) / durationMs, p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN }
-}
-
-async function oneConnection(
-  url: string,
-  { token }: Trader,
-  index: number,
-  { fromMs, endMs, latenciesMs }: { fromMs: number; endMs: number; latenciesMs: number[] },
-): Promise<void> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, {
-    headers: { authorization: `Bearer ${token}` },
-    perMessageDeflate: false,
-  })
-  await once(socket, 'open')
-  // Answers of one connection come in the order of its requests: they went into the log so.
-  const sentMs: number[] = []
-  let answered = 0
-  const send = (): void => {
-    const id = sentMs.length
-    const side = (id + index) % 2 === 0 ? 'BUY' : 'SELL'
-    // What meets an order of its own account expires and leaves that one open: now and then the account clears up.
-    const request =
-      id % cancelEvery === cancelEvery - 1
-        ? `{"id":${id},"op":"cancel_all"}`
-        : `{"id":${id},"op":"place","order":{"symbol":"BTC/USDT","side":"${side}","order_type":"LIMIT","quantity":"0.001","price":"10000"}}`
-    socket.send(request)
-    sentMs.push(performance.now())
-  }
-  await new Promise<void>((resolve, reject) => {
-    socket.on('error', reject)
-    socket.on('close', () => reject(new Error('the socket was closed')))
-    socket.on('message', (data: Buffer) => {
-      const text = data.toString('latin1', 0, 40)
-      if (!text.startsWith(`{"id":${answered},"status":20`)) {
-        reject(new Error(`answer ${answered} was ${data.toString('utf8').slice(0, 300)}`))
-        return
-      }
-      const nowMs = performance.now()
-      if (sentMs[answered]! >= fromMs && nowMs <= endMs) latenciesMs.push(nowMs - sentMs[answered]!)
-      answered += 1
-      if (nowMs < endMs) send()
-      else if (answered === sentMs.length) resolve()
-    })
-    for (let count = 0; count < window; count += 1) send()
-  })
-  socket.removeAllListeners('close')
-  socket.close()
 }
 
 if (import.meta.main) process.stdout.write(`${formatTable(await run())}\n`)
