@@ -22,6 +22,16 @@ export async function loadSnapshot(pool: pg.Pool): Promise<LoadedState> {
   return { exchange, offset: Number(row.log_offset) }
 }
 
+/**
+ * Drops what was stored after a command, since the state may have been wrong by then; never the oldest, for the log before it is gone.
+ * Whoever starts next replays more instead.
+ */
+export async function dropSnapshotsAfter(pool: pg.Pool, command: number): Promise<void> {
+  await pool.query('delete from trading.snapshots where command_count > greatest($1, (select min(command_count) from trading.snapshots))', [
+    command,
+  ])
+}
+
 /** Stores the state at a record boundary; returns the offset up to which the command log is no longer needed. */
 export async function storeSnapshot(pool: pg.Pool, state: LoadedState): Promise<number> {
   const { exchange, offset } = state

@@ -6,9 +6,12 @@ import { openPostgresEventLog } from '@maru/event-log'
 import { topics } from '@maru/contracts'
 import { createLogger, createPool } from '@maru/service-host'
 import { readHistory } from '../history/reader.ts'
+import { Agreement, type Disagreement } from '../agreement/agreement.ts'
+import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { Lease } from '../lease/lease.ts'
 import { PublishedTail } from './published-tail.ts'
 import { publish } from './publisher.ts'
+import { dropSnapshotsAfter } from './snapshots.ts'
 
 /** What the trading service hands to its publishing thread. */
 export interface PublisherThreadData {
@@ -20,7 +23,12 @@ export interface PublisherThreadData {
 }
 
 /** What the thread says: whether this instance holds the lease, and how far it has published. */
-export type PublisherThreadMessage = { type: 'leading'; leading: boolean } | { type: 'published'; command: number } | { type: 'stopped' }
+export type PublisherThreadMessage =
+  | { type: 'leading'; leading: boolean }
+  | { type: 'published'; command: number }
+  /** Its state differs from that of other replicas, so that it has given up. */
+  | { type: 'differs'; detail: string }
+  | { type: 'stopped' }
 
 const { databaseUrl, instanceId, logLevel, snapshotEveryCommands, snapshotEveryMs } = workerData as PublisherThreadData
 const port = parentPort
@@ -60,6 +68,14 @@ const pool = createPool(databaseUrl, {
     const failed = new AbortController()
     const signal = AbortSignal.any([held, failed.signal])
     const tail = new PublishedTail(log, topics.tradingEvents)
+    const replica = `${instanceId}/publisher`
+    const hashes = postgresStateHashes(pool)
+    const agreement = new Agreement({ replica, hashes, logger })
+    const giveUp = async ({ command, slice, detail }: Disagreement): Promise<void> => {
+      say({ type: 'differs', detail })
+      stop.abort()
+      await dropSnapshotsAfter(pool, await hashes.lastBefore(command, replica, slice))
+    }
     const history = readHistory({ log: tail.asLog(), pool, decode: (body) => tail.decode(body), signal, logger })
     try {
       await Promise.all([
@@ -71,9 +87,11 @@ const pool = createPool(databaseUrl, {
           snapshotEveryMs,
           signal,
           tail,
+          agreement,
           onPublished: (command) => say({ type: 'published', command }),
         }),
         history.done,
+        agreement.follow(signal).then((disagreement) => disagreement && giveUp(disagreement)),
       ])
     } finally {
       failed.abort()

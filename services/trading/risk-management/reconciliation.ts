@@ -1,18 +1,34 @@
 import { tradingEndpoints } from '@maru/contracts/http/trading'
-import type { HttpService } from '@maru/service-host'
+import type { Discovery, HttpService } from '@maru/service-host'
+import type { Agreement } from '../agreement/agreement.ts'
+import type { StateHashes } from '../agreement/state-hashes.ts'
 import type { Replica } from '../replica/replica.ts'
 import { amountText } from '../wire/wire.ts'
 
-/** A hash of the whole state takes milliseconds on a large one: asked more often, the last is shown. */
-const hashEveryMs = 1_000
-
-export function serveReconciliation({ http, replica, instanceId }: { http: HttpService; replica: Replica; instanceId: string }): void {
+/**
+ * The books added up, and what every live instance found its state to be. Those stand at the last command count at which all have hashed it, so that
+ * equal ones show equal hashes while they run; when nothing happens that is where all stand, a quarter of a second later.
+ */
+export function serveReconciliation({
+  http,
+  replica,
+  instanceId,
+  discovery,
+  agreement,
+  hashes,
+}: {
+  http: HttpService
+  replica: Replica
+  instanceId: string
+  discovery: Discovery
+  agreement: Agreement
+  hashes: StateHashes
+}): void {
   const { exchange } = replica
-  let hashed: { atMs: number; position: number; stateHash: string } | undefined
 
-  http.serve(tradingEndpoints.reconciliation, () => {
-    const now = performance.now()
-    if (!hashed || now - hashed.atMs > hashEveryMs) hashed = { atMs: now, position: exchange.commandCount, stateHash: exchange.stateHash() }
+  http.serve(tradingEndpoints.reconciliation, async () => {
+    const [live] = await Promise.all([discovery.instances('trading'), agreement.record()])
+    const replicas = await hashes.newest([...new Set([instanceId, ...live.map(({ id }) => id)])])
     return {
       assets: exchange.reconciliation().map((row) => {
         const asset = exchange.assets[row.asset]!
@@ -27,7 +43,7 @@ export function serveReconciliation({ http, replica, instanceId }: { http: HttpS
           difference: text(row.difference),
         }
       }),
-      replicas: [{ id: instanceId, position: hashed.position, state_hash: hashed.stateHash }],
+      replicas: replicas.map(({ replica: id, command, hash }) => ({ id, position: command, state_hash: hash })),
     }
   })
 }
