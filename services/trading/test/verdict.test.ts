@@ -12,6 +12,6 @@ test.each([
   ['two, one and one', 'a', 'aabc', 'agrees'],
   ['one beside two and one', 'c', 'aabc', 'outvoted'],
 ])('%s: %s among %s %s', (_, own, hashes, verdict) => {
-  const votes = [...hashes].map((hash, index) => ({ replica: String(index), slice: 0, hash }))
+  const votes = hashes.split('').map((hash, index) => ({ replica: String(index), slice: 0, hash }))
   expect(verdictOf(own, votes)).toBe(verdict)
 })
