@@ -1,8 +1,9 @@
 import type pg from 'pg'
+import { genesisHash } from '@maru/contracts/account-chain'
 import type { OrderData, TradingEvent } from '@maru/contracts'
 import { encodeJsonRecord } from '@maru/event-log'
 import type { EventText } from '../publisher/event-text.ts'
-import { chainHash, genesisHash } from './chain.ts'
+import { chainHash } from './chain.ts'
 import { movesLedger } from './postings.ts'
 
 /** Events in one row: a page of a few is read by parsing whole rows. */
