@@ -7,11 +7,8 @@ import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
 import { parseId } from '../wire/order-id.ts'
 import { orderData } from '../wire/wire.ts'
-import type { Orders } from './orders.ts'
+import { historyWaitMs, type Orders } from './orders.ts'
 import { placementOutcome, placeOrderCommand, refusalProblem, type PlaceOrderBody } from './placing.ts'
-
-/** How long a read waits for the history tables to hold what this replica has already applied. */
-export const historyWaitMs = 2_000
 
 export interface Placed {
   order: OrderData & { fills: FillData[] }
@@ -46,7 +43,7 @@ export class OrderEntry {
         throw refusalProblem(outcome.code, outcome.order)
       case 'duplicate': {
         if (outcome.conflict) throw new Problem('client_order_id_reused')
-        const order = await this.#orders.byNumber(outcome.order)
+        const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), outcome.order)
         if (!order) throw new Problem('unavailable', 'The order of this client order id cannot be read yet.')
         if (outcome.code !== 0 && order.status === 'REJECTED') throw refusalProblem(outcome.code, order)
         return { order: { ...order, fills: await this.#fillsOf(order) }, isReplayed: true }
@@ -69,7 +66,7 @@ export class OrderEntry {
     const code = refusals[outcome]!
     if (code !== 'order_not_open') throw new Problem(code)
     // A number that was given out may be another's order, of which nothing is said.
-    const order = await this.#orders.byId(id)
+    const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), number)
     if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
     throw new Problem(code, `The order is ${order.status}.`)
   }
