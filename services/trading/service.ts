@@ -98,7 +98,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
 
   const following = replica.follow(signal)
-  const agreeing = agreement.follow(signal).then((found) => found && halt(found.detail))
+  const agreeing = agreement.follow(signal, ({ detail }) => halt(detail))
   if (halted === undefined) {
     publisher = startPublisherThread({
       data: {

@@ -96,8 +96,6 @@ export class Agreement {
       const others = (votes.get(own.command) ?? []).filter(({ replica }) => replica !== this.#replica)
       const all = [...others, { replica: this.#replica, slice: own.slice, hash: own.hash }]
       if (verdictOf(own.hash, all) === 'agrees') continue
-      // Written for the operator to see; withdrawn at once.
-      await this.#hashes.record(this.#replica, [own])
       await this.#stop(own.command, own.slice, all, true)
       return this.#disagreement
     }
@@ -106,12 +104,17 @@ export class Agreement {
     return undefined
   }
 
-  /** Writes and compares until `signal` aborts, or until this replica may not go on: then it says why. */
-  async follow(signal: AbortSignal): Promise<Disagreement | undefined> {
+  /** Writes and compares until `signal` aborts. `onDisagreement`: this replica may not go on; from then on it only writes, for operators to see. */
+  async follow(signal: AbortSignal, onDisagreement: (disagreement: Disagreement) => void): Promise<void> {
+    let isTold = false
     let comparedMs = performance.now()
     let count = -1
     let isFailing = false
-    while (!signal.aborted && !this.#disagreement) {
+    while (!signal.aborted) {
+      if (this.#disagreement && !isTold) {
+        isTold = true
+        onDisagreement(this.#disagreement)
+      }
       await pause(recordEveryMs, signal)
       const exchange = this.#exchange
       // Where nothing happens, replicas come to the same count and hash there, which shows whether they ended alike.
@@ -129,11 +132,10 @@ export class Agreement {
         isFailing = true
       }
     }
-    return this.#disagreement
   }
 
   #take(exchange: Exchange): void {
-    if (this.#taken === exchange.commandCount || this.#disagreement) return
+    if (this.#taken === exchange.commandCount) return
     this.#taken = exchange.commandCount
     this.#waiting.push({ command: exchange.commandCount, ...exchange.sliceHash() })
     if (this.#waiting.length > waitingMax) this.#waiting.shift()
@@ -143,8 +145,8 @@ export class Agreement {
   #write(): Promise<void> {
     const done = this.#recording.then(async () => {
       const hashes = [...this.#waiting]
-      if (hashes.length === 0 || !this.#isSettled || this.#disagreement) return
-      await this.#hashes.record(this.#replica, hashes)
+      if (hashes.length === 0 || !this.#isSettled) return
+      await this.#hashes.record(this.#replica, hashes, this.#disagreement === undefined)
       this.#waiting = this.#waiting.filter((hash) => !hashes.includes(hash))
       const now = performance.now()
       this.#written = this.#written.filter(({ atMs }, index, all) => atMs > now - lookBackMs || index === all.length - 1)
@@ -182,8 +184,10 @@ export class Agreement {
     const others = isOutvoted ? 'most other replicas' : 'other replicas'
     const detail = `This instance takes no orders: its state differs from that of ${others} at command ${command}.`
     this.#disagreement = { command, slice, votes, detail }
+    this.#isSettled = true
     this.#logger.fatal({ command, slice, votes, replica: this.#replica }, 'the state of this replica differs: it stops')
-    await this.#hashes.retire(this.#replica, command, isOutvoted).catch((error: unknown) => {
+    if (!isOutvoted) return
+    await this.#hashes.withdraw(this.#replica).catch((error: unknown) => {
       this.#logger.warn({ err: error }, 'that this replica has stopped could not be recorded')
     })
   }

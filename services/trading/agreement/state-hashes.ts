@@ -11,17 +11,18 @@ export interface StateHash {
 
 /** Where replicas of the exchange write what they found their state to be, for all to compare. */
 export interface StateHashes {
-  record(replica: string, hashes: readonly StateHash[]): Promise<void>
+  /** `hasVote`: false for a replica that has stopped and only shows what it holds. */
+  record(replica: string, hashes: readonly StateHash[], hasVote: boolean): Promise<void>
   /** All votes at command counts from `since` on at which not all are alike, by count; only of hashes that can be compared. */
   contested(since: number): Promise<Map<number, Vote[]>>
   /** All votes at these command counts, as far as there are any that can be compared. */
   votesAt(commands: readonly number[]): Promise<Map<number, Vote[]>>
   /** The last count before `command` at which a replica hashed a slice; 0 where there is none. */
   lastBefore(command: number, replica: string, slice: number): Promise<number>
-  /** A replica stops, at odds with others at `command`: what it found later goes. `isOutvoted`: it has no vote any more. */
-  retire(replica: string, command: number, isOutvoted: boolean): Promise<void>
-  /** The newest hashes of replicas: those of the last count at which all have one, else the last of each. */
-  newest(replicas: readonly string[]): Promise<(StateHash & { replica: string })[]>
+  /** A replica was outvoted: nothing that it found has a vote any more. */
+  withdraw(replica: string): Promise<void>
+  /** Hashes of replicas at the last count at which all have one; where there is no such count, or `each` is wanted, the last of each. */
+  newest(replicas: readonly string[], wanted: 'common' | 'each'): Promise<(StateHash & { replica: string })[]>
 }
 
 /** Command counts that are kept, with votes at each: together the bound of the table. */
@@ -40,13 +41,21 @@ interface Row {
 export function postgresStateHashes(pool: pg.Pool): StateHashes {
   let prunedMs = -Infinity
   return {
-    async record(replica, hashes) {
+    async record(replica, hashes, hasVote) {
       await pool.query(
-        `insert into trading.state_hashes (command_count, replica, version, slice, hash)
-         select command_count, $1, $2, slice, hash from unnest($3::bigint[], $4::integer[], $5::text[]) as row(command_count, slice, hash)
+        `insert into trading.state_hashes (command_count, replica, version, slice, hash, is_withdrawn)
+         select command_count, $1, $2, slice, hash, $6 from unnest($3::bigint[], $4::integer[], $5::text[]) as row(command_count, slice, hash)
          on conflict (command_count, replica) do update
-           set version = excluded.version, slice = excluded.slice, hash = excluded.hash, recorded_at = excluded.recorded_at`,
-        [replica, sliceHashVersion, hashes.map(({ command }) => command), hashes.map(({ slice }) => slice), hashes.map(({ hash }) => hash)],
+           set version = excluded.version, slice = excluded.slice, hash = excluded.hash, recorded_at = excluded.recorded_at,
+             is_withdrawn = excluded.is_withdrawn`,
+        [
+          replica,
+          sliceHashVersion,
+          hashes.map(({ command }) => command),
+          hashes.map(({ slice }) => slice),
+          hashes.map(({ hash }) => hash),
+          !hasVote,
+        ],
       )
       if (performance.now() - prunedMs < pruneEveryMs) return
       prunedMs = performance.now()
@@ -89,11 +98,10 @@ export function postgresStateHashes(pool: pg.Pool): StateHashes {
       )
       return Number(rows[0]?.last ?? 0)
     },
-    async retire(replica, command, isOutvoted) {
-      await pool.query('delete from trading.state_hashes where replica = $1 and command_count > $2', [replica, command])
-      if (isOutvoted) await pool.query('update trading.state_hashes set is_withdrawn = true where replica = $1', [replica])
+    async withdraw(replica) {
+      await pool.query('update trading.state_hashes set is_withdrawn = true where replica = $1', [replica])
     },
-    async newest(replicas) {
+    async newest(replicas, wanted) {
       const { rows } = await pool.query<Row>(
         `with own as (select * from trading.state_hashes where replica = any($1)),
            common as (
@@ -101,8 +109,8 @@ export function postgresStateHashes(pool: pg.Pool): StateHashes {
              from (select command_count from own group by command_count having count(*) = cardinality($1::text[])) shared
            )
          select distinct on (replica) own.command_count, replica, slice, hash from own, common
-         where common.at is null or own.command_count = common.at order by replica, own.command_count desc`,
-        [replicas],
+         where $2 or common.at is null or own.command_count = common.at order by replica, own.command_count desc`,
+        [replicas, wanted === 'each'],
       )
       return rows.map(({ command_count, ...row }) => ({ command: Number(command_count), ...row }))
     },

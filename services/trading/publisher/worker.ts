@@ -71,10 +71,11 @@ const pool = createPool(databaseUrl, {
     const replica = `${instanceId}/publisher`
     const hashes = postgresStateHashes(pool)
     const agreement = new Agreement({ replica, hashes, logger })
-    const giveUp = async ({ command, slice, detail }: Disagreement): Promise<void> => {
-      say({ type: 'differs', detail })
+    let suspect: Disagreement | undefined
+    const giveUp = (disagreement: Disagreement): void => {
+      suspect = disagreement
+      say({ type: 'differs', detail: disagreement.detail })
       stop.abort()
-      await dropSnapshotsAfter(pool, await hashes.lastBefore(command, replica, slice))
     }
     const history = readHistory({ log: tail.asLog(), pool, decode: (body) => tail.decode(body), signal, logger })
     try {
@@ -91,9 +92,10 @@ const pool = createPool(databaseUrl, {
           onPublished: (command) => say({ type: 'published', command }),
         }),
         history.done,
-        agreement.follow(signal).then((disagreement) => disagreement && giveUp(disagreement)),
+        agreement.follow(signal, giveUp),
       ])
     } finally {
+      if (suspect) await dropSnapshotsAfter(pool, await hashes.lastBefore(suspect.command, replica, suspect.slice))
       failed.abort()
       say({ type: 'leading', leading: false })
     }

@@ -145,7 +145,11 @@ describe('replicas of one log', { timeout: 90_000 }, () => {
     for (const right of [one, two]) expect((await place(right)).status).toBe(201)
     // An operator sees at a glance who differs.
     const wrong = await idOf(three)
-    const hashes = new Map((await replicasAt(one)).map(({ id, state_hash }) => [id, state_hash]))
+    const replicas = await eventually(
+      () => replicasAt(one),
+      (found) => new Set(found.map(({ position }) => position)).size === 1,
+    )
+    const hashes = new Map(replicas.map(({ id, state_hash }) => [id, state_hash]))
     expect(hashes.get(await idOf(one))).toBe(hashes.get(await idOf(two)))
     expect(hashes.get(wrong)).not.toBe(hashes.get(await idOf(one)))
     // What it had recorded has no vote any more, whatever becomes of it.
@@ -252,8 +256,8 @@ test('the table of hashes is bounded, in counts and in votes at each', async () 
   const pool = createPool(own.urls.trading, { applicationName: 'test', onError: () => undefined })
   try {
     const many = Array.from({ length: 3_000 }, (_, index) => ({ command: 1_000_000 + index, slice: 0, hash: 'a' }))
-    await postgresStateHashes(pool).record('one', many)
-    for (let run = 0; run < 20; run++) await postgresStateHashes(pool).record(`run-${run}`, many.slice(-1))
+    await postgresStateHashes(pool).record('one', many, true)
+    for (let run = 0; run < 20; run++) await postgresStateHashes(pool).record(`run-${run}`, many.slice(-1), true)
     const { rows } = await pool.query(
       'select count(*)::int as votes, count(distinct command_count)::int as counts from trading.state_hashes',
     )
