@@ -118,7 +118,9 @@ export class Replica {
       const records = await this.#log.read(topics.tradingCommands, this.#offset, readBounds)
       if (records.length === 0) return
       if (records[0]!.offset !== this.#offset + 1) await this.#expectUntrimmed()
+      let bytes = 0
       for (const record of records) {
+        bytes += record.body.byteLength
         // Applied from memory while this read was on its way.
         if (record.offset <= this.#offset) continue
         const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
@@ -130,7 +132,8 @@ export class Replica {
         this.#foreign += 1
         this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
       }
-      if (records.length < readBounds.recordsMax) return
+      // A page that is full in either way may have more behind it.
+      if (records.length < readBounds.recordsMax && bytes < readBounds.bytesMax) return
     }
   }
 
