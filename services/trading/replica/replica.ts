@@ -1,6 +1,6 @@
 import { topics, type Command } from '@maru/contracts'
 import { foresightMax, type Exchange } from '@maru/domain/exchange'
-import type { EventLog } from '@maru/event-log'
+import type { EventLog, LogRecord } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { decodeRecord } from './decode-record.ts'
 import { RecentOrders } from './recent-orders.ts'
@@ -114,27 +114,39 @@ export class Replica {
   #foreign = 0
 
   async #readToEnd(): Promise<void> {
+    let reading = this.#read(this.#offset)
     for (;;) {
-      const records = await this.#log.read(topics.tradingCommands, this.#offset, readBounds)
-      if (records.length === 0) return
+      const records = await reading
+      const last = records.at(-1)
+      if (!last) return
       if (records[0]!.offset !== this.#offset + 1) await this.#expectUntrimmed()
-      let bytes = 0
-      for (const record of records) {
-        bytes += record.body.byteLength
-        // Applied from memory while this read was on its way.
-        if (record.offset <= this.#offset) continue
-        const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
-        if (own) {
-          this.#own.delete(record.sequence)
-          this.#applyRecord(record.offset, own.commands, own.done)
-          continue
-        }
-        this.#foreign += 1
-        this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
+      // A page that is full, by its records or by their bytes, may have more behind it: that is on its way while this one is applied.
+      const bytes = records.reduce((sum, { body }) => sum + body.byteLength, 0)
+      const isFull = records.length >= readBounds.recordsMax || bytes >= readBounds.bytesMax
+      if (isFull) {
+        reading = this.#read(last.offset)
+        reading.catch(() => undefined) // Whoever awaits it hears of it; nobody does where the records before it cannot be applied.
       }
-      // A page that is full in either way may have more behind it.
-      if (records.length < readBounds.recordsMax && bytes < readBounds.bytesMax) return
+      for (const record of records) this.#applyRead(record)
+      if (!isFull) return
     }
+  }
+
+  #read(after: number): Promise<LogRecord[]> {
+    return this.#log.read(topics.tradingCommands, after, readBounds)
+  }
+
+  #applyRead(record: LogRecord): void {
+    // Applied from memory while it was read.
+    if (record.offset <= this.#offset) return
+    const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
+    if (own) {
+      this.#own.delete(record.sequence)
+      this.#applyRecord(record.offset, own.commands, own.done)
+      return
+    }
+    this.#foreign += 1
+    this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
   }
 
   /** Offsets may skip; but where records were trimmed that this replica has not applied, only a snapshot can bring it up to date. */
