@@ -3,7 +3,7 @@ import path from 'node:path'
 import { formatTable, type BenchModule, type BenchRow } from './report.ts'
 
 /** The benchmarks, in the order in which they run; each is a module `bench/<name>.ts`. */
-const names: readonly string[] = ['exchange', 'log', 'gateway', 'orders', 'sockets', 'start']
+const names: readonly string[] = ['exchange', 'log', 'replay', 'snapshot', 'gateway', 'orders', 'sockets', 'start']
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !names.includes(name))

@@ -13,8 +13,7 @@ const window = 64
 /** Each so many-th request cancels what is open. */
 const cancelEvery = 64
 const rounds = 3
-const warmupMs = 1_000
-const durationMs = 3_000
+const load = { window, warmupMs: 1_000, durationMs: 3_000 }
 
 /**
  * Durable, risk-checked, matched orders by the trading socket, each connection a user of its own with a window of requests under way, beside
@@ -34,7 +33,7 @@ export async function run(): Promise<BenchRow[]> {
   const orders: Load[] = []
   for (let round = 0; round < rounds; round += 1) {
     alone.push(await measureGrouped(log, 1_500, connections * window))
-    orders.push(await load(trading.url, traders))
+    orders.push(await socketLoad(trading.url, traders, load))
   }
   const baseline = { name: `the log alone, ${connections * window} callers`, value: median(alone) }
   return [
@@ -54,11 +53,21 @@ interface Load {
   p99Ms: number
 }
 
-async function load(url: string, traders: readonly Trader[]): Promise<Load> {
+interface LoadOptions {
+  /** Requests under way on a connection. */
+  window: number
+  /** Not counted. */
+  warmupMs: number
+  durationMs: number
+}
+
+/** Orders over a socket of each trader, as many under way as the window says. */
+export async function socketLoad(url: string, traders: readonly Trader[], options: LoadOptions): Promise<Load> {
+  const { window: windowSize, warmupMs, durationMs } = options
   const latenciesMs: number[] = []
   const startMs = performance.now()
   const [fromMs, endMs] = [startMs + warmupMs, startMs + warmupMs + durationMs]
-  await Promise.all(traders.map((trader, index) => oneConnection(url, trader, index, { fromMs, endMs, latenciesMs })))
+  await Promise.all(traders.map((trader, index) => oneConnection(url, trader, index, { windowSize, fromMs, endMs, latenciesMs })))
   const sorted = Float64Array.from(latenciesMs).sort()
   return { perSecond: (sorted.length * 1_000) / durationMs, p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN }
 }
@@ -67,7 +76,7 @@ async function oneConnection(
   url: string,
   { token }: Trader,
   index: number,
-  { fromMs, endMs, latenciesMs }: { fromMs: number; endMs: number; latenciesMs: number[] },
+  { windowSize, fromMs, endMs, latenciesMs }: { windowSize: number; fromMs: number; endMs: number; latenciesMs: number[] },
 ): Promise<void> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, {
     headers: { authorization: `Bearer ${token}` },
@@ -103,7 +112,7 @@ async function oneConnection(
       if (nowMs < endMs) send()
       else if (answered === sentMs.length) resolve()
     })
-    for (let count = 0; count < window; count += 1) send()
+    for (let count = 0; count < windowSize; count += 1) send()
   })
   socket.removeAllListeners('close')
   socket.close()

@@ -127,7 +127,8 @@ export class Replica {
         reading = this.#read(last.offset)
         reading.catch(() => undefined) // Whoever awaits it hears of it; nobody does where the records before it cannot be applied.
       }
-      for (const record of records) this.#applyRead(record)
+      // Far behind, what closed is left to the tables: to keep each order would cost half as much again as to apply it.
+      for (const record of records) this.#applyRead(record, !isFull)
       if (!isFull) return
     }
   }
@@ -136,7 +137,7 @@ export class Replica {
     return this.#log.read(topics.tradingCommands, after, readBounds)
   }
 
-  #applyRead(record: LogRecord): void {
+  #applyRead(record: LogRecord, isRecent: boolean): void {
     // Applied from memory while it was read.
     if (record.offset <= this.#offset) return
     const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
@@ -146,7 +147,7 @@ export class Replica {
       return
     }
     this.#foreign += 1
-    this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
+    this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [], isRecent)
   }
 
   /** Offsets may skip; but where records were trimmed that this replica has not applied, only a snapshot can bring it up to date. */
@@ -159,14 +160,14 @@ export class Replica {
     throw error
   }
 
-  #applyRecord(offset: number, commands: readonly Command[], done: readonly OnApplied[]): void {
+  #applyRecord(offset: number, commands: readonly Command[], done: readonly OnApplied[], isRecent = true): void {
     const { exchange } = this
     try {
       for (let index = 0; index < commands.length; index++) {
         if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
         const command = commands[index]!
         exchange.apply(command)
-        this.recentOrders.capture(exchange)
+        if (isRecent) this.recentOrders.capture(exchange)
         for (const listener of this.#onApplied) listener(exchange, command)
         done[index]?.(exchange)
       }
