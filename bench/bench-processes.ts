@@ -35,14 +35,21 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
 export interface BenchProcess extends AsyncDisposable {
   readonly url: string
   readonly pid: number
+  readonly child: ChildProcess
 }
 
 /**
  * Forks a script of the project (`services/gateway/main.ts`) and waits until it says that it is ready or, where `listensAt` is given,
  * until `/health/live` answers there (a gateway is ready only once every service is).
  */
-export async function startBenchProcess(script: string, env: Record<string, string>, listensAt?: string): Promise<BenchProcess> {
+export async function startBenchProcess(
+  script: string,
+  env: Record<string, string>,
+  listensAt?: string,
+  execArgv: readonly string[] = [],
+): Promise<BenchProcess> {
   const child = fork(path.join(root, script), [], {
+    execArgv: [...execArgv],
     env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'error', ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
@@ -53,7 +60,7 @@ export async function startBenchProcess(script: string, env: Record<string, stri
       else void untilLive(listensAt, child).then(() => resolve(listensAt))
       child.once('exit', (code, signal) => reject(new Error(`${script} ended with ${code ?? signal}`)))
     })
-    return { url, pid: child.pid as number, [Symbol.asyncDispose]: () => end(child) }
+    return { url, pid: child.pid as number, child, [Symbol.asyncDispose]: () => end(child) }
   } finally {
     clearTimeout(timer)
   }

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import type { Trader } from './traders.ts'
 
-/** Each so many-th request cancels what is open. */
-const cancelEvery = 64
+/** Each so many-th request cancels what is open: an odd number, so that it takes the place of buys and of sells alike. */
+const cancelEvery = 65
 
 interface Load {
   /** Which of the connections it is: neighbours take opposite sides. */

@@ -10,8 +10,7 @@ const connections = 16
 /** Requests under way on a connection. */
 const window = 64
 const rounds = 3
-const warmupMs = 1_000
-const durationMs = 3_000
+const load = { window, warmupMs: 1_000, durationMs: 3_000 }
 
 /**
  * Durable, risk-checked, matched orders by the trading socket, each connection a user of its own with a window of requests under way, beside
@@ -31,7 +30,7 @@ export async function run(): Promise<BenchRow[]> {
   const orders: Load[] = []
   for (let round = 0; round < rounds; round += 1) {
     alone.push(await measureGrouped(log, 1_500, connections * window))
-    orders.push(await load(trading.url, traders))
+    orders.push(await socketLoad(trading.url, traders, load))
   }
   const baseline = { name: `the log alone, ${connections * window} callers`, value: median(alone) }
   return [
@@ -51,7 +50,17 @@ interface Load {
   p99Ms: number
 }
 
-async function load(url: string, traders: readonly Trader[]): Promise<Load> {
+interface LoadOptions {
+  /** Requests under way on a connection. */
+  window: number
+  /** Not counted. */
+  warmupMs: number
+  durationMs: number
+}
+
+/** Orders over a socket of each trader, as many under way as the window says. */
+export async function socketLoad(url: string, traders: readonly Trader[], options: LoadOptions): Promise<Load> {
+  const { window: windowSize, warmupMs, durationMs } = options
   const latenciesMs: number[] = []
   const startMs = performance.now()
   const [fromMs, endMs] = [startMs + warmupMs, startMs + warmupMs + durationMs]
@@ -59,7 +68,7 @@ async function load(url: string, traders: readonly Trader[]): Promise<Load> {
     if (sentMs >= fromMs && nowMs <= endMs) latenciesMs.push(nowMs - sentMs)
     return nowMs < endMs
   }
-  await Promise.all(traders.map((trader, index) => loadConnection(url, trader, { index, window, onAnswer })))
+  await Promise.all(traders.map((trader, index) => loadConnection(url, trader, { index, window: windowSize, onAnswer })))
   const sorted = Float64Array.from(latenciesMs).sort()
   return { perSecond: (sorted.length * 1_000) / durationMs, p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN }
 }

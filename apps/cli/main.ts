@@ -2,6 +2,7 @@ import { showLogs } from './commands/logs.ts'
 import { start } from './commands/start.ts'
 import { showStatus } from './commands/status.ts'
 import { stop } from './commands/stop.ts'
+import { verify } from './commands/verify.ts'
 import { loadEnvironment } from './config.ts'
 
 const usage = `maru: a trading floor you can run yourself
@@ -10,6 +11,7 @@ const usage = `maru: a trading floor you can run yourself
   maru status           what runs, from the gateway's view
   maru stop             stop the platform of this MARU_HOME
   maru logs [service]   the last lines of the logs
+  maru verify FILE      check an account's stream that was downloaded
 
 Settings are environment variables or lines of a file .env here; .env.example lists them.
 `
@@ -19,6 +21,7 @@ const commands: Record<string, (parameters: readonly string[]) => Promise<number
   status: () => showStatus(loadEnvironment()),
   stop: () => stop(loadEnvironment()),
   logs: (parameters) => showLogs(loadEnvironment(), parameters),
+  verify: (parameters) => verify(loadEnvironment(), parameters),
 }
 
 const [name = 'help', ...parameters] = process.argv.slice(2)

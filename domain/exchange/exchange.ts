@@ -18,6 +18,7 @@ import { placeList } from './list-placement.ts'
 import { setRules } from './rules.ts'
 import { Refusal } from './refusals.ts'
 import { dailyLossMaxOf, exposureOf, leverageMaxOf } from './risk.ts'
+import { hashSlice, type SliceHash } from './slice-hash.ts'
 import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
 import { borrowedOf, equityOf } from './valuation.ts'
 import * as views from './views.ts'
@@ -252,6 +253,10 @@ export class Exchange {
   /** 128 bits in hexadecimal over the whole state: equal for equal states. Not made to withstand a forger. */
   stateHash(): string {
     return hashState(this.#core)
+  }
+  /** Hash of the part of the state whose turn it is, in a millisecond or so however large the whole is; see `slice-hash.ts`. */
+  sliceHash(): SliceHash {
+    return hashSlice(this.#core)
   }
   /** The whole state in bytes, with version and checksum; the outcome of the last command is not part of it. */
   snapshot(): Uint8Array {

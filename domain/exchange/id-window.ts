@@ -94,10 +94,10 @@ export class IdWindow {
     this.#kept += 1
   }
 
-  /** Everything remembered, oldest first. */
-  forEach(visit: (account: number, text: string, figures: Float64Array) => void): void {
+  /** Everything remembered, oldest first; or of that the part from one place in the order up to another. */
+  forEach(visit: (account: number, text: string, figures: Float64Array) => void, from = 0, to = this.#kept): void {
     const isFull = this.#kept === this.capacity
-    for (let index = 0; index < this.#kept; index++) {
+    for (let index = from; index < to; index++) {
       const place = isFull ? (this.#next + index) % this.#room : index
       visit(this.#ints[(place << 4) | 12]!, this.#texts[place]!, this.#doubles.subarray(place << 3, place * 8 + figureCount))
     }

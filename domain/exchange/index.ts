@@ -8,6 +8,9 @@ export type { Outcome } from './outcome-writer.ts'
 export { quoteLevelsMax } from './quotes.ts'
 export { Refusal, refusals } from './refusals.ts'
 export { newestRules } from './rules.ts'
+export { hashInSnapshot } from './snapshot.ts'
+export { isSliceDue, sliceHashVersion } from './slice-hash.ts'
+export type { SliceHash } from './slice-hash.ts'
 export type {
   AssetView,
   BookLevel,

@@ -24,7 +24,8 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
   out.f64(details.isShared ? 1 : 0)
 }
 
-const detailFigures = [
+/** Figures of an order's details that are part of the state. */
+export const detailFigures = [
   'selfTrade',
   'trigger',
   'displayQuantity',
@@ -134,8 +135,11 @@ export function readFirstOrders(core: Core, from: ByteReader): void {
     readProgress(core, slot, from)
     slots.push(slot)
   }
-  const byId = slots.toSorted((a, b) => orders.id(a) - orders.id(b))
-  for (const slot of byId) rest(core, core.markets[positions.symbol(orders.position(slot))]!, slot)
+  // Sorted as plain numbers and looked up again: to compare them slot by slot would take as long as all else.
+  for (const id of Float64Array.from(slots, (slot) => orders.id(slot)).sort()) {
+    const slot = orders.find(id)
+    rest(core, core.markets[positions.symbol(orders.position(slot))]!, slot)
+  }
   linkQuotes(core, slots)
 }
 

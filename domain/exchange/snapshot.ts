@@ -32,6 +32,12 @@ export function writeSnapshot(core: Core): Uint8Array {
   return bytes
 }
 
+/** The hash of the state in a snapshot, as `hashState` gives it, from its header. */
+export function hashInSnapshot(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return toHex(Int32Array.from({ length: 4 }, (_, lane) => view.getInt32(8 + lane * 4, true)))
+}
+
 export function hashState(core: Core): string {
   return toHex(hash128(writeBody(core)))
 }
@@ -225,14 +231,13 @@ function readHoldings(core: Core, from: ByteReader): void {
     const balance = balances.of(from.i32(), from.i32())
     balances.setTotal(balance, from.f64())
   }
+  const figures: number[] = Array.from({ length: positionFigures }, () => 0.5)
   for (let left = from.i32(); left > 0; left--) {
     const account = from.i32()
     const market = core.market(from.i32())
     if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has a position of nobody or in no market')
-    positions.setFigures(
-      core.positionOf(account, market),
-      Array.from({ length: positionFigures }, () => from.f64()),
-    )
+    for (let figure = 0; figure < positionFigures; figure++) figures[figure] = from.f64()
+    positions.setFigures(core.positionOf(account, market), figures)
   }
 }
 

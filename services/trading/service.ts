@@ -5,6 +5,8 @@ import type { ServiceContext, ServiceDefinition, StartedService } from '@maru/se
 import { serveAccountStream } from './account-stream/routes.ts'
 import { StreamPlaces } from './account-stream/server-sent-events.ts'
 import { Accounts } from './accounts.ts'
+import { Agreement } from './agreement/agreement.ts'
+import { postgresStateHashes } from './agreement/state-hashes.ts'
 import { readTradingConfig } from './config.ts'
 import { startCore } from './core.ts'
 import { History } from './history/history.ts'
@@ -17,7 +19,7 @@ import { serveOrderManagement } from './order-management/routes.ts'
 import { serveOrderSocket } from './order-socket/routes.ts'
 import { servePositionManagement } from './position-management/routes.ts'
 import { PostgresSnapshots } from './publisher/postgres-snapshots.ts'
-import { startPublisherThread } from './publisher/thread.ts'
+import { startPublisherThread, type PublisherThread } from './publisher/thread.ts'
 import type { Replica } from './replica/replica.ts'
 import { switchRules } from './rules/switch-rules.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
@@ -38,8 +40,11 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const stop = new AbortController()
   const signal = AbortSignal.any([shutdown, stop.signal])
 
+  const hashes = postgresStateHashes(pool)
+  const agreement = new Agreement({ replica: instanceId, hashes, logger })
   const { replica, intake } = await startCore({
     log,
+    agreement,
     snapshots: new PostgresSnapshots(pool),
     instanceId,
     queueMax: config.intakeQueueMax,
@@ -48,6 +53,24 @@ async function start(context: ServiceContext): Promise<StartedService> {
     clock: systemClock,
     onFatal: (error) => context.fail('the exchange failed while it applied a command', error),
   })
+  let publisher: PublisherThread | undefined
+  let leading: { stop: AbortController; done: Promise<void> } | undefined
+  const onLeading = (isLeading: boolean): void => {
+    leading?.stop.abort()
+    leading = undefined
+    if (isLeading) leading = lead(context, { replica, intake, accounts, quotes: config.houseLiquidity, signal })
+  }
+  let halted: string | undefined
+  /** Stops taking orders, leading and publishing, for as long as this process runs: what it holds may be wrong. */
+  const halt = (detail: string): void => {
+    if (halted !== undefined) return
+    halted = detail
+    logger.fatal(detail)
+    intake.refuse(detail)
+    onLeading(false)
+    void publisher?.[Symbol.asyncDispose]()
+  }
+  if (agreement.disagreement) halt(agreement.disagreement.detail)
   logger.info({ command: replica.exchange.commandCount, accounts: replica.exchange.accountCount }, 'replica is up to date')
 
   const history = new History(pool)
@@ -59,36 +82,36 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
-  serveReconciliation({ http, replica, instanceId })
+  serveReconciliation({ http, replica, instanceId, discovery: context.discovery, agreement, hashes })
   serveMarkets({ http, replica })
   serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
 
   const following = replica.follow(signal)
-  let leading: { stop: AbortController; done: Promise<void> } | undefined
-  const onLeading = (isLeading: boolean): void => {
-    leading?.stop.abort()
-    leading = undefined
-    if (isLeading) leading = lead(context, { replica, intake, accounts, quotes: config.houseLiquidity, signal })
+  const agreeing = agreement.follow(signal, ({ detail }) => halt(detail))
+  if (halted === undefined) {
+    publisher = startPublisherThread({
+      data: {
+        databaseUrl: context.databaseUrl,
+        instanceId,
+        logLevel: logger.level,
+        snapshotEveryCommands: config.snapshotEveryCommands,
+        snapshotEveryMs: config.snapshotEveryMs,
+      },
+      onLeading,
+      onDiffers: halt,
+      onFailed: (error) => context.fail('the publishing thread failed', error),
+    })
   }
-  const publisher = startPublisherThread({
-    data: {
-      databaseUrl: context.databaseUrl,
-      instanceId,
-      logLevel: logger.level,
-      snapshotEveryCommands: config.snapshotEveryCommands,
-      snapshotEveryMs: config.snapshotEveryMs,
-    },
-    onLeading,
-    onFailed: (error) => context.fail('the publishing thread failed', error),
-  })
 
   return {
+    notReady: () => halted,
     async [Symbol.asyncDispose]() {
       stop.abort()
       await leading?.done
       await intake.close()
       await following
-      await publisher[Symbol.asyncDispose]()
+      await agreeing
+      await publisher?.[Symbol.asyncDispose]()
     },
   }
 }

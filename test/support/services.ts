@@ -24,8 +24,9 @@ export async function startServiceProcess(
   name: ServiceName,
   databaseUrl: string,
   env: Record<string, string> = {},
+  entry = 'main.ts',
 ): Promise<ServiceProcess> {
-  const child = fork(path.join(root, 'services', name, 'main.ts'), [], {
+  const child = fork(path.join(root, 'services', name, entry), [], {
     env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

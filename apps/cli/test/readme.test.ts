@@ -26,7 +26,7 @@ describe.each([
     expect(settings.length).toBeGreaterThan(5)
     expect(settings.filter((name) => !knownSettings.has(name))).toEqual([])
 
-    const commands = [...text.matchAll(/npm run (\w+)/g)].map((found) => found[1] as string)
+    const commands = [...text.matchAll(/npm run ([\w:]+)/g)].map((found) => found[1] as string)
     expect(commands.filter((name) => scripts[name] === undefined)).toEqual([])
 
     const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map((found) => found[1] as string)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CommandKind } from '@maru/contracts/commands'
-import { Exchange, SnapshotError } from '../index.ts'
+import { Exchange, hashInSnapshot, SnapshotError } from '../index.ts'
 import { Venue } from './venue.ts'
 
 /** A venue with a little of everything in it. */
@@ -45,6 +45,11 @@ describe('a snapshot', () => {
       exchange.timeMs,
       exchange.stateHash(),
     ])
+  })
+
+  test('tells the hash of the state in it', () => {
+    const { exchange } = busyVenue()
+    expect(hashInSnapshot(exchange.snapshot())).toBe(exchange.stateHash())
   })
 
   test('of an empty exchange is one', () => {

@@ -51,6 +51,7 @@ export class Forwarder {
       const outcome = await relay(upstream, request)
       upstream.unreachable = outcome.kind === 'failed' && !outcome.sent
       if (outcome.kind !== 'failed') return
+      if (!outcome.timedOut) this.#instances.brokeOff(upstream)
       this.#log(request, upstream, outcome)
       const mayRepeat = !outcome.sent || (safeMethods.has(request.method) && !outcome.timedOut)
       if (attempt === 1 && mayRepeat) {

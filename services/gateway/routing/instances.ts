@@ -12,6 +12,8 @@ export interface Upstream {
   inFlight: number
   /** Its last connection was refused: it has most likely died, and its lease has not run out yet. */
   unreachable: boolean
+  /** Until then, by the clock of `performance.now`, others are asked first: it broke a connection off, as one that is killed breaks all of its. */
+  avoidUntilMs: number
 }
 
 export interface InstancesOptions {
@@ -26,6 +28,8 @@ export interface InstancesOptions {
 
 /** A service seen alive within this is taken to be restarting: requests wait a moment for it. */
 const recentlyMs = 5_000
+/** Long enough for discovery to forget an instance that was killed, or for a retry of its client to come. */
+const avoidMs = 2_000
 
 /** The live instances by service, from discovery, each with its connections and its circuit. */
 export class Instances {
@@ -59,8 +63,8 @@ export class Instances {
   }
 
   /**
-   * The less busy of two instances drawn at random among those that are ready and whose circuit lets a request pass; failing
-   * those, among the ones still starting, which can say themselves what they lack. `exclude`: one that has just failed.
+   * The less busy of two instances drawn at random among those that are ready and whose circuit lets a request pass, if it can be one that has
+   * not just broken off; failing those, among the ones still starting, which can say themselves what they lack. `exclude`: one that has just failed.
    */
   pick(service: string, exclude?: Upstream): Upstream | undefined {
     const all = this.#byService.get(service)
@@ -68,12 +72,20 @@ export class Instances {
     const usable = (state: Instance['state']) =>
       all.filter((upstream) => upstream.instance.state === state && upstream !== exclude && upstream.circuit.allows())
     const ready = usable('ready')
-    const candidates = ready.length > 0 ? ready : usable('starting')
+    const known = ready.length > 0 ? ready : usable('starting')
+    const now = performance.now()
+    const calm = known.filter(({ avoidUntilMs }) => avoidUntilMs <= now)
+    const candidates = calm.length > 0 ? calm : known
     if (candidates.length < 2) return candidates[0]
     const first = Math.floor(Math.random() * candidates.length)
     const second = (first + 1 + Math.floor(Math.random() * (candidates.length - 1))) % candidates.length
     const [a, b] = [candidates[first] as Upstream, candidates[second] as Upstream]
     return b.inFlight < a.inFlight ? b : a
+  }
+
+  /** An instance broke a connection off; an answer that only took too long says nothing of the kind. */
+  brokeOff(upstream: Upstream): void {
+    upstream.avoidUntilMs = performance.now() + avoidMs
   }
 
   /** Resolves at the next change of instances, or after `timeoutMs`. */
@@ -143,6 +155,14 @@ export class Instances {
       bodyTimeout: this.#options.upstreamTimeoutMs,
       allowH2: false,
     })
-    this.#byId.set(instance.id, { instance, origin, pool, circuit: new Circuit(this.#options.circuit), inFlight: 0, unreachable: false })
+    this.#byId.set(instance.id, {
+      instance,
+      origin,
+      pool,
+      circuit: new Circuit(this.#options.circuit),
+      inFlight: 0,
+      unreachable: false,
+      avoidUntilMs: 0,
+    })
   }
 }

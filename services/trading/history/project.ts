@@ -1,6 +1,7 @@
+import { genesisHash } from '@maru/contracts/account-chain'
 import type { OrderData, TradingEvent } from '@maru/contracts'
 import type { EventText } from '../publisher/event-text.ts'
-import { chainHash, genesisHash } from './chain.ts'
+import { chainHash } from './chain.ts'
 import { movesLedger } from './postings.ts'
 
 /** Events in one row: a page of a few is read by parsing whole rows. */

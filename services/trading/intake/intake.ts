@@ -41,7 +41,8 @@ export class Intake {
   #flushing = false
   /** Told when nothing is on its way any more; for `close`. */
   #onIdle: () => void = () => undefined
-  #closed: Error | undefined
+  /** Why no command is taken any more. */
+  #refusal: string | undefined
 
   constructor(options: {
     log: EventLog
@@ -71,7 +72,7 @@ export class Intake {
    * Rejects with Problem `overloaded` (nothing was done) or `outcome_pending` (it may have been).
    */
   submit<T>(command: Unstamped, read: (exchange: Exchange) => T): Promise<T> {
-    if (this.#closed) return Promise.reject(new Problem('unavailable', 'The trading service is stopping.'))
+    if (this.#refusal !== undefined) return Promise.reject(new Problem('unavailable', this.#refusal))
     if (this.#queue.length >= this.#queueMax) return Promise.reject(new Problem('overloaded'))
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
@@ -100,9 +101,19 @@ export class Intake {
     })
   }
 
+  /**
+   * Takes no commands from now on, because the state that would decide them is not to be trusted. Who waits is refused as nothing was done;
+   * who is on the way is not told what came of it: another instance can say.
+   */
+  refuse(detail: string): void {
+    this.#refusal = detail
+    for (const waiting of this.#queue.splice(0)) waiting.reject(new Problem('unavailable', detail))
+    for (const waiting of this.#inFlight) if (!waiting.isSettled) waiting.reject(new Problem('outcome_pending'))
+  }
+
   /** Refuses further commands and waits for those on their way. */
   async close(): Promise<void> {
-    this.#closed = new Error('closed')
+    this.#refusal ??= 'The trading service is stopping.'
     if (this.#flushing) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     this.#stopSweeping()
   }

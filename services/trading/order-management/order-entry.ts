@@ -10,12 +10,9 @@ import { formatId, parseId } from '../wire/order-id.ts'
 import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
 import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
-import type { Orders } from './orders.ts'
+import { historyWaitMs, type Orders } from './orders.ts'
 import { badField, marketOf, placementOf, type OrderRequest } from './order-request.ts'
 import { listOutcome, placementOutcome, refusalProblem, type PlacementOutcome } from './placing.ts'
-
-/** How long a read waits for the history tables to hold what this replica has already applied. */
-export const historyWaitMs = 2_000
 
 export interface Placed {
   order: OrderData & { fills: FillData[] }
@@ -61,17 +58,17 @@ export class OrderEntry {
     const outcome = await this.#intake.submit(command, placementOutcome).catch((error: unknown) => {
       throw withClientOrderId(error, request.client_order_id)
     })
-    return this.#placed(outcome)
+    return this.#placed(account, outcome)
   }
 
-  async #placed(outcome: PlacementOutcome): Promise<Placed> {
+  async #placed(account: number, outcome: PlacementOutcome): Promise<Placed> {
     switch (outcome.kind) {
       case 'placed':
         return { order: outcome.order, isReplayed: false }
       case 'rejected':
         throw refusalProblem(outcome.code, outcome.order)
       case 'duplicate': {
-        const order = await this.#orders.byNumber(outcome.order)
+        const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), outcome.order)
         if (!order && !outcome.conflict) throw new Problem('unavailable', 'The order of this client order id cannot be read yet.')
         return this.#repeated(order, !outcome.conflict)
       }
@@ -135,7 +132,7 @@ export class OrderEntry {
         throw withClientOrderId(error, request.client_order_id)
       })
     if (outcome.kind === 'rejected' && outcome.order === undefined) return this.#notDone(account, id, outcome.code)
-    return this.#placed(outcome)
+    return this.#placed(account, outcome)
   }
 
   /** Places orders that depend on each other, all or none. */
@@ -186,7 +183,7 @@ export class OrderEntry {
   async #notDone(account: number, id: string, refusal: number): Promise<never> {
     const code = refusals[refusal]!
     if (code !== 'order_not_open') throw new Problem(code)
-    const order = await this.#orders.byId(id)
+    const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), parseId(id) ?? 0)
     if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
     throw new Problem(code, `The order is ${order.status}.`)
   }

@@ -1,8 +1,12 @@
 import type { OrderData } from '@maru/contracts'
+import { Problem } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
 import { orderData } from '../wire/wire.ts'
+
+/** How long a read waits for the history tables to hold what this replica has already applied. */
+export const historyWaitMs = 2_000
 
 /** An order wherever it is: open in the exchange, closed lately, or in the history tables. */
 export class Orders {
@@ -20,17 +24,42 @@ export class Orders {
     return view ? orderData(exchange, view) : this.#history.order(formatId(order))
   }
 
+  /**
+   * An order of a user, also where another instance has taken it a moment ago, or where it closed before this one began and the tables are not written yet
+   * because who publishes has just changed. Undefined where the user has no such order; Problem `unavailable` where that cannot be told.
+   */
+  async ofUser(userId: string, order: number): Promise<OrderData | undefined> {
+    return (await this.byNumber(order)) ?? this.#onceCurrent(userId, () => this.byNumber(order))
+  }
+
   async byId(id: string): Promise<OrderData | undefined> {
     const order = parseId(id)
     return order === undefined ? undefined : this.byNumber(order)
   }
 
+  /** The same of an order that the user gave an id to. */
   async byClientOrderId(userId: string, account: number, clientOrderId: string): Promise<OrderData | undefined> {
-    const known = this.#replica.exchange.orderOfClientId(account, clientOrderId)
-    if (known) return this.byNumber(known.order)
-    // Without an id of the client's the order's own id stands for it.
-    const own = await this.byId(clientOrderId)
-    if (own?.user_id === userId && own.client_order_id === clientOrderId) return own
-    return this.#history.orderOfClientId(userId, clientOrderId)
+    const find = async (): Promise<OrderData | undefined> => {
+      const known = this.#replica.exchange.orderOfClientId(account, clientOrderId)
+      if (known) return this.byNumber(known.order)
+      // Without an id of the client's the order's own id stands for it.
+      const own = await this.byId(clientOrderId)
+      if (own?.user_id === userId && own.client_order_id === clientOrderId) return own
+      return this.#history.orderOfClientId(userId, clientOrderId)
+    }
+    return (await find()) ?? this.#onceCurrent(userId, find)
+  }
+
+  /** Looks once all is applied that was in the log when this was called, and the tables hold what that did to the user's account. */
+  async #onceCurrent(userId: string, find: () => Promise<OrderData | undefined>): Promise<OrderData | undefined> {
+    const replica = this.#replica
+    await replica.catchUp()
+    // That may have been the end of a read that began before.
+    await replica.catchUp()
+    const account = replica.exchange.accountOf(userId)
+    const isCurrent = account < 0 || (await this.#history.reached(userId, replica.exchange.accountSequence(account), historyWaitMs))
+    const found = await find()
+    if (!found && !isCurrent) throw new Problem('unavailable', 'The orders of this account cannot be read to the last at the moment.')
+    return found
   }
 }

@@ -4,8 +4,9 @@ import { Problem, type HttpService, type Identity } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
-import { historyWaitMs, type OrderEntry } from './order-entry.ts'
-import type { Orders } from './orders.ts'
+import { parseId } from '../wire/order-id.ts'
+import type { OrderEntry } from './order-entry.ts'
+import { historyWaitMs, type Orders } from './orders.ts'
 
 interface Parts {
   http: HttpService
@@ -28,7 +29,8 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
 
   /** The caller's order, or anyone's for an operator; others see that it does not exist. */
   async function visible(id: string, identity: Identity): Promise<OrderData> {
-    const order = await orders.byId(id)
+    const number = parseId(id)
+    const order = number === undefined ? undefined : await orders.ofUser(identity.userId, number)
     if (!order || (order.user_id !== identity.userId && !identity.isOperator)) throw new Problem('order_not_found')
     return order
   }

@@ -1,6 +1,8 @@
 import { topics } from '@maru/contracts'
 import type { Clock, EventLog, PositionStore } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
+import { Agreement, type Disagreement } from '../agreement/agreement.ts'
+import type { StateHashes } from '../agreement/state-hashes.ts'
 import type { HistoryTables } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
 import { Lease, type LeaseStore } from '../lease/lease.ts'
@@ -21,6 +23,10 @@ interface PublishingDuty {
   /** Told when this instance becomes or ceases to be the one that publishes. */
   onLeading: (leading: boolean) => void
   onPublished?: (command: number) => void
+  /** Where replicas compare their states; without it this one publishes whatever it holds. */
+  hashes?: StateHashes
+  /** Its state differs from that of other replicas: the duty must be left to them. */
+  onDiffers?: (detail: string) => void
 }
 
 /** Publishes, stores snapshots and writes the history whenever this instance holds the lease, until `signal` aborts. */
@@ -42,10 +48,24 @@ export async function publishWhileLeading(duty: PublishingDuty, signal: AbortSig
       logger,
       clock,
     })
+    const { hashes } = duty
+    const replica = `${duty.instanceId}/publisher`
+    const agreement = hashes && new Agreement({ replica, hashes, logger })
+    let suspect: Disagreement | undefined
+    const giveUp = (disagreement: Disagreement): void => {
+      suspect = disagreement
+      duty.onDiffers?.(disagreement.detail)
+      failed.abort()
+    }
     try {
-      await Promise.all([publish({ ...duty, signal: both, tail }).finally(() => failed.abort()), history.done])
+      await Promise.all([
+        publish({ ...duty, signal: both, tail, ...(agreement && { agreement }) }).finally(() => failed.abort()),
+        history.done,
+        agreement?.follow(both, giveUp),
+      ])
     } finally {
       failed.abort()
+      if (hashes && suspect) await duty.snapshots.dropAfter(await hashes.lastBefore(suspect.command, replica, suspect.slice))
       duty.onLeading(false)
     }
   })

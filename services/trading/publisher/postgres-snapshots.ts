@@ -1,6 +1,12 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type pg from 'pg'
 import { PostgresForgottenIds } from './forgotten-ids.ts'
 import type { Snapshot, SnapshotStore } from './snapshots.ts'
+
+/** A state is mostly zeros and small numbers: compressed it is a tenth or less, and reading it a fraction of the time. */
+const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+/** How a compressed snapshot begins (RFC 8878); those stored before begin otherwise. */
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 
 export class PostgresSnapshots implements SnapshotStore {
   readonly forgottenIds: PostgresForgottenIds
@@ -16,13 +22,22 @@ export class PostgresSnapshots implements SnapshotStore {
       'select log_offset, body, state_hash from trading.snapshots order by command_count desc limit 1',
     )
     const row = rows[0]
-    return row && { offset: Number(row.log_offset), stateHash: row.state_hash, body: row.body }
+    if (!row) return undefined
+    const isCompressed = row.body.subarray(0, zstdMagic.length).equals(zstdMagic)
+    return { offset: Number(row.log_offset), stateHash: row.state_hash, body: isCompressed ? zstdDecompressSync(row.body) : row.body }
   }
 
   async add({ commandCount, offset, stateHash, body }: Snapshot): Promise<void> {
     await this.#pool.query(
       `insert into trading.snapshots (command_count, log_offset, state_hash, body) values ($1, $2, $3, $4) on conflict (command_count) do nothing`,
-      [commandCount, offset, stateHash, Buffer.from(body.buffer, body.byteOffset, body.byteLength)],
+      [commandCount, offset, stateHash, zstdCompressSync(body, compression)],
+    )
+  }
+
+  async dropAfter(command: number): Promise<void> {
+    await this.#pool.query(
+      'delete from trading.snapshots where command_count > greatest($1, (select min(command_count) from trading.snapshots))',
+      [command],
     )
   }
 

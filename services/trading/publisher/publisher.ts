@@ -1,6 +1,7 @@
 import { topics, type TradingEvent } from '@maru/contracts'
 import { decodeJsonRecord, encodeJsonRecord, FencedError, pause, type Clock, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
+import type { Agreement } from '../agreement/agreement.ts'
 import { foresightMax } from '@maru/domain/exchange'
 import { decodeRecord } from '../replica/decode-record.ts'
 import { parseId } from '../wire/order-id.ts'
@@ -20,6 +21,8 @@ interface PublisherOptions {
   signal: AbortSignal
   /** Told of each record, for the history that is made from it. */
   tail: PublishedTail
+  /** Of this replica with the others: one that differs publishes nothing and stores no snapshot. */
+  agreement?: Agreement
   onPublished?: (command: number) => void
 }
 
@@ -38,10 +41,11 @@ const roundMsMax = 100
  * the log's exclusive writer refuses it once a newer publisher has opened. Keeps its own replica, so that order entry never waits for it.
  */
 export async function publish(options: PublisherOptions): Promise<void> {
-  const { log, logger, snapshots, clock, signal, tail } = options
+  const { log, logger, snapshots, clock, signal, tail, agreement } = options
   const writer = await log.exclusiveWriter(topics.tradingEvents, 'trading-publisher')
   const state = await loadSnapshot(snapshots)
   const { exchange } = state
+  agreement?.begin(exchange)
   // A snapshot is stored only after all that led to it has been published, also where the last commands before it had no events.
   const last = await lastPublished(log)
   const published = Math.max(last.command, exchange.commandCount)
@@ -50,6 +54,16 @@ export async function publish(options: PublisherOptions): Promise<void> {
   let snapshotCommand = exchange.commandCount
   let snapshotMs = clock.elapsedMs()
   let lastRoundMs = clock.elapsedMs()
+  let isSettled = false
+  /** Compared when all that was published before has been applied again, which is before anything else is published. */
+  const isAgreed = async (): Promise<boolean> => {
+    if (!isSettled && exchange.commandCount >= published) {
+      isSettled = true
+      await agreement?.settle()
+    }
+    return agreement?.disagreement === undefined
+  }
+  if (!(await isAgreed())) return
   try {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
       const roundStartMs = clock.elapsedMs()
@@ -71,16 +85,18 @@ export async function publish(options: PublisherOptions): Promise<void> {
         for (const [index, command] of commands.entries()) {
           if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
           exchange.apply(command)
+          agreement?.see()
           if (exchange.commandCount > published) for (const event of translate(exchange, command)) events.push(eventText(event))
         }
         state.offset = record.offset
+        if (!(await isAgreed())) return
         await send(eventsPerRecordMax)
       }
       await send(1)
       options.onPublished?.(exchange.commandCount)
       const commands = exchange.commandCount - snapshotCommand
       const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && clock.elapsedMs() - snapshotMs >= options.snapshotEveryMs)
-      if (isDue) {
+      if (isDue && agreement?.isContested !== true) {
         const trimBefore = await storeSnapshot(snapshots, state)
         if (trimBefore > 0) await log.trim(topics.tradingCommands, trimBefore)
         snapshotCommand = exchange.commandCount

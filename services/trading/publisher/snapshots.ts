@@ -1,4 +1,4 @@
-import { Exchange } from '@maru/domain/exchange'
+import { Exchange, hashInSnapshot } from '@maru/domain/exchange'
 import type { ForgottenIdStore } from './forgotten-ids.ts'
 
 /** A state of the exchange at the end of a record of the command log. */
@@ -16,6 +16,11 @@ export interface SnapshotStore {
   newest(): Promise<Omit<Snapshot, 'commandCount'> | undefined>
   /** Changes nothing where there is one of as many commands. */
   add(snapshot: Snapshot): Promise<void>
+  /**
+   * Drops what was stored after a command, since the state may have been wrong by then; never the oldest, for the log before it is gone. Whoever starts
+   * next replays more instead.
+   */
+  dropAfter(command: number): Promise<void>
   /** Drops all but the newest. */
   keep(newest: number): Promise<void>
   /** How many there are, and the least offset of theirs; 0 where there is none. */
@@ -35,8 +40,9 @@ const keptMax = 3
 export async function loadSnapshot(store: SnapshotStore): Promise<LoadedState> {
   const snapshot = await store.newest()
   if (!snapshot) return { exchange: new Exchange(), offset: 0 }
+  // That the bytes have this hash is checked as they are read.
+  if (hashInSnapshot(snapshot.body) !== snapshot.stateHash) throw new Error('the newest snapshot does not have the hash it was stored with')
   const exchange = Exchange.restore(snapshot.body)
-  if (exchange.stateHash() !== snapshot.stateHash) throw new Error('the newest snapshot does not have the hash it was stored with')
   await store.forgottenIds?.recall(exchange.forgottenIds)
   return { exchange, offset: snapshot.offset }
 }
@@ -45,7 +51,8 @@ export async function loadSnapshot(store: SnapshotStore): Promise<LoadedState> {
 export async function storeSnapshot(store: SnapshotStore, state: LoadedState): Promise<number> {
   const { exchange, offset } = state
   await store.forgottenIds?.keep(exchange.forgottenIds)
-  await store.add({ commandCount: exchange.commandCount, offset, stateHash: exchange.stateHash(), body: exchange.snapshot() })
+  const body = exchange.snapshot()
+  await store.add({ commandCount: exchange.commandCount, offset, stateHash: hashInSnapshot(body), body })
   await store.keep(keptMax)
   const { count, oldestOffset } = await store.span()
   return count < keptMax ? 0 : oldestOffset

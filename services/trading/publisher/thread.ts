@@ -12,6 +12,8 @@ const stopWithinMs = 5_000
 export function startPublisherThread(options: {
   data: PublisherThreadData
   onLeading: (leading: boolean) => void
+  /** The thread has given up because its state differs from that of other replicas. */
+  onDiffers: (detail: string) => void
   onFailed: (error: unknown) => void
 }): PublisherThread {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
@@ -29,6 +31,10 @@ export function startPublisherThread(options: {
   })
   worker.on('error', (error) => options.onFailed(error))
   worker.on('message', (message: PublisherThreadMessage) => {
+    if (message.type === 'differs') {
+      stopping = true
+      options.onDiffers(message.detail)
+    }
     if (message.type !== 'leading' || message.leading === isLeading) return
     isLeading = message.leading
     options.onLeading(isLeading)

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openPostgresEventLog, systemClock } from '@maru/event-log'
 import { createLogger, createPool } from '@maru/service-host'
+import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { postgresHistory } from '../history/postgres-tables.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
 import { publishWhileLeading } from './duty.ts'
@@ -19,7 +20,12 @@ export interface PublisherThreadData {
 }
 
 /** What the thread says: whether this instance holds the lease, and how far it has published. */
-export type PublisherThreadMessage = { type: 'leading'; leading: boolean } | { type: 'published'; command: number } | { type: 'stopped' }
+export type PublisherThreadMessage =
+  | { type: 'leading'; leading: boolean }
+  | { type: 'published'; command: number }
+  /** Its state differs from that of other replicas, so that it has given up. */
+  | { type: 'differs'; detail: string }
+  | { type: 'stopped' }
 
 const { databaseUrl, instanceId, logLevel, snapshotEveryCommands, snapshotEveryMs } = workerData as PublisherThreadData
 const port = parentPort
@@ -65,6 +71,11 @@ const pool = createPool(databaseUrl, {
       snapshotEveryMs,
       onLeading: (leading) => say({ type: 'leading', leading }),
       onPublished: (command) => say({ type: 'published', command }),
+      hashes: postgresStateHashes(pool),
+      onDiffers: (detail) => {
+        say({ type: 'differs', detail })
+        stop.abort()
+      },
     },
     stop.signal,
   )

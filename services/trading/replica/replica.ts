@@ -1,6 +1,6 @@
 import { CommandKind, topics, type Command } from '@maru/contracts'
 import { foresightMax, newestRules, type Exchange } from '@maru/domain/exchange'
-import { pause, systemClock, type Clock, type EventLog } from '@maru/event-log'
+import { pause, systemClock, type Clock, type EventLog, type LogRecord } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import { decodeRecord } from './decode-record.ts'
 import { RecentOrders } from './recent-orders.ts'
@@ -117,24 +117,40 @@ export class Replica {
   #foreign = 0
 
   async #readToEnd(): Promise<void> {
+    let reading = this.#read(this.#offset)
     for (;;) {
-      const records = await this.#log.read(topics.tradingCommands, this.#offset, readBounds)
-      if (records.length === 0) return
+      const records = await reading
+      const last = records.at(-1)
+      if (!last) return
       if (records[0]!.offset !== this.#offset + 1) await this.#expectUntrimmed()
-      for (const record of records) {
-        // Applied from memory while this read was on its way.
-        if (record.offset <= this.#offset) continue
-        const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
-        if (own) {
-          this.#own.delete(record.sequence)
-          this.#applyRecord(record.offset, own.commands, own.done)
-          continue
-        }
-        this.#foreign += 1
-        this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [])
+      // A page that is full, by its records or by their bytes, may have more behind it: that is on its way while this one is applied.
+      const bytes = records.reduce((sum, { body }) => sum + body.byteLength, 0)
+      const isFull = records.length >= readBounds.recordsMax || bytes >= readBounds.bytesMax
+      if (isFull) {
+        reading = this.#read(last.offset)
+        reading.catch(() => undefined) // Whoever awaits it hears of it; nobody does where the records before it cannot be applied.
       }
-      if (records.length < readBounds.recordsMax) return
+      // Far behind, what closed is left to the tables: to keep each order would cost half as much again as to apply it.
+      for (const record of records) this.#applyRead(record, !isFull)
+      if (!isFull) return
     }
+  }
+
+  #read(after: number): Promise<LogRecord[]> {
+    return this.#log.read(topics.tradingCommands, after, readBounds)
+  }
+
+  #applyRead(record: LogRecord, isRecent: boolean): void {
+    // Applied from memory while it was read.
+    if (record.offset <= this.#offset) return
+    const own = record.producer === this.#producer ? this.#own.get(record.sequence) : undefined
+    if (own) {
+      this.#own.delete(record.sequence)
+      this.#applyRecord(record.offset, own.commands, own.done)
+      return
+    }
+    this.#foreign += 1
+    this.#applyRecord(record.offset, decodeRecord(record, this.#logger), [], isRecent)
   }
 
   /** Offsets may skip; but where records were trimmed that this replica has not applied, only a snapshot can bring it up to date. */
@@ -147,7 +163,7 @@ export class Replica {
     throw error
   }
 
-  #applyRecord(offset: number, commands: readonly Command[], done: readonly OnApplied[]): void {
+  #applyRecord(offset: number, commands: readonly Command[], done: readonly OnApplied[], isRecent = true): void {
     const { exchange } = this
     try {
       for (let index = 0; index < commands.length; index++) {
@@ -156,7 +172,7 @@ export class Replica {
         if (command.kind === CommandKind.setRules && command.rules > newestRules)
           throw new Error(`rules ${command.rules} were switched on, which this release does not know: replace it by a newer one`)
         exchange.apply(command)
-        this.recentOrders.capture(exchange)
+        if (isRecent) this.recentOrders.capture(exchange)
         for (const listener of this.#onApplied) listener(exchange, command)
         done[index]?.(exchange)
       }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { canonicalJson, chainHash, genesisHash } from '../history/chain.ts'
+import { canonicalJson, genesisHash } from '@maru/contracts/account-chain'
+import { chainHash } from '../history/chain.ts'
 
 test('canonical JSON has sorted keys, no spaces, and leaves out what is undefined', () => {
   const value = { b: ['1', null, { z: true, a: 'ü"\n' }], a: { y: undefined, x: '2' }, A: 1 }

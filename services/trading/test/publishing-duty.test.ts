@@ -33,6 +33,7 @@ test('a publisher that was fenced while its instance holds the lease is started 
       snapshots: {
         newest: async () => undefined,
         add: async () => undefined,
+        dropAfter: async () => undefined,
         keep: async () => undefined,
         span: async () => ({ count: 0, oldestOffset: 0 }),
       },

@@ -118,6 +118,32 @@ describe('two instances on one log', () => {
   })
 
   test(
+    'what one has taken the other knows at once: an order by its id and by the client’s, and its cancel',
+    { timeout: 60_000 },
+    async () => {
+      await using one = await startTrading()
+      await using two = await startTrading()
+      for (let number = 1; number <= 30; number++) {
+        const [here, there] = number % 2 === 0 ? [one, two] : [two, one]
+        const clientOrderId = `known-${number}`
+        const { body } = await at(alice, here).post<Order>('/orders', limit('BUY', '20000', clientOrderId))
+        const answers = await Promise.all([
+          at(alice, there).get<Order>(`/orders/${body.id}`),
+          at(alice, there).get<{ items: Order[] }>(`/orders?client_order_id=${clientOrderId}`),
+          at(alice, there).delete<Order>(`/orders/${body.id}`),
+        ])
+        expect(answers[0]).toMatchObject({ status: 200, body: { client_order_id: clientOrderId } })
+        expect(answers[1].body.items).toMatchObject([{ id: body.id }])
+        expect(answers[2]).toMatchObject({ status: 200, body: { status: 'CANCELLED' } })
+        const again = await at(alice, here).delete<Order>(`/orders/${body.id}`)
+        expect([again.status, again.body.code]).toEqual([409, 'order_not_open'])
+      }
+      const unknown = await at(alice, one).get<Order>('/orders/zzzzzzzzzzz')
+      expect([unknown.status, unknown.body.code]).toEqual([404, 'order_not_found'])
+    },
+  )
+
+  test(
     'one killed amid a stream of orders: every order is there once, the streams have no gap, and the hashes are equal',
     { timeout: 120_000 },
     async () => {

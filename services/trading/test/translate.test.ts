@@ -3,7 +3,7 @@ import { CommandKind, OrderType, Side, TimeInForce, type Command, type TradingEv
 import { Exchange } from '@maru/domain/exchange'
 import type { Unstamped } from '../intake/intake.ts'
 import { genesisCommands } from '../genesis.ts'
-import { canonicalJson } from '../history/chain.ts'
+import { canonicalJson } from '@maru/contracts/account-chain'
 import { eventText, publishedJson } from '../publisher/event-text.ts'
 import { translate } from '../publisher/translate.ts'
 
