@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import path from 'node:path'
-import { Exchange } from '@maru/domain/exchange'
+import type { Exchange } from '@maru/domain/exchange'
 import { createPool, migrate } from '@maru/service-host'
 import { PostgresSnapshots } from '../services/trading/publisher/postgres-snapshots.ts'
 import { loadSnapshot, storeSnapshot } from '../services/trading/publisher/snapshots.ts'

@@ -91,7 +91,9 @@ export class RetryingTrader {
         return answer
       }
       const said =
-        answer instanceof Error ? `${answer.message} ${String(answer.cause ?? '')}` : `${answer.status} ${JSON.stringify(answer.body)}`
+        answer instanceof Error
+          ? `${answer.message} ${answer.cause instanceof Error ? answer.cause.message : ''}`
+          : `${answer.status} ${JSON.stringify(answer.body)}`
       if (isRetry) {
         this.faults.push(`${method} ${path} ${JSON.stringify(body)} failed after its retry: ${said}`)
         return undefined

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { CommandKind, ListKind, TriggerPrice } from '@maru/contracts/commands'
 import { Story, type Step, type Wish } from './order-story.ts'
+import { buy, runTables, sell, type Table } from './order-tables.ts'
 
-const sell = (who: string, quantity: number, price: number): Step => ({ do: 'place', who, order: { side: 'SELL', quantity, price } })
-const buy = (who: string, quantity: number, price: number): Step => ({ do: 'place', who, order: { side: 'BUY', quantity, price } })
 const bids = [buy('bob', 5, 94), buy('bob', 5, 93)]
 /** Ann sells two coins at 110, or at the market below 95. */
 const oco: Step = {
@@ -26,17 +25,7 @@ const bracket = (entry: Wish, stop: Wish = { type: 'STOP', stop: 95 }): Step => 
   ],
 })
 
-interface Row {
-  given: Step[]
-  when: Step
-  refusal?: string
-  orders?: Record<string, string>
-  book?: string
-  held?: Record<string, string>
-  position?: Record<string, number>
-}
-
-const tables: Record<string, Record<string, Row>> = {
+const tables: Record<string, Table> = {
   OCO: {
     'holds once for both': {
       given: [],
@@ -326,21 +315,7 @@ const tables: Record<string, Record<string, Row>> = {
   },
 }
 
-for (const [title, table] of Object.entries(tables)) {
-  describe(title, () => {
-    for (const [name, row] of Object.entries(table)) {
-      test.each([{ restart: false }, { restart: true }])(`${name} (restarted after every step: $restart)`, ({ restart }) => {
-        const story = new Story(restart)
-        for (const step of row.given) story.take(step)
-        expect(story.take(row.when)).toBe(row.refusal)
-        for (const [order, text] of Object.entries(row.orders ?? {})) expect(`${order} ${story.order(order)}`).toBe(`${order} ${text}`)
-        if (row.book !== undefined) expect(story.book()).toBe(row.book)
-        for (const [who, text] of Object.entries(row.held ?? {})) expect(story.held(who)).toBe(text)
-        for (const [who, quantity] of Object.entries(row.position ?? {})) expect(story.position(who)).toBe(quantity)
-      })
-    }
-  })
-}
+runTables(tables)
 
 describe('a client list id', () => {
   const place = (story: Story, quantity: number): string | undefined => {
