@@ -3,7 +3,8 @@
  *
  * - `append` resolves only when the record is durable; a record is an opaque body (a batch of commands or of events).
  * - Appending again with the same `producer` and `sequence` does not add a second record: the offset of the first is
- *   returned. So an append whose answer was lost is simply repeated.
+ *   returned. So an append whose answer was lost is simply repeated. That holds for the newest record of a producer for ever, and for older
+ *   ones until they are trimmed; then they are refused.
  * - Readers of a topic see its records in one order, the same for all, and none is missed. Offsets only grow; they may skip.
  * - `exclusiveWriter` fences: once a newer writer of the same name has opened, an older one can append no more.
  */

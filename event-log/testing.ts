@@ -216,6 +216,26 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
       expect((await log.read(topic, 0, everything)).map((record) => record.offset)).toEqual([next])
     })
 
+    test('an append repeated after its record was trimmed adds nothing', async () => {
+      await using store = await setUp()
+      await using one = await store.open()
+      await using two = await store.open()
+      const [topic] = store.topics
+      const append = (log: EventLog, producer: string, sequence: number) => log.append(topic, bytes(`${sequence}`), { producer, sequence })
+      for (const sequence of [1, 2, 3]) await append(one, 'p', sequence)
+      const newest = await append(one, 'p', 4)
+      const other = await append(one, 'q', 1)
+      await one.trim(topic, newest)
+      await one.trim(topic, other + 1)
+      expect(await append(two, 'p', 4)).toBe(newest)
+      expect(await append(one, 'q', 1)).toBe(other)
+      await expect(append(one, 'p', 2)).rejects.toThrow('was trimmed')
+      expect(await one.read(topic, 0, everything)).toEqual([])
+      expect(await one.head(topic)).toBe(other)
+      expect(await append(two, 'p', 5)).toBe(other + 1)
+      expect(await append(one, 'r', 1)).toBe(other + 2)
+    })
+
     test('what cannot be is refused as a fault of the caller', async () => {
       await using store = await setUp()
       await using log = await store.open()

@@ -6,6 +6,8 @@ interface Topic {
   records: LogRecord[]
   trimmed: number
   byIdentity: Map<string, number>
+  /** The newest record of each producer that was trimmed: a repeat of it must not add a second. */
+  trimmedOf: Map<string, { sequence: number; offset: number }>
   epochs: Map<string, number>
 }
 
@@ -18,6 +20,9 @@ export class MemoryRecords {
     const key = `${producer}\n${sequence}`
     const known = topic.byIdentity.get(key)
     if (known !== undefined) return known
+    const gone = topic.trimmedOf.get(producer)
+    if (gone && gone.sequence > sequence) throw new Error(`record ${sequence} of ${producer} was trimmed`)
+    if (gone?.sequence === sequence) return gone.offset
     if (writer && topic.epochs.get(writer.name) !== writer.epoch) throw new FencedError(`a newer writer ${writer.name} has opened`)
     const offset = topic.trimmed + topic.records.length + 1
     topic.records.push({ offset, body: Uint8Array.from(body), producer, sequence })
@@ -57,7 +62,10 @@ export class MemoryRecords {
     const topic = this.#topic(name)
     const dropped = topic.records.splice(0, Math.min(recordsMax, Math.max(0, before - 1 - topic.trimmed)))
     topic.trimmed += dropped.length
-    for (const { producer, sequence } of dropped) topic.byIdentity.delete(`${producer}\n${sequence}`)
+    for (const { producer, sequence, offset } of dropped) {
+      topic.byIdentity.delete(`${producer}\n${sequence}`)
+      if (sequence >= (topic.trimmedOf.get(producer)?.sequence ?? 0)) topic.trimmedOf.set(producer, { sequence, offset })
+    }
     return dropped.length
   }
 
@@ -74,6 +82,7 @@ export class MemoryRecords {
       records: [],
       trimmed: 0,
       byIdentity: new Map<string, number>(),
+      trimmedOf: new Map<string, { sequence: number; offset: number }>(),
       epochs: new Map<string, number>(),
     }
     this.#topics.set(name, topic)
