@@ -33,6 +33,11 @@ interface ReadingOptions<Event, Transaction> {
   poisonMax?: number
   /** Further errors of the handler to be tried again for ever, besides those of the database, of a full log, and of status 429 or 503. */
   isTransient?: (error: unknown) => boolean
+  /**
+   * How often the saved position is looked at while nothing comes, for stores whose last commits a crash may take: what is lost then is read again at
+   * once, and not only when the next record shows it. Default: never.
+   */
+  recheckMs?: number
   clock?: Clock
 }
 
@@ -100,8 +105,15 @@ class Reader<Event, Transaction> {
         if (saved === undefined) return
         this.#moveTo(saved)
         await this.#persist(() => this.#warnOfLoss(saved))
-        for await (const page of log.follow(topic, saved, { recordsMax, bytesMax: pageBytesMax, signal })) {
-          if (!(await this.#take(page))) break
+        const lost = new AbortController()
+        const stopWatching = this.#watchFor(lost)
+        const either = AbortSignal.any([signal, lost.signal])
+        try {
+          for await (const page of log.follow(topic, saved, { recordsMax, bytesMax: pageBytesMax, signal: either })) {
+            if (!(await this.#take(page))) break
+          }
+        } finally {
+          stopWatching()
         }
       }
     } catch (error) {
@@ -111,6 +123,20 @@ class Reader<Event, Transaction> {
       for (const waiter of this.#waiters) waiter.reject(new LogClosedError('the reader has ended'))
       this.#waiters.clear()
     }
+  }
+
+  /** Aborts `lost` when the saved position is behind this reader's; once too often does no harm, as the reader only loads it again. */
+  #watchFor(lost: AbortController): () => void {
+    const { recheckMs } = this.#options
+    if (recheckMs === undefined) return () => undefined
+    const look = (): Promise<void> =>
+      this.#store.load().then(
+        (saved) => {
+          if (saved < this.position) lost.abort()
+        },
+        () => undefined, // The next look may tell.
+      )
+    return this.#clock.every(recheckMs, () => void look())
   }
 
   waitUntil(offset: number): Promise<void> {

@@ -2,7 +2,16 @@ import { topics } from '@maru/contracts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, startTestServer, type TestDatabase } from '../../test/support/postgres.ts'
-import { consume, LogClosedError, openPostgresEventLog, type ConsumeOptions, type EventLog } from '../index.ts'
+import {
+  consume,
+  consumeInto,
+  createMemoryEventLog,
+  encodeJsonRecord,
+  LogClosedError,
+  openPostgresEventLog,
+  type ConsumeOptions,
+  type EventLog,
+} from '../index.ts'
 
 interface Counted {
   n: number
@@ -201,4 +210,38 @@ test('the server is killed -9 again and again: effects are exactly once', { time
   const { rows } = await own.query<{ n: number }>('select n from seen order by n')
   expect(rows.map((row) => row.n)).toEqual(Array.from({ length: count }, (_, n) => n))
   await own.end()
+})
+
+test('what a crash took from the end of the tables is read again, though nothing new comes', async () => {
+  await using log = createMemoryEventLog()
+  const topic = 'lost-tail'
+  for (const sequence of [1, 2, 3]) await log.append(topic, encodeJsonRecord([String(sequence)]), { producer: 'p', sequence })
+  let [position, kept] = [0, [] as number[]]
+  const stop = new AbortController()
+  const consumer = consumeInto<number, number[]>({
+    log,
+    topic,
+    name: 'lost-tail',
+    store: {
+      install: async () => undefined,
+      load: async () => position,
+      async advance(from, to, work) {
+        if (from !== position) return false
+        const next = [...kept]
+        await work(next)
+        ;[position, kept] = [to, next]
+        return true
+      },
+      setApart: async () => 'full',
+    },
+    handler: async (values, events) => values.push(...events),
+    signal: stop.signal,
+    logger,
+    recheckMs: 20,
+  })
+  await consumer.waitUntil(3)
+  ;[position, kept] = [1, [1]]
+  await expect.poll(() => kept).toEqual([1, 2, 3])
+  stop.abort()
+  await consumer.done
 })

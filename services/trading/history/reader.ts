@@ -3,6 +3,9 @@ import { topics } from '@maru/contracts'
 import type { EventText } from '../publisher/event-text.ts'
 import { project, type HistoryTables } from './project.ts'
 
+/** After a crash of the database its last commits may be gone; so late, at most, they are made up for. */
+const recheckMs = 2_000
+
 /**
  * Fills the history tables from `trading-events`, for ever. A record that cannot be applied is never set apart: the stream of an account has no
  * gap, so the reader fails there, and is started again until the fault is mended.
@@ -21,5 +24,6 @@ export function readHistory(options: {
     name: 'history',
     handler: project,
     poisonMax: 0,
+    recheckMs,
   })
 }
