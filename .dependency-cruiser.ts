@@ -62,7 +62,7 @@ export const forbidden: IForbiddenRuleType[] = [
     comment: 'What runs in production does not load test code.',
     severity: 'error',
     from: { path: product, pathNot: `${tests}|/testing\\.ts$` },
-    to: { path: `^test/|${tests}|^node_modules/(vitest|fast-check|smtp-server)/` },
+    to: { path: `^(test|simulator)/|${tests}|^node_modules/(vitest|fast-check|smtp-server)/` },
   },
   {
     name: 'no-cycle',

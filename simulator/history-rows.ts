@@ -1,0 +1,131 @@
+import type { OrderRow, Run } from '@maru/trading/testing'
+import { connectionLost } from './database.ts'
+
+/** The history tables and the reader's position, which is the lock that its transactions take one after another. */
+export class HistoryRows {
+  position = 0
+  readonly runs = new Map<string, Run[]>()
+  readonly orders = new Map<string, OrderRow>()
+  readonly #commit: (undo: () => void) => void
+  readonly #open = new Set<HistoryTransaction>()
+  #holder: HistoryTransaction | undefined
+  readonly #waiting: { transaction: HistoryTransaction; resolve: () => void; reject: (error: Error) => void }[] = []
+
+  constructor(commit: (undo: () => void) => void) {
+    this.#commit = commit
+  }
+
+  begin(): HistoryTransaction {
+    const transaction = new HistoryTransaction(this, (undo) => this.#end(transaction, undo))
+    this.#open.add(transaction)
+    return transaction
+  }
+
+  /** Resolves when the transaction is the one that may write. */
+  lock(transaction: HistoryTransaction): Promise<void> {
+    if (this.#holder === undefined) {
+      this.#holder = transaction
+      return Promise.resolve()
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ transaction, resolve, reject }))
+  }
+
+  /** Whether a transaction is under way, whose writes may yet be undone. */
+  get isWriting(): boolean {
+    return this.#open.size > 0
+  }
+
+  /** The database stops. */
+  abortAll(): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(connectionLost())
+    for (const transaction of this.#open) transaction.abort()
+  }
+
+  #end(transaction: HistoryTransaction, undo: (() => void) | undefined): void {
+    this.#open.delete(transaction)
+    if (undo) this.#commit(undo)
+    const at = this.#waiting.findIndex((waiting) => waiting.transaction === transaction)
+    if (at >= 0) this.#waiting.splice(at, 1)[0]!.reject(connectionLost())
+    if (this.#holder !== transaction) return
+    const next = this.#waiting.shift()
+    this.#holder = next?.transaction
+    next?.resolve()
+  }
+}
+
+/** One transaction on the history: its writes are seen by itself at once, and by others never before it ends, as they wait for the position. */
+export class HistoryTransaction {
+  readonly #rows: HistoryRows
+  readonly #end: (undo: (() => void) | undefined) => void
+  #undo: (() => void)[] = []
+  #isOpen = true
+
+  constructor(rows: HistoryRows, end: (undo: (() => void) | undefined) => void) {
+    this.#rows = rows
+    this.#end = end
+  }
+
+  async move(from: number, to: number): Promise<boolean> {
+    this.#check()
+    await this.#rows.lock(this)
+    this.#check()
+    if (this.#rows.position !== from) return false
+    this.#rows.position = to
+    this.#undo.push(() => (this.#rows.position = from))
+    return true
+  }
+
+  tails(userIds: readonly string[]): Map<string, { sequence: number; hash: string }> {
+    this.#check()
+    const tails = new Map<string, { sequence: number; hash: string }>()
+    for (const userId of userIds) {
+      const run = this.#rows.runs.get(userId)?.at(-1)
+      if (run) tails.set(userId, { sequence: run.lastSequence, hash: run.hashes.at(-1)! })
+    }
+    return tails
+  }
+
+  insertRuns(runs: readonly Run[]): void {
+    this.#check()
+    for (const run of runs) {
+      const known = this.#rows.runs.get(run.userId) ?? []
+      if (known.some(({ lastSequence }) => lastSequence === run.lastSequence)) throw new Error('duplicate key of account_event_runs')
+      this.#rows.runs.set(run.userId, known)
+      known.push(run)
+      this.#undo.push(() => known.splice(known.indexOf(run), 1))
+    }
+  }
+
+  putOrders(rows: readonly OrderRow[]): void {
+    this.#check()
+    const { orders } = this.#rows
+    for (const row of rows) {
+      const { id } = row.order
+      const known = orders.get(id)
+      orders.set(id, { ...row, fills: [...(known?.fills ?? []), ...row.fills].slice(0, 1_000) })
+      this.#undo.push(() => (known ? orders.set(id, known) : orders.delete(id)))
+    }
+  }
+
+  commit(): void {
+    this.#check()
+    this.#isOpen = false
+    this.#end(() => this.#undoAll())
+  }
+
+  abort(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#undoAll()
+    this.#end(undefined)
+  }
+
+  #undoAll(): void {
+    for (const undo of this.#undo.reverse()) undo()
+    this.#undo = []
+  }
+
+  #check(): void {
+    if (!this.#isOpen) throw connectionLost()
+  }
+}
