@@ -6,11 +6,6 @@ import type { Timeline } from './timeline.ts'
 /** How long a commit that waits for no flush may stay in memory. */
 const flushAfterMs = 200
 
-/** What a client of the database sees when the connection is gone: the code is one that the real client tries again after. */
-export function connectionLost(code: 'ECONNRESET' | 'ECONNREFUSED' = 'ECONNRESET'): Error {
-  return Object.assign(new Error(`the connection to the simulated database was lost (${code})`), { code })
-}
-
 /**
  * The one database: records of the log and tables of the trading service. It commits in one order. What is written with a flush is durable with all
  * that was committed before it; what is not may be lost in a crash, the newest first, as in PostgreSQL with `synchronous_commit` off.

@@ -1,5 +1,5 @@
 import type { OrderRow, Run } from '@maru/trading/testing'
-import { connectionLost } from './database.ts'
+import { connectionLost } from './connection-lost.ts'
 
 /** The history tables and the reader's position, which is the lock that its transactions take one after another. */
 export class HistoryRows {

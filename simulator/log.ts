@@ -1,5 +1,6 @@
 import { Hints, openSessionLog, type AppendRequest, type EventLog, type LogRecord, type LogSession, type ReadBounds } from '@maru/event-log'
-import { connectionLost, type Database } from './database.ts'
+import { connectionLost } from './connection-lost.ts'
+import type { Database } from './database.ts'
 import { DatabaseClient, type World } from './network.ts'
 import type { Thread } from './process.ts'
 

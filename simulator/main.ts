@@ -19,6 +19,10 @@ const total = { commands: 0, events: 0, acknowledged: 0, steps: 0, simulatedMs: 
 const faults = new Map<FaultKind, number>()
 const startedMs = performance.now()
 const seconds = (): string => ((performance.now() - startedMs) / 1_000).toFixed(1)
+const processorSeconds = (): string => {
+  const { user, system } = process.cpuUsage()
+  return ((user + system) / 1_000_000).toFixed(1)
+}
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 function add(report: Report): void {
@@ -29,7 +33,7 @@ function add(report: Report): void {
 function summary(done: number): string {
   const counted = faultKinds.map((kind) => `${kind} ${faults.get(kind) ?? 0}`).join(', ')
   return [
-    `${done} runs (seeds ${firstSeed} to ${firstSeed + done - 1}) in ${seconds()} s, ${(total.simulatedMs / 60_000).toFixed(0)} simulated minutes`,
+    `${done} runs (seeds ${firstSeed} to ${firstSeed + done - 1}) in ${seconds()} s (${processorSeconds()} s of processor time), ${(total.simulatedMs / 60_000).toFixed(0)} simulated minutes`,
     `${total.commands} commands, ${total.events} events, ${total.acknowledged} acknowledgements, ${total.steps} steps`,
     `faults: ${counted}`,
   ].join('\n')

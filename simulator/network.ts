@@ -1,4 +1,5 @@
-import { connectionLost, type Database } from './database.ts'
+import { connectionLost } from './connection-lost.ts'
+import type { Database } from './database.ts'
 import type { Faults } from './faults.ts'
 import type { Thread } from './process.ts'
 import type { Random } from './random.ts'
