@@ -5,7 +5,9 @@ import { brokenPlatforms } from './broken.ts'
 
 /** Set MARU_TEST_SEED to repeat a batch. */
 const firstSeed = Number(process.env['MARU_TEST_SEED'] ?? randomInt(1, 1_000_000_000))
-const batch = 60
+const batch = { most: 60, least: 10 }
+/** On a machine that is busy with other things the batch ends then. */
+const batchMs = 20_000
 /** Within so many runs a broken platform must be found out. */
 const runsMax = 30
 
@@ -16,8 +18,10 @@ const seedsThatFailed = [
   { seed: 797, was: 'what a crash of the database took from the end of the history came back only with the next event' },
 ]
 
-test(`every promise holds for ${batch} seeds from ${firstSeed} on`, { timeout: 120_000 }, async () => {
-  for (let seed = firstSeed; seed < firstSeed + batch; seed++) {
+test(`every promise holds for up to ${batch.most} seeds from ${firstSeed} on`, { timeout: 120_000 }, async () => {
+  const startedMs = performance.now()
+  for (let seed = firstSeed; seed < firstSeed + batch.most; seed++) {
+    if (seed >= firstSeed + batch.least && performance.now() - startedMs > batchMs) break
     const { violation, lastSteps } = await simulate(seed)
     expect(violation, `seed ${seed}; the last steps:\n${lastSteps.slice(-25).join('\n')}`).toBeUndefined()
   }
