@@ -111,8 +111,7 @@ export class Auditor {
   /** What a client asked for once takes effect once. */
   #checkOnce(command: Command): void {
     const key = onceKey(command)
-    const { data, length } = this.exchange.outcome
-    if (key === undefined || length === 0 || !effective.has(data[0]!)) return
+    if (key === undefined || !hasDoneSomething(this.exchange)) return
     const before = this.#doneOnce.get(key)
     if (before !== undefined) this.#verdict.fail(`${key} took effect twice, by the commands ${before} and ${this.exchange.commandCount}`)
     this.#doneOnce.set(key, this.exchange.commandCount)
@@ -132,10 +131,16 @@ export class Auditor {
   }
 }
 
-/** Outcomes that begin so have done something; a repeat or a refusal of the whole has not. */
+/** Whether the command itself took effect: what fell due before it may stand in the outcome as well, but never as one of these. */
+function hasDoneSomething({ outcome: { data, length } }: Exchange): boolean {
+  for (let at = 0; at < length; at += data[at + 1]!) if (effective.has(data[at]!)) return true
+  return false
+}
+
 const effective = new Set<number>([
   EventKind.accountOpened,
   EventKind.orderAccepted,
+  EventKind.listAccepted,
   EventKind.orderRejected,
   EventKind.fundsMoved,
   EventKind.fillBooked,
@@ -149,6 +154,10 @@ function onceKey(command: Command): string | undefined {
   switch (command.kind) {
     case CommandKind.placeOrder:
       return `order ${command.clientOrderId || `of ${command.quantity} lots`} of account ${command.account}`
+    case CommandKind.replaceOrder:
+      return `order ${command.placement.clientOrderId} of account ${command.placement.account}`
+    case CommandKind.placeList:
+      return `list ${command.clientListId} of account ${command.account}`
     case CommandKind.moveFunds:
     case CommandKind.bookFill:
       return `reference ${command.reference} of account ${command.account}`

@@ -1,4 +1,4 @@
-import { EventKind } from '@maru/domain/exchange'
+import { EventKind, type Exchange } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import type { Auditor } from './auditor.ts'
 import { outcomeDigest } from './digest.ts'
@@ -117,10 +117,7 @@ function receive(serving: Serving | undefined, wish: Wish, { timeline }: World, 
     try {
       const account = await serving.accounts.open(wish.userId)
       const acknowledgement = await serving.intake.submit(wish.command(account), (exchange): Acknowledgement => {
-        const { data, length } = exchange.outcome
-        const first = length > 0 ? data[0] : 0
-        const order = first === EventKind.orderAccepted || first === EventKind.orderRejected ? data[4]! : 0
-        return { command: exchange.commandCount, digest: outcomeDigest(exchange), order }
+        return { command: exchange.commandCount, digest: outcomeDigest(exchange), order: firstOrder(exchange) }
       })
       return { kind: 'done', acknowledgement }
     } catch (error) {
@@ -129,4 +126,11 @@ function receive(serving: Serving | undefined, wish: Wish, { timeline }: World, 
     }
   }
   timeline.plan(0, 'request', () => void answer().then(onReply), serving.thread)
+}
+
+/** The first order the command has made; 0 where it has made none. */
+function firstOrder({ outcome: { data, length } }: Exchange): number {
+  for (let at = 0; at < length; at += data[at + 1]!)
+    if (data[at] === EventKind.orderAccepted || data[at] === EventKind.orderRejected) return data[at + 4]!
+  return 0
 }

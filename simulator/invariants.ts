@@ -54,6 +54,7 @@ const singlyNumbered = new Set<number>([
   EventKind.fillBooked,
   EventKind.limitsChanged,
   EventKind.modeChanged,
+  EventKind.orderAmended,
 ])
 
 /**
@@ -61,7 +62,8 @@ const singlyNumbered = new Set<number>([
  * errs on the side of the exchange: prices at the mark, what has already traded at the figures of before.
  */
 export function limitCheck(exchange: Exchange, command: Command): ((verdict: Verdict) => void) | undefined {
-  if (command.kind !== CommandKind.placeOrder) return undefined
+  // A reduce-only order passes the limits: it cannot make a position larger.
+  if (command.kind !== CommandKind.placeOrder || command.extras?.isReduceOnly) return undefined
   const { account, symbol, side, quantity } = command
   const market = exchange.markets[symbol]
   if (!market || exchange.userIdOf(account) === '') return undefined

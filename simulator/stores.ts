@@ -53,6 +53,14 @@ export function openSnapshots(world: World, thread: Thread, onStored: (snapshot:
           world.database.commit(() => snapshots.delete(snapshot.commandCount))
         },
       }),
+    dropAfter: (command) =>
+      client.ask({
+        what: `drop snapshots after ${command}`,
+        serve: () => {
+          const oldest = counts().at(-1) ?? 0
+          for (const count of counts()) if (count > Math.max(command, oldest)) snapshots.delete(count)
+        },
+      }),
     keep: (newest) =>
       client.ask({
         what: `keep ${newest} snapshots`,

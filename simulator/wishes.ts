@@ -1,4 +1,17 @@
-import { AccountMode, CommandKind, MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts'
+import {
+  AccountMode,
+  CommandKind,
+  ListKind,
+  MarketStatus,
+  OrderType,
+  SelfTrade,
+  Side,
+  TimeInForce,
+  TrailingUnit,
+  TriggerPrice,
+  type OrderExtras,
+  type PlaceOrder,
+} from '@maru/contracts'
 import type { Exchange } from '@maru/domain/exchange'
 import type { Unstamped } from '@maru/trading/testing'
 import type { Random } from './random.ts'
@@ -40,6 +53,11 @@ const traderWishes: readonly WishKind[] = [
   [14, placeLimit],
   [3, (wisher) => place(wisher, { orderType: OrderType.market, timeInForce: wisher.random.pick([TimeInForce.ioc, TimeInForce.fok]) })],
   [2, placeStop],
+  [2, placeStopLimit],
+  [2, placeTrailingStop],
+  [2, placeList],
+  [2, amend],
+  [2, replace],
   [5, cancelOne],
   [1, ({ userId }) => repeatable(`cancel all of ${userId}`, userId, (account) => ({ kind: CommandKind.cancelAll, account, symbol: -1 }))],
 ]
@@ -78,38 +96,140 @@ function repeatable(what: string, userId: string, command: Wish['command']): Wis
   return { what, userId, command, isRepeatable: true }
 }
 
-type Terms = { orderType: OrderType; timeInForce?: TimeInForce; price?: number; stopPrice?: number; symbol?: number; side?: Side }
+type Terms = Partial<Pick<PlaceOrder, 'timeInForce' | 'price' | 'stopPrice' | 'symbol' | 'side' | 'extras'>> & { orderType: OrderType }
 
-function place({ random, userId, unique, exchange }: Wisher, terms: Terms): Wish {
+type OrderTerms = Omit<PlaceOrder, 'kind' | 'time' | 'account'>
+
+function place(wisher: Wisher, terms: Terms): Wish {
+  const order = orderOf(wisher, terms)
+  const { clientOrderId, quantity } = order
+  return {
+    what: `order ${clientOrderId || 'without an id'} of ${wisher.userId} for ${quantity}`,
+    userId: wisher.userId,
+    command: (account) => ({ kind: CommandKind.placeOrder, account, ...order }),
+    isRepeatable: clientOrderId !== '',
+  }
+}
+
+function orderOf({ random, userId, unique, exchange }: Wisher, terms: Terms): OrderTerms {
   const number = unique()
   // The last three digits make the quantity the order's own; the rest is from small to more than there are funds for.
   const quantity = Math.ceil(random.skewed(0.5, random.chance(0.1) ? 5_000 : 60)) * 1_000 + (number % 1_000)
   const clientOrderId = random.chance(0.75) ? `${userId}-${number}` : ''
-  const order = {
+  return {
     symbol: anyMarket(random, exchange),
     side: random.pick([Side.buy, Side.sell]),
     timeInForce: TimeInForce.gtc,
     price: 0,
     stopPrice: 0,
+    extras: null,
+    quantity,
+    clientOrderId,
     ...terms,
-  }
-  return {
-    what: `order ${clientOrderId || 'without an id'} of ${userId} for ${quantity}`,
-    userId,
-    command: (account) => ({ kind: CommandKind.placeOrder, account, quantity, clientOrderId, ...order }),
-    isRepeatable: clientOrderId !== '',
   }
 }
 
 function placeLimit(wisher: Wisher): Wish {
-  const { random } = wisher
-  const symbol = anyMarket(random, wisher.exchange)
-  return place(wisher, {
-    orderType: OrderType.limit,
-    symbol,
-    price: near(wisher, symbol, 30),
-    timeInForce: random.pick([TimeInForce.gtc, TimeInForce.gtc, TimeInForce.gtc, TimeInForce.ioc, TimeInForce.fok]),
+  const { random, exchange } = wisher
+  const symbol = anyMarket(random, exchange)
+  const price = near(wisher, symbol, 30)
+  const timeInForce = random.pick([TimeInForce.gtc, TimeInForce.gtc, TimeInForce.gtc, TimeInForce.ioc, TimeInForce.fok])
+  if (random.chance(0.6)) return place(wisher, { orderType: OrderType.limit, symbol, price, timeInForce })
+  const isGtd = random.chance(0.3)
+  const mayRest = timeInForce === TimeInForce.gtc
+  const extras = extrasOf({
+    isPostOnly: mayRest && random.chance(0.2),
+    isReduceOnly: random.chance(0.2),
+    selfTrade: random.pick([SelfTrade.expireTaker, SelfTrade.expireMaker, SelfTrade.expireBoth, SelfTrade.decrement]),
+    displayQuantity: mayRest && random.chance(0.3) ? 500 : 0,
+    expiresAtMs: mayRest && isGtd ? exchange.timeMs + random.between(-50, 4_000) : 0,
   })
+  return place(wisher, { orderType: OrderType.limit, symbol, price, timeInForce: mayRest && isGtd ? TimeInForce.gtd : timeInForce, extras })
+}
+
+function extrasOf(extras: Partial<OrderExtras>): OrderExtras {
+  return {
+    isPostOnly: false,
+    isReduceOnly: false,
+    selfTrade: SelfTrade.expireTaker,
+    trigger: TriggerPrice.lastOrMark,
+    displayQuantity: 0,
+    expiresAtMs: 0,
+    trailingOffset: 0,
+    trailingUnit: TrailingUnit.ticks,
+    quoteQuantity: 0,
+    ...extras,
+  }
+}
+
+function placeStopLimit(wisher: Wisher): Wish {
+  const { random, exchange } = wisher
+  const symbol = anyMarket(random, exchange)
+  const stopPrice = near(wisher, symbol, 40)
+  const side = stopPrice > exchange.mark(symbol) ? Side.buy : Side.sell
+  const extras = random.chance(0.5) ? null : extrasOf({ trigger: random.pick([TriggerPrice.last, TriggerPrice.mark]) })
+  return place(wisher, { orderType: OrderType.stopLimit, symbol, stopPrice, side, price: near(wisher, symbol, 40), extras })
+}
+
+function placeTrailingStop(wisher: Wisher): Wish {
+  const { random } = wisher
+  const trailing = random.chance(0.5)
+    ? { trailingOffset: random.between(1, 30) }
+    : { trailingOffset: random.between(1, 200), trailingUnit: TrailingUnit.basisPoints }
+  return place(wisher, { orderType: OrderType.trailingStop, symbol: anyMarket(random, wisher.exchange), extras: extrasOf(trailing) })
+}
+
+/** An OCO or a bracket around the mark. */
+function placeList(wisher: Wisher): Wish {
+  const { random, exchange, userId } = wisher
+  const symbol = anyMarket(random, exchange)
+  const exitSide = random.pick([Side.buy, Side.sell])
+  const sign = exitSide === Side.sell ? 1 : -1
+  const mark = exchange.mark(symbol) || 1_000
+  const ticks = (away: number): number => Math.max(1, mark + sign * away)
+  const entry = orderOf(wisher, { orderType: OrderType.limit, symbol, side: (1 - exitSide) as Side, price: near(wisher, symbol, 10) })
+  const leg = (terms: Terms): OrderTerms => ({ ...orderOf(wisher, { symbol, side: exitSide, ...terms }), quantity: entry.quantity })
+  const exits = [
+    leg({ orderType: OrderType.limit, price: ticks(random.between(2, 30)) }),
+    random.chance(0.5)
+      ? leg({ orderType: OrderType.stop, stopPrice: ticks(-random.between(2, 30)) })
+      : leg({ orderType: OrderType.trailingStop, extras: extrasOf({ trailingOffset: random.between(2, 30) }) }),
+  ]
+  const isOco = random.chance(0.4)
+  const legs = isOco ? exits : [entry, ...exits]
+  const clientListId = `list-${userId}-${wisher.unique()}`
+  return repeatable(`list ${clientListId}`, userId, (account) => ({
+    kind: CommandKind.placeList,
+    listKind: isOco ? ListKind.oco : ListKind.bracket,
+    account,
+    clientListId,
+    legs: legs.map((order) => ({ kind: CommandKind.placeOrder, time: 0, account, ...order })),
+  }))
+}
+
+function amend({ random, orders, userId, exchange }: Wisher): Wish | undefined {
+  if (orders.length === 0) return undefined
+  const order = random.pick(orders.slice(-8))
+  const known = exchange.order(order)
+  const quantity = known && random.chance(0.6) ? Math.max(1, known.quantity + random.between(-2_000, 1_000)) : -1
+  const price =
+    known && known.price > 0 && (quantity === -1 || random.chance(0.3)) ? Math.max(1, known.price + random.between(-10, 10)) : -1
+  const changes = { order, quantity, price, stopPrice: -1 }
+  return repeatable(`amendment of order ${order}`, userId, (account) => ({ kind: CommandKind.amendOrder, account, ...changes }))
+}
+
+function replace(wisher: Wisher): Wish | undefined {
+  const { random, orders, userId, exchange } = wisher
+  const order = orders.length === 0 ? undefined : random.pick(orders.slice(-8))
+  const symbol = order === undefined ? undefined : exchange.order(order)?.symbol
+  if (order === undefined || symbol === undefined) return undefined
+  const placed = orderOf(wisher, { orderType: OrderType.limit, symbol, price: near(wisher, symbol, 30) })
+  const clientOrderId = placed.clientOrderId || `${userId}-${wisher.unique()}`
+  return repeatable(`replacement of order ${order} by ${clientOrderId}`, userId, (account) => ({
+    kind: CommandKind.replaceOrder,
+    order,
+    placement: { kind: CommandKind.placeOrder, time: 0, account, ...placed, clientOrderId },
+  }))
 }
 
 function placeStop(wisher: Wisher): Wish {
@@ -169,7 +289,13 @@ function bookFill(wisher: Wisher): Wish {
 function setMarketStatus({ random, exchange, userId }: Wisher): Wish {
   const symbol = anyMarket(random, exchange)
   const status = random.pick([MarketStatus.open, MarketStatus.open, MarketStatus.open, MarketStatus.cancelOnly, MarketStatus.halted])
-  return repeatable(`status of market ${symbol}`, userId, () => ({ kind: CommandKind.setMarketStatus, symbol, status, actor }))
+  return repeatable(`status of market ${symbol}`, userId, () => ({
+    kind: CommandKind.setMarketStatus,
+    symbol,
+    status,
+    auctionMs: 0,
+    actor,
+  }))
 }
 
 function scaled(amount: number): number {

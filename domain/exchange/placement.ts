@@ -1,4 +1,4 @@
-import { OrderType, type PlaceOrder } from '@maru/contracts/commands'
+import { OrderType, type OrderExtras, type PlaceOrder } from '@maru/contracts/commands'
 import { lotsForValue } from './book-walk.ts'
 import type { Core } from './core.ts'
 import { enter } from './execution.ts'
@@ -103,14 +103,29 @@ export function rememberOrder(core: Core, order: PlaceOrder, refusal: number): v
 
 const kindBits = 2 ** 17
 
+/** In an order of their own: that of the fields of an object depends on who made it. */
+const extraNames = [
+  'isPostOnly',
+  'isReduceOnly',
+  'selfTrade',
+  'trigger',
+  'displayQuantity',
+  'expiresAtMs',
+  'trailingOffset',
+  'trailingUnit',
+  'quoteQuantity',
+] as const satisfies readonly (keyof OrderExtras)[]
+
 /** Market, kind and extras of an order as one number. */
 function kindOf(order: PlaceOrder): number {
   const { symbol, side, orderType, timeInForce, extras } = order
   const plain = symbol * 64 + (packTraits(side, orderType, timeInForce, false) & 63)
   if (extras === null) return plain
   let digest: number = orderType
-  for (const term of Object.values(extras))
-    digest = Math.imul(digest ^ Number(term) ^ (Number(term) / 2 ** 32), 0x01000193) ^ (digest >>> 15)
+  for (const name of extraNames) {
+    const term = Number(extras[name])
+    digest = Math.imul(digest ^ term ^ (term / 2 ** 32), 0x01000193) ^ (digest >>> 15)
+  }
   return plain + (1 + (digest >>> 0)) * kindBits
 }
 

@@ -1,7 +1,8 @@
 /** What the simulator runs of this service, and audits it with. */
 export { Accounts } from './accounts.ts'
 export { startCore } from './core.ts'
-export { chainHash, genesisHash } from './history/chain.ts'
+export { genesisHash } from '@maru/contracts/account-chain'
+export { chainHash } from './history/chain.ts'
 export type { HistoryTables, OrderRow, Run } from './history/project.ts'
 export { runHouse } from './house-liquidity/house.ts'
 export type { Intake, Unstamped } from './intake/intake.ts'
