@@ -5,6 +5,7 @@ import type { Core } from './core.ts'
 import { feeOf } from './fees.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
+import { marketKey } from './price-bands.ts'
 import { groupOf } from './self-trade.ts'
 import { isDetailed, isReduceOnly } from './traits.ts'
 
@@ -125,8 +126,10 @@ export function lotsForValue(core: Core, market: Market, position: number, side:
   let left = quoteUnits
   let lots = 0
   walk.isExhausted = false
+  const minKey = marketKey(market, side)
   for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
     const level = book.levelAt(place)
+    if (levels.price(level) * book.sign < minKey) break
     const perLot = levels.price(level) * market.notionalFactor
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
       if (orders.position(maker) === position || maker === core.replaced) continue

@@ -54,6 +54,12 @@ export class Core {
   lastList = 0
   /** Lists of which an order was closed during this command. */
   readonly listsToAdvance: number[] = []
+  /** The kill switch of all markets is on. */
+  isKilled = false
+  /** When the next orders of stopped markets are cancelled; 0 where none are left. */
+  sweepDueMs = 0
+  /** By account: when a timer for its dead-man switch is due, which may be earlier than the switch. */
+  readonly deadManTimers = new Map<number, number>()
   readonly walk = new BookWalk()
   /** What looking ahead has read; no part of the state. */
   foreseen = 0

@@ -1,13 +1,18 @@
 import { CommandKind, type AccountMode, type Command } from '@maru/contracts/commands'
-import { accountPositionMax, setLimits, setMode } from './account-settings.ts'
+import type { AccountControls } from './account-controls.ts'
+import { accountPositionMax, setAccountControls, setLimits, setMode } from './account-settings.ts'
 import { amendOrder } from './amendment.ts'
 import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
 import { cancelAll, cancelOrder } from './cancels.ts'
+import { auctionPrice, type AuctionPrice } from './auction.ts'
 import { conclude, runDue } from './conclusion.ts'
 import { Core } from './core.ts'
 import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
+import { cancelAllAfter } from './dead-man.ts'
+import { setKillSwitch } from './kill-switch.ts'
+import { setMarketRules } from './market-phases.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import { placeOrder } from './placement.ts'
@@ -132,6 +137,10 @@ export class Exchange {
   accountSequence(account: number): number {
     return this.#core.accounts.has(account) ? this.#core.accounts.sequence(account) : 0
   }
+  /** What operators, its kill switch and its dead-man timer have set of an account. */
+  controls(account: number): Readonly<AccountControls> {
+    return this.#core.accounts.controls(account)
+  }
   limits(account: number): views.LimitsView {
     const core = this.#core
     const bySymbol = new Map<number, number>()
@@ -217,6 +226,15 @@ export class Exchange {
   }
   lastPrice(symbol: number): number {
     return this.#core.market(symbol)?.lastPrice ?? 0
+  }
+  /** What an auction of the market would trade now; undefined where nothing meets. */
+  auctionPrice(symbol: number): AuctionPrice | undefined {
+    const market = this.#core.market(symbol)
+    return market && auctionPrice(this.#core, market)
+  }
+  /** Whether the kill switch of all markets is on. */
+  get isKilled(): boolean {
+    return this.#core.isKilled
   }
   /** Best levels of both sides, at most `depth` each. */
   book(symbol: number, depth: number): { bids: views.BookLevel[]; asks: views.BookLevel[] } {
@@ -322,9 +340,14 @@ function applyFromSecondRules(core: Core, command: SecondRulesCommand): void {
     case CommandKind.placeList:
       return conclude(core, placeList(core, command))
     case CommandKind.setKillSwitch:
+      setKillSwitch(core, command)
+      return conclude(core, none)
     case CommandKind.cancelAllAfter:
+      return cancelAllAfter(core, command)
     case CommandKind.setMarketRules:
+      return setMarketRules(core, command)
     case CommandKind.setAccountControls:
+      return setAccountControls(core, command)
     case CommandKind.setFees:
     case CommandKind.transferFunds:
     case CommandKind.moveInsurance:

@@ -1,7 +1,7 @@
 export { SnapshotError } from './bytes.ts'
 export { Exchange } from './exchange.ts'
 export { foresightMax } from './foresight.ts'
-export { openOrdersMax } from './order-checks.ts'
+export { openOrdersMax } from './restrictions.ts'
 export { EventKind, OrderStatus } from './outcome.ts'
 export type { Outcome } from './outcome-writer.ts'
 export { quoteLevelsMax } from './quotes.ts'

@@ -97,7 +97,7 @@ function matchReducing(core: Core, market: Market, taker: number, minKey: number
 }
 
 /** Lots of an order that has details which a taker may have now. 0 where it had to go: it could not trade any more. */
-function offeredBy(core: Core, market: Market, maker: number): number {
+export function offeredBy(core: Core, market: Market, maker: number): number {
   const { orders } = core
   const traits = orders.traits(maker)
   const { shown } = orders.details(maker)
@@ -109,7 +109,7 @@ function offeredBy(core: Core, market: Market, maker: number): number {
 }
 
 /** Whether what a fill brings and takes keeps every figure of its owner within 2^53. Always so, but for fortunes of that size. */
-function isCountable(core: Core, market: Market, position: number, side: Side, lots: number, notional: number): boolean {
+export function isCountable(core: Core, market: Market, position: number, side: Side, lots: number, notional: number): boolean {
   const { positions, balances } = core
   const base = balances.total(positions.baseBalance(position))
   const quote = balances.total(positions.quoteBalance(position))
@@ -178,7 +178,7 @@ function trade(
 }
 
 /** The maker's hold, queue and lists after a fill that is already in its figures. */
-function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
+export function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
   const { orders, positions, balances } = core
   const traits = orders.traits(maker)
   if (isDetailed(traits)) {

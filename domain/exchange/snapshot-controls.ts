@@ -2,12 +2,23 @@ import type { AccountControls } from './account-controls.ts'
 import { noControls } from './account-controls.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import type { Core } from './core.ts'
+import { awaitDeadMan } from './dead-man.ts'
+import { hasSweepLeft, sweepLater } from './kill-switch.ts'
+import { defaultMarketRules, type MarketRules } from './price-bands.ts'
+import { TimerKind } from './timers.ts'
 
 const controlFigures = Object.keys(noControls) as (keyof AccountControls)[]
+const ruleFigures = Object.keys(defaultMarketRules) as (keyof MarketRules)[]
 
-/** Writes what operators and timers have set: of accounts, those that have something. */
+/** Writes what operators and timers have set: of markets, and of those accounts that have something. */
 export function writeControls(core: Core, out: ByteWriter): void {
   const { accounts } = core
+  out.i32(core.isKilled ? 1 : 0)
+  for (const { rules, isKilled, phaseEndsMs, watched } of core.markets) {
+    for (const figure of ruleFigures) out.f64(rules[figure])
+    out.i32(isKilled ? 1 : 0)
+    for (const figure of [phaseEndsMs, watched.sinceMs, watched.price, watched.lastPrice]) out.f64(figure)
+  }
   const controlled = accounts.controlled()
   out.i32(controlled.length)
   for (const account of controlled) {
@@ -16,11 +27,27 @@ export function writeControls(core: Core, out: ByteWriter): void {
   }
 }
 
+/** Reads it, and sets the timers that follow from it. Orders must be there already. */
 export function readControls(core: Core, from: ByteReader): void {
+  core.isKilled = from.i32() === 1
+  for (const market of core.markets) {
+    const rules = { ...defaultMarketRules }
+    for (const figure of ruleFigures) rules[figure] = from.f64()
+    market.setRules(rules)
+    market.isKilled = from.i32() === 1
+    market.setStopped(core.isKilled || market.isKilled)
+    market.setStatus(market.status, from.f64())
+    if (market.phaseEndsMs !== 0) core.timers.add({ dueMs: market.phaseEndsMs, kind: TimerKind.market, subject: market.symbol })
+    market.watched.sinceMs = from.f64()
+    market.watched.price = from.f64()
+    market.watched.lastPrice = from.f64()
+  }
   for (let left = from.i32(); left > 0; left--) {
     const account = from.i32()
     const controls = { ...noControls }
     for (const figure of controlFigures) controls[figure] = from.f64()
     core.accounts.setControls(account, controls)
+    if (controls.deadManMs !== 0) awaitDeadMan(core, account, controls.deadManMs)
   }
+  if (hasSweepLeft(core)) sweepLater(core)
 }

@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter, hash128, SnapshotError, toHex } from './bytes.t
 import { Core } from './core.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { IdWindow } from './id-window.ts'
-import type { Market, MarketTerms } from './markets.ts'
+import type { MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { positionFigures } from './positions.ts'
 import { readControls, writeControls } from './snapshot-controls.ts'
@@ -69,7 +69,7 @@ function writeBody(core: Core): Uint8Array {
   if (!isFirst) out.i32(pendingOrders(core).length)
   const write = isFirst ? writeFirstOrder : writeOrder
   for (const market of core.markets) {
-    for (const side of sidesOf(market)) forEachResting(core, side, (slot) => write(core, slot, out))
+    for (const side of market.sides) forEachResting(core, side, (slot) => write(core, slot, out))
   }
   if (!isFirst) writeLists(core, out)
   writeWindow(core.clientOrders, out)
@@ -97,10 +97,6 @@ function readBody(from: ByteReader, version: number): Core {
   readWindow(core.references, from)
   if (rules > 1) readControls(core, from)
   return core
-}
-
-function sidesOf(market: Market): BookSide[] {
-  return [market.bids, market.asks, ...market.stops, ...market.trails.flat().flatMap(({ byOffset }) => byOffset)]
 }
 
 /** Visits a side best price first, within a price oldest first. */
