@@ -153,6 +153,18 @@ export type TradingEvent =
         actor: string
       }
     >
+  | AccountEvent<
+      'controls.changed',
+      {
+        trade_group: number | null
+        fee_tier: number | null
+        reduce_only: boolean
+        messages_per_second: number | null
+        max_open_orders: number | null
+        kill_switch: 'OWNER' | 'OPERATOR' | null
+        actor: string
+      }
+    >
   | AccountEvent<'mode.changed', { mode: 'CASH' | 'MARGIN'; actor: string }>
 
 // ---- topic user-events ----------------------------------------------------------------------------------------------

@@ -104,6 +104,21 @@ export const Market = Type.Object({
   taker_fee: Decimal,
   last_price: nullable(Decimal),
   mark_price: nullable(Decimal),
+  kill_switch: Type.Boolean({ description: 'Trading is switched off here or everywhere; only cancels are taken.' }),
+  phase_ends_at: nullable(Type.String({ description: 'When a halt or an auction ends by itself.' })),
+  indicative_price: nullable(Type.String({ description: 'In AUCTION: where it would trade now.' })),
+  indicative_volume: nullable(Decimal),
+  rules: Type.Object({
+    collar: Type.String({
+      description: 'How far from the reference price a market order trades at most, as a share; "0" is off, here and below.',
+    }),
+    limit_band: Type.String({ description: 'How far beyond it a limit order may be priced.' }),
+    maintenance_margin: Decimal,
+    halt_move: Type.String({ description: 'A move of so much within halt_window_seconds halts the market.' }),
+    halt_window_seconds: Type.Number(),
+    halt_seconds: Type.Number(),
+    auction_seconds: Type.Number(),
+  }),
 })
 
 export const Level = Type.Tuple([Decimal, Decimal], { description: 'Price and quantity.' })

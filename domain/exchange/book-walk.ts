@@ -28,6 +28,8 @@ export class BookWalk {
   isTooLarge = false
   /** Lots that would be taken off rather than traded with the same owner. */
   prevented = 0
+  /** It ended at an order of the same owner. */
+  isOwn = false
   /** Of a market order by value: there was less in the book than it asked for. */
   isExhausted = false
   /** Who walks, and what happens where it meets itself. */
@@ -48,6 +50,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.fees = 0
   walk.worstPrice = 0
   walk.isTooLarge = false
+  walk.isOwn = false
   walk.position = position
   walk.group = groupOf(core, position)
   walk.mode = mode
@@ -72,7 +75,8 @@ function walkLevel(core: Core, market: Market, level: number, lots: number): boo
     if (maker === core.replaced) continue
     const makerPosition = orders.position(maker)
     if (makerPosition === walk.position || (walk.group !== 0 && groupOf(core, makerPosition) === walk.group)) {
-      if (walk.mode === expireTaker || walk.mode === expireBoth) return false
+      walk.isOwn = walk.mode === expireTaker || walk.mode === expireBoth
+      if (walk.isOwn) return false
       if (walk.mode === decrement) walk.prevented += Math.min(missing, orders.remaining(maker))
       if (walk.mode !== allow) continue
     }

@@ -1,4 +1,4 @@
-import { CommandKind, type AccountMode, type Command } from '@maru/contracts/commands'
+import { CommandKind, type AccountMode, type Command, type PlaceOrder } from '@maru/contracts/commands'
 import type { AccountControls } from './account-controls.ts'
 import { accountPositionMax, setAccountControls, setLimits, setMode } from './account-settings.ts'
 import { amendOrder } from './amendment.ts'
@@ -17,6 +17,7 @@ import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import { placeOrder } from './placement.ts'
 import { massQuote } from './quotes.ts'
+import { previewOrder, type OrderPreview } from './preview.ts'
 import { replaceOrder } from './replacement.ts'
 import { placeList } from './list-placement.ts'
 import { setRules } from './rules.ts'
@@ -198,6 +199,10 @@ export class Exchange {
   /** Newest first; quotes of mass quotes left out. */
   openOrders(account: number, symbol?: number): views.OrderView[] {
     return this.#core.accounts.has(account) ? views.openOrderViews(this.#core, account, symbol) : []
+  }
+  /** What would become of an order if it were placed now. Changes nothing. Its account and market must be there. */
+  preview(order: PlaceOrder): OrderPreview {
+    return previewOrder(this.#core, order)
   }
   /** The order that used a client order id, and why it was rejected (0: it was not), as long as the id is remembered. */
   orderOfClientId(account: number, clientOrderId: string): { order: number; refusal: number } | undefined {

@@ -71,7 +71,7 @@ export function execute(core: Core, market: Market, slot: number): void {
 }
 
 /** Why a market order could not go on: there is nothing more, or only beyond the collar. */
-function unfilledRefusal(market: Market, side: Side): number {
+export function unfilledRefusal(market: Market, side: Side): number {
   return oppositeOf(market, side).bestLevel === none ? Refusal.no_liquidity : Refusal.price_collar
 }
 

@@ -5,6 +5,7 @@ import type { ServiceContext, ServiceDefinition, StartedService } from '@maru/se
 import { serveAccountStream } from './account-stream/routes.ts'
 import { StreamPlaces } from './account-stream/server-sent-events.ts'
 import { Accounts } from './accounts.ts'
+import { runClockwork } from './clockwork/clockwork.ts'
 import { readTradingConfig } from './config.ts'
 import { genesisCommands } from './genesis.ts'
 import { History } from './history/history.ts'
@@ -19,6 +20,9 @@ import { servePositionManagement } from './position-management/routes.ts'
 import { loadSnapshot } from './publisher/snapshots.ts'
 import { startPublisherThread } from './publisher/thread.ts'
 import { Replica } from './replica/replica.ts'
+import { serveAccountControls } from './risk-management/account-controls.ts'
+import { serveMarketControls } from './risk-management/market-controls.ts'
+import { servePreview } from './order-management/preview.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
 import { serveRiskManagement } from './risk-management/routes.ts'
 
@@ -67,6 +71,9 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
+  serveAccountControls({ http, replica, intake, accounts })
+  serveMarketControls({ http, replica, intake })
+  servePreview({ http, replica, accounts })
   serveReconciliation({ http, replica, instanceId })
   serveMarkets({ http, replica })
   serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
@@ -101,7 +108,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   }
 }
 
-/** Duties of the one instance that leads: accounts for who has registered, marks, and the house's quotes. */
+/** Duties of the one instance that leads: accounts for who has registered, marks, the house's quotes, and time. */
 function lead(
   context: ServiceContext,
   parts: { replica: Replica; intake: Intake; accounts: Accounts; quotes: boolean; signal: AbortSignal },
@@ -124,5 +131,6 @@ function lead(
   const house = runHouse({ log, logger, ...parts, signal }).catch((error: unknown) => {
     if (!signal.aborted) context.fail('the house liquidity failed', error)
   })
-  return { stop, done: Promise.all([registrations.done, house]).then(() => undefined) }
+  const clockwork = runClockwork({ ...parts, logger, signal })
+  return { stop, done: Promise.all([registrations.done, house, clockwork]).then(() => undefined) }
 }
