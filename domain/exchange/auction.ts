@@ -2,6 +2,7 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import { makerPpmOf } from './fee-tiers.ts'
 import { feeOf } from './fees.ts'
 import { legFilled } from './list-legs.ts'
 import type { Market } from './markets.ts'
@@ -159,7 +160,7 @@ function trade(core: Core, market: Market, newer: number, older: number, lots: n
   const fill = (slot: number): { order: number; account: number; fee: number; realized: number } => {
     const position = orders.position(slot)
     const account = positions.account(position)
-    const fee = feeOf(notional, market.makerFeePpm)
+    const fee = feeOf(notional, makerPpmOf(core, market, account))
     const realized = settle(core, market, position, sideOf(orders.traits(slot)), lots, price, fee)
     orders.addFill(slot, lots, notional, fee, core.timeMs)
     return { order: orders.id(slot), account, fee, realized }

@@ -2,6 +2,7 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import { takerPpmOf } from './fee-tiers.ts'
 import { feeOf } from './fees.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
@@ -32,6 +33,7 @@ export class BookWalk {
   isOwn = false
   /** Of a market order by value: there was less in the book than it asked for. */
   isExhausted = false
+  takerFeePpm = 0
   /** Who walks, and what happens where it meets itself. */
   position = none
   group = 0
@@ -51,6 +53,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.worstPrice = 0
   walk.isTooLarge = false
   walk.isOwn = false
+  walk.takerFeePpm = takerPpmOf(core, market, core.positions.account(position))
   walk.position = position
   walk.group = groupOf(core, position)
   walk.mode = mode
@@ -114,7 +117,7 @@ function take(core: Core, market: Market, makerPosition: number, price: number, 
   const notional = price * lots * market.notionalFactor
   walk.lots += lots
   walk.notional += notional
-  walk.fees += feeOf(notional, market.takerFeePpm)
+  walk.fees += feeOf(notional, walk.takerFeePpm)
   walk.worstPrice = price
   walk.isTooLarge = !hasRoom(core, market, makerPosition)
   return !walk.isTooLarge

@@ -4,6 +4,8 @@ import { BalanceStore } from './balances.ts'
 import { LevelBlocks } from './level-blocks.ts'
 import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
+import { Borrowers } from './borrowers.ts'
+import type { FeeTiers } from './fee-tiers.ts'
 import { IdWindow } from './id-window.ts'
 import type { Asset, Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
@@ -54,6 +56,10 @@ export class Core {
   lastList = 0
   /** Lists of which an order was closed during this command. */
   readonly listsToAdvance: number[] = []
+  readonly feeTiers: FeeTiers = new Map()
+  readonly borrowers = new Borrowers()
+  /** The last account that a mark has looked at for its margin; -1 before the first. */
+  lastExamined: number = noSlot
   /** The kill switch of all markets is on. */
   isKilled = false
   /** When the next orders of stopped markets are cancelled; 0 where none are left. */

@@ -8,10 +8,13 @@ import { cancelAll, cancelOrder } from './cancels.ts'
 import { auctionPrice, type AuctionPrice } from './auction.ts'
 import { conclude, runDue } from './conclusion.ts'
 import { Core } from './core.ts'
+import { allRates, ratesOf, setFees, type FeeRates } from './fee-tiers.ts'
 import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
 import { cancelAllAfter } from './dead-man.ts'
 import { setKillSwitch } from './kill-switch.ts'
+import { watchMargins } from './liquidation.ts'
+import { initialMarginOf, maintenanceOf, owes } from './margin.ts'
 import { setMarketRules } from './market-phases.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
@@ -24,6 +27,7 @@ import { setRules } from './rules.ts'
 import { Refusal } from './refusals.ts'
 import { dailyLossMaxOf, exposureOf, leverageMaxOf } from './risk.ts'
 import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
+import { moveInsurance, transferFunds } from './transfers.ts'
 import { borrowedOf, equityOf } from './valuation.ts'
 import * as views from './views.ts'
 
@@ -98,6 +102,7 @@ export class Exchange {
         advance(core, command.time)
         markPrice(core, command)
         conclude(core, command.symbol)
+        if (core.rules > 1) watchMargins(core)
         return
       default:
         advance(core, command.time)
@@ -138,6 +143,15 @@ export class Exchange {
   accountSequence(account: number): number {
     return this.#core.accounts.has(account) ? this.#core.accounts.sequence(account) : 0
   }
+  /** What an account pays in a market. */
+  fees(account: number, symbol: number): FeeRates {
+    const { makerFeePpm, takerFeePpm } = ratesOf(this.#core, this.#core.markets[symbol]!, account)
+    return { makerFeePpm, takerFeePpm }
+  }
+  /** Fees of tiers as they were set; symbol -1 is every market. */
+  feeTiers(): { tier: number; symbol: number; rates: FeeRates }[] {
+    return allRates(this.#core)
+  }
   /** What operators, its kill switch and its dead-man timer have set of an account. */
   controls(account: number): Readonly<AccountControls> {
     return this.#core.accounts.controls(account)
@@ -167,6 +181,8 @@ export class Exchange {
       leverageHundredths,
       dailyRealized: core.accounts.dayRealized(account, core.day),
       borrowed: borrowedOf(core, account),
+      initialMargin: initialMarginOf(core, account),
+      maintenanceMargin: owes(core, account) ? maintenanceOf(core, account) : 0,
     }
   }
   /** Minor units; zero for an asset never held. */
@@ -354,9 +370,12 @@ function applyFromSecondRules(core: Core, command: SecondRulesCommand): void {
     case CommandKind.setAccountControls:
       return setAccountControls(core, command)
     case CommandKind.setFees:
+      return setFees(core, command)
     case CommandKind.transferFunds:
+      transferFunds(core, command)
+      return conclude(core, none)
     case CommandKind.moveInsurance:
-      return core.emitRefused(Refusal.invalid_request)
+      return moveInsurance(core, command)
     default:
       return refuseUnknown(core, command)
   }

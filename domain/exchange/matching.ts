@@ -2,6 +2,7 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import { makerPpmOf, takerPpmOf } from './fee-tiers.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { back, closeOrder, closeResting, unlist } from './open-orders.ts'
@@ -136,10 +137,12 @@ function trade(
 ): void {
   const { orders, accounts, positions, outcome } = core
   const takerSide = sideOf(orders.traits(taker))
-  const takerFee = feeOf(notional, market.takerFeePpm)
-  const makerFee = feeOf(notional, market.makerFeePpm)
   const takerPosition = orders.position(taker)
   const makerPosition = orders.position(maker)
+  const takerAccount = positions.account(takerPosition)
+  const makerAccount = positions.account(makerPosition)
+  const takerFee = feeOf(notional, takerPpmOf(core, market, takerAccount))
+  const makerFee = feeOf(notional, makerPpmOf(core, market, makerAccount))
   const takerRealized = settle(core, market, takerPosition, takerSide, lots, price, takerFee)
   const makerRealized = settle(core, market, makerPosition, (1 - takerSide) as Side, lots, price, makerFee)
   market.lastPrice = price
@@ -147,8 +150,6 @@ function trade(
   core.touch(price)
   core.lastTrade += 1
 
-  const takerAccount = positions.account(takerPosition)
-  const makerAccount = positions.account(makerPosition)
   const at = outcome.begin(tradeEvent, 16)
   const { data } = outcome
   data[at] = core.lastTrade

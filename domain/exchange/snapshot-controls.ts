@@ -3,6 +3,7 @@ import { noControls } from './account-controls.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import type { Core } from './core.ts'
 import { awaitDeadMan } from './dead-man.ts'
+import { allRates, type FeeRates } from './fee-tiers.ts'
 import { hasSweepLeft, sweepLater } from './kill-switch.ts'
 import { defaultMarketRules, type MarketRules } from './price-bands.ts'
 import { TimerKind } from './timers.ts'
@@ -14,6 +15,14 @@ const ruleFigures = Object.keys(defaultMarketRules) as (keyof MarketRules)[]
 export function writeControls(core: Core, out: ByteWriter): void {
   const { accounts } = core
   out.i32(core.isKilled ? 1 : 0)
+  out.i32(core.lastExamined)
+  const fees = allRates(core)
+  out.i32(fees.length)
+  for (const { tier, symbol, rates } of fees) for (const figure of [tier, symbol, rates.makerFeePpm, rates.takerFeePpm]) out.i32(figure)
+  for (const { insurancePaid } of core.assets) {
+    out.f64(insurancePaid.high)
+    out.f64(insurancePaid.low)
+  }
   for (const { rules, isKilled, phaseEndsMs, watched } of core.markets) {
     for (const figure of ruleFigures) out.f64(rules[figure])
     out.i32(isKilled ? 1 : 0)
@@ -30,6 +39,16 @@ export function writeControls(core: Core, out: ByteWriter): void {
 /** Reads it, and sets the timers that follow from it. Orders must be there already. */
 export function readControls(core: Core, from: ByteReader): void {
   core.isKilled = from.i32() === 1
+  core.lastExamined = from.i32()
+  for (let left = from.i32(); left > 0; left--) {
+    const [tier, symbol] = [from.i32(), from.i32()]
+    const rates = core.feeTiers.get(tier) ?? new Map<number, FeeRates>()
+    core.feeTiers.set(tier, rates.set(symbol, { makerFeePpm: from.i32(), takerFeePpm: from.i32() }))
+  }
+  for (const { insurancePaid } of core.assets) {
+    insurancePaid.high = from.f64()
+    insurancePaid.low = from.f64()
+  }
   for (const market of core.markets) {
     const rules = { ...defaultMarketRules }
     for (const figure of ruleFigures) rules[figure] = from.f64()
@@ -47,6 +66,7 @@ export function readControls(core: Core, from: ByteReader): void {
     const controls = { ...noControls }
     for (const figure of controlFigures) controls[figure] = from.f64()
     core.accounts.setControls(account, controls)
+    if (controls.liquidating !== 0) core.borrowers.note(account)
     if (controls.deadManMs !== 0) awaitDeadMan(core, account, controls.deadManMs)
   }
   if (hasSweepLeft(core)) sweepLater(core)

@@ -218,6 +218,7 @@ function readHoldings(core: Core, from: ByteReader): void {
   for (let left = from.i32(); left > 0; left--) {
     const balance = balances.of(from.i32(), from.i32())
     balances.setTotal(balance, from.f64())
+    if (balances.total(balance) < 0) core.borrowers.note(balances.account(balance))
   }
   for (let left = from.i32(); left > 0; left--) {
     const account = from.i32()

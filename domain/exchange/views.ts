@@ -249,4 +249,7 @@ export interface RiskView {
   /** Realised P&L after fees since 00:00 UTC of the last command. */
   dailyRealized: number
   borrowed: number
+  /** Equity that the exposure asks for at the leverage limit; and, of an account that owes, below which it is liquidated. */
+  initialMargin: number
+  maintenanceMargin: number
 }

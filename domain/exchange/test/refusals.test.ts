@@ -60,6 +60,7 @@ const rows: [code: string, prepare: (scene: Scene) => void, request: (scene: Sce
   ['stop_would_trigger', fillUpOrders, () => ({ ...buy, side: 'SELL', type: 'STOP', stopPrice: 2_000_000 })],
   ['no_liquidity', withoutBook, () => ({ ...buy, type: 'MARKET', quantity: 10_000_000 })],
   ['open_order_limit', fillUpOrders, () => ({ ...buy, quantity: 10_000_000 })],
+  ['liquidation', beingLiquidated, () => ({ ...buy, quantity: 4_000_000 })],
   ['reduce_only_mode', reducingAndLimited, () => ({ ...buy, quantity: 10_000_000 })],
   ['position_limit', (scene) => scene.limits({ leverage: 1 }), () => ({ ...buy, quantity: 10_000_000 })],
   ['leverage_limit', (scene) => scene.limits({ leverage: 99, loss: 0 }), () => ({ ...buy, quantity: 600_000 })],
@@ -82,6 +83,15 @@ function overRate(scene: Scene): void {
 function killedAndHalted(scene: Scene): void {
   scene.kill(true, { account: scene.user })
   scene.status(MarketStatus.halted)
+}
+
+/** The account is far below its maintenance margin, and nobody buys what it has. */
+function beingLiquidated(scene: Scene): void {
+  scene.margin(scene.user)
+  scene.order(scene.user, { side: 'BUY', type: 'MARKET', quantity: 1_000_000 })
+  scene.controls(scene.user, { reduceOnly: 1 })
+  scene.send({ kind: CommandKind.cancelAll, account: scene.maker, symbol: -1 })
+  scene.mark(900_000)
 }
 
 function reducingAndLimited(scene: Scene): void {
@@ -125,6 +135,7 @@ describe('an order breaking several rules is refused by the first', () => {
       'stop_would_trigger',
       'no_liquidity',
       'open_order_limit',
+      'liquidation',
       'reduce_only_mode',
       'position_limit',
       'leverage_limit',

@@ -21,7 +21,7 @@ afterAll(() => side[Symbol.asyncDispose]())
 
 interface Answered {
   id: string
-  status: string
+  status: string | number
   code?: string
 }
 const limit = (side_: string, price: string, symbol = 'BTC/USDT', quantity = '0.01') => ({
@@ -31,10 +31,7 @@ const limit = (side_: string, price: string, symbol = 'BTC/USDT', quantity = '0.
   quantity,
   price,
 })
-const place = async (client: Client, order: unknown) => {
-  const { status, body } = await client.post<Answered>('/orders', order)
-  return { status, ...body }
-}
+const place = async (client: Client, order: unknown): Promise<Answered> => (await client.post<Answered>('/orders', order)).body
 const openOf = async (client: Client): Promise<number> => {
   const { body } = await client.get<{ items: unknown[] }>('/orders?status=PENDING')
   return body.items.length
