@@ -83,7 +83,16 @@ export interface FillData {
 }
 
 /** What a posting of the double-entry ledger is for. */
-export type LedgerReason = 'grant' | 'deposit' | 'withdrawal' | 'trade' | 'fee' | 'off_venue_fill'
+export type LedgerReason =
+  | 'grant'
+  | 'deposit'
+  | 'withdrawal'
+  | 'trade'
+  | 'fee'
+  | 'off_venue_fill'
+  | 'transfer'
+  | 'liquidation_fee'
+  | 'insurance'
 
 /** One leg of a movement as it touched this account; the other legs are on the accounts it names. */
 export interface Posting {
@@ -126,8 +135,25 @@ export type TradingEvent =
     >
   | AccountEvent<
       'funds.moved',
-      { amount: string; asset: string; reference: string; actor: string; balance: BalanceData; postings: Posting[] }
+      {
+        amount: string
+        asset: string
+        reference: string
+        actor: string
+        balance: BalanceData
+        postings: Posting[]
+        /** Of a transfer: the user on its other side. */
+        counterparty?: string
+      }
     >
+  /** It fell below its maintenance margin: its orders are cancelled and its positions closed. */
+  | AccountEvent<'account.liquidated', { equity: string; maintenance_margin: string; asset: string }>
+  | AccountEvent<
+      'liquidation.fee_paid',
+      { amount: string; asset: string; order_id: string; symbol: string; balance: BalanceData; postings: Posting[] }
+    >
+  /** What the account owed and could not pay, from the insurance fund. */
+  | AccountEvent<'insurance.paid', { amount: string; asset: string; balance: BalanceData; postings: Posting[] }>
   | AccountEvent<
       'fill.booked',
       {

@@ -39,7 +39,7 @@ export const ClientOrderId = Type.String({
 const userParams = Strict({ user_id: UserId })
 const orderParams = Strict({ id: OrderId })
 const symbolParams = Strict({ symbol: SymbolInPath })
-const Reference = Type.String({
+export const Reference = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._:-]+$',

@@ -21,8 +21,10 @@ import { loadSnapshot } from './publisher/snapshots.ts'
 import { startPublisherThread } from './publisher/thread.ts'
 import { Replica } from './replica/replica.ts'
 import { serveAccountControls } from './risk-management/account-controls.ts'
+import { serveFees } from './risk-management/fees.ts'
 import { serveMarketControls } from './risk-management/market-controls.ts'
 import { servePreview } from './order-management/preview.ts'
+import { serveTransfers } from './risk-management/transfers.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
 import { serveRiskManagement } from './risk-management/routes.ts'
 
@@ -73,6 +75,8 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveRiskManagement({ http, replica, intake, accounts })
   serveAccountControls({ http, replica, intake, accounts })
   serveMarketControls({ http, replica, intake })
+  serveFees({ http, replica, intake, accounts })
+  serveTransfers({ http, replica, intake })
   servePreview({ http, replica, accounts })
   serveReconciliation({ http, replica, instanceId })
   serveMarkets({ http, replica })

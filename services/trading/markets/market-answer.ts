@@ -30,6 +30,7 @@ export function marketAnswer(exchange: Exchange, symbol: number) {
     kill_switch: market.isStopped,
     phase_ends_at: market.phaseEndsMs === 0 ? null : time(market.phaseEndsMs),
     ...indication(exchange, symbol),
+    fee_tiers: tiersAnswer(exchange, symbol),
     rules: rulesAnswer(market.rules),
   }
 }
@@ -42,6 +43,22 @@ function indication(exchange: Exchange, symbol: number) {
     indicative_price: found ? priceText(market, found.price) : null,
     indicative_volume: found ? quantityText(market, found.volume) : null,
   }
+}
+
+/** Of each tier that has some here, the fees that hold: what was set for the market, else for all, and never above its own. */
+function tiersAnswer(exchange: Exchange, symbol: number) {
+  const { makerFeePpm, takerFeePpm } = exchange.markets[symbol]!
+  const byTier = new Map(
+    exchange
+      .feeTiers()
+      .filter((row) => row.symbol < 0 || row.symbol === symbol)
+      .map(({ tier, rates }) => [tier, rates]),
+  )
+  return [...byTier].map(([tier, rates]) => ({
+    tier,
+    maker_fee: formatUnits(Math.min(rates.makerFeePpm, makerFeePpm), ppmScale),
+    taker_fee: formatUnits(Math.min(rates.takerFeePpm, takerFeePpm), ppmScale),
+  }))
 }
 
 const msPerSecond = 1_000

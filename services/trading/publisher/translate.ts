@@ -3,6 +3,7 @@ import { EventKind, OrderStatus, type Exchange } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { accountModes, amountText, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
 import { controlsData } from '../wire/controls.ts'
+import { moneyEvent } from './money-events.ts'
 import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
 
 /**
@@ -149,6 +150,14 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
           mode: accountModes[field(2)]!,
         })
         break
+      case EventKind.fundsTransferred:
+      case EventKind.accountLiquidated:
+      case EventKind.liquidationFeePaid:
+      case EventKind.insurancePaid: {
+        const { type, body } = moneyEvent(exchange, command, data[at], field)
+        push(type, field(0), field(1), body)
+        break
+      }
       case EventKind.controlsChanged:
         push('controls.changed', field(0), field(1), { actor: actorOf(command), ...controlsData(exchange.controls(field(0))) })
         break

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { AccountMode, CommandKind } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
 import { refusals, type Exchange } from '@maru/domain/exchange'
-import { parseDecimal } from '@maru/domain/money'
+import { formatUnits, parseDecimal } from '@maru/domain/money'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { Intake, Unstamped } from '../intake/intake.ts'
@@ -34,6 +34,10 @@ function riskAnswer(exchange: Exchange, account: number) {
     leverage: (risk.leverageHundredths / 100).toFixed(2),
     daily_realized_pnl: text(risk.dailyRealized),
     borrowed: text(risk.borrowed),
+    initial_margin: text(risk.initialMargin),
+    maintenance_margin: text(risk.maintenanceMargin),
+    margin_level: risk.maintenanceMargin === 0 ? null : levelText(risk.equity, risk.maintenanceMargin),
+    liquidation: exchange.controls(account).liquidating !== 0,
     limits: {
       position_size: text(limits.positionNotionalMax),
       leverage: (limits.leverageMaxHundredths / 100).toFixed(2),
@@ -43,6 +47,12 @@ function riskAnswer(exchange: Exchange, account: number) {
       ),
     },
   }
+}
+
+/** Equity over maintenance margin, rounded down in its fourth decimal, so that what shows 1 is at or above it. */
+function levelText(equity: number, maintenance: number): string {
+  const level = Math.floor((equity / maintenance) * 10_000)
+  return formatUnits(level, 4)
 }
 
 export function serveRiskManagement({
