@@ -1,4 +1,4 @@
-import { CommandKind, type Command, type Posting } from '@maru/contracts'
+import type { Command, CommandKind, Posting } from '@maru/contracts'
 import { EventKind, type Exchange } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { amountText } from '../wire/wire.ts'
