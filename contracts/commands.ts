@@ -284,6 +284,8 @@ export interface SetKillSwitch extends Stamped {
   /** -1: every market; of one account always so. */
   symbol: number
   isOn: boolean
+  /** Else by the owner of the account, who cannot switch off what an operator switched on. */
+  byOperator: boolean
   actor: string
 }
 

@@ -83,7 +83,16 @@ export interface FillData {
 }
 
 /** What a posting of the double-entry ledger is for. */
-export type LedgerReason = 'grant' | 'deposit' | 'withdrawal' | 'trade' | 'fee' | 'off_venue_fill'
+export type LedgerReason =
+  | 'grant'
+  | 'deposit'
+  | 'withdrawal'
+  | 'trade'
+  | 'fee'
+  | 'off_venue_fill'
+  | 'transfer'
+  | 'liquidation_fee'
+  | 'insurance'
 
 /** One leg of a movement as it touched this account; the other legs are on the accounts it names. */
 export interface Posting {
@@ -126,8 +135,25 @@ export type TradingEvent =
     >
   | AccountEvent<
       'funds.moved',
-      { amount: string; asset: string; reference: string; actor: string; balance: BalanceData; postings: Posting[] }
+      {
+        amount: string
+        asset: string
+        reference: string
+        actor: string
+        balance: BalanceData
+        postings: Posting[]
+        /** Of a transfer: the user on its other side. */
+        counterparty?: string
+      }
     >
+  /** It fell below its maintenance margin: its orders are cancelled and its positions closed. */
+  | AccountEvent<'account.liquidated', { equity: string; maintenance_margin: string; asset: string }>
+  | AccountEvent<
+      'liquidation.fee_paid',
+      { amount: string; asset: string; order_id: string; symbol: string; balance: BalanceData; postings: Posting[] }
+    >
+  /** What the account owed and could not pay, from the insurance fund. */
+  | AccountEvent<'insurance.paid', { amount: string; asset: string; balance: BalanceData; postings: Posting[] }>
   | AccountEvent<
       'fill.booked',
       {
@@ -150,6 +176,18 @@ export type TradingEvent =
         position_notional_max: string | null
         leverage_max: string | null
         daily_loss_max: string | null
+        actor: string
+      }
+    >
+  | AccountEvent<
+      'controls.changed',
+      {
+        trade_group: number | null
+        fee_tier: number | null
+        reduce_only: boolean
+        messages_per_second: number | null
+        max_open_orders: number | null
+        kill_switch: 'OWNER' | 'OPERATOR' | null
         actor: string
       }
     >

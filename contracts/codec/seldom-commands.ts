@@ -78,6 +78,7 @@ const fields = {
     ['account', 'i32'],
     ['symbol', 'i32'],
     ['isOn', 'flag'],
+    ['byOperator', 'flag'],
     ['actor', 'text'],
   ],
   [CommandKind.cancelAllAfter]: [

@@ -4,11 +4,15 @@ import { gatewayEndpoints, type GatewayEndpoint } from './gateway.ts'
 import { marketDataEndpoints } from './market-data.ts'
 import { notificationEndpoints } from './notification.ts'
 import { tradingEndpoints } from './trading.ts'
+import { tradingControlEndpoints } from './trading-controls.ts'
+import { tradingMoneyEndpoints } from './trading-money.ts'
 import { userEndpoints } from './user.ts'
 
 /** Every endpoint of every service: what the gateway routes and checks, and what the OpenAPI document shows. */
 export const serviceEndpoints: readonly Endpoint[] = [
   tradingEndpoints,
+  tradingControlEndpoints,
+  tradingMoneyEndpoints,
   userEndpoints,
   marketDataEndpoints,
   notificationEndpoints,

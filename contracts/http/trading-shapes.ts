@@ -112,6 +112,24 @@ export const Market = Type.Object({
   taker_fee: Decimal,
   last_price: nullable(Decimal),
   mark_price: nullable(Decimal),
+  kill_switch: Type.Boolean({ description: 'Trading is switched off here or everywhere; only cancels are taken.' }),
+  phase_ends_at: nullable(Type.String({ description: 'When a halt or an auction ends by itself.' })),
+  indicative_price: nullable(Type.String({ description: 'In AUCTION: where it would trade now.' })),
+  indicative_volume: nullable(Decimal),
+  fee_tiers: Type.Array(Type.Object({ tier: Type.Integer(), maker_fee: Decimal, taker_fee: Decimal }), {
+    description: 'What accounts of a tier pay here instead.',
+  }),
+  rules: Type.Object({
+    collar: Type.String({
+      description: 'How far from the reference price a market order trades at most, as a share; "0" is off, here and below.',
+    }),
+    limit_band: Type.String({ description: 'How far beyond it a limit order may be priced.' }),
+    maintenance_margin: Decimal,
+    halt_move: Type.String({ description: 'A move of so much within halt_window_seconds halts the market.' }),
+    halt_window_seconds: Type.Number(),
+    halt_seconds: Type.Number(),
+    auction_seconds: Type.Number(),
+  }),
 })
 
 export const Level = Type.Tuple([Decimal, Decimal], { description: 'Price and quantity.' })
@@ -124,6 +142,12 @@ export const Risk = Type.Object({
   leverage: Decimal,
   daily_realized_pnl: Decimal,
   borrowed: Decimal,
+  initial_margin: Type.String({ description: 'Equity that positions and open orders ask for at the leverage limit.' }),
+  maintenance_margin: Type.String({ description: 'Of an account that owes: with less equity than this it is liquidated.' }),
+  margin_level: nullable(
+    Type.String({ description: 'Equity over maintenance margin; below 1 it is liquidated. null where nothing is owed.' }),
+  ),
+  liquidation: Type.Boolean({ description: 'It is being liquidated: only orders that reduce are taken.' }),
   limits: Type.Object({
     position_size: Decimal,
     leverage: Decimal,
@@ -136,7 +160,7 @@ export const LedgerEntry = Type.Object({
   id: Type.String(),
   asset: Type.String(),
   amount: Type.String({ description: 'Signed.' }),
-  reason: Type.String({ description: 'grant, deposit, withdrawal, trade, fee or off_venue_fill.' }),
+  reason: Type.String({ description: 'grant, deposit, withdrawal, transfer, trade, fee, off_venue_fill, liquidation_fee or insurance.' }),
   reference: Type.String(),
   event_sequence: Type.Integer(),
   timestamp: Timestamp,

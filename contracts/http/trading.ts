@@ -33,7 +33,7 @@ import {
 const userParams = Strict({ user_id: UserId })
 const orderParams = Strict({ id: OrderId })
 const symbolParams = Strict({ symbol: SymbolInPath })
-const Reference = Type.String({
+export const Reference = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._:-]+$',
@@ -393,10 +393,21 @@ export const tradingEndpoints = {
     access: 'operator',
     summary: 'Open, restrict or halt a market',
     params: symbolParams,
-    body: Strict({ status: Type.Union([Type.Literal('OPEN'), Type.Literal('CANCEL_ONLY'), Type.Literal('HALTED')]) }),
+    description:
+      'With auction_seconds the market opens by auction: limit orders that may rest are collected, then all trade at the one price with most volume.',
+    body: Strict({
+      status: Type.Union([Type.Literal('OPEN'), Type.Literal('CANCEL_ONLY'), Type.Literal('HALTED'), Type.Literal('AUCTION')]),
+      auction_seconds: Type.Optional(
+        Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 86_400,
+          description: 'Of OPEN and AUCTION; AUCTION needs it. At most three decimals.',
+        }),
+      ),
+    }),
     status: 200,
     reply: Market,
-    errors: ['symbol_not_found'],
+    errors: ['symbol_not_found', 'rules_not_switched_on'],
   }),
   reconciliation: endpoint({
     service: 'trading',

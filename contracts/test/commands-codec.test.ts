@@ -139,7 +139,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       legs: fc.array(order, { maxLength: 3 }),
     })
     .map((list) => ({ ...list, legs: list.legs.map((leg) => ({ ...leg, time: list.time })) })),
-  fc.record({ kind: fc.constant(CommandKind.setKillSwitch), time, account: index, symbol: index, isOn: fc.boolean(), actor: text }),
+  fc.record({
+    kind: fc.constant(CommandKind.setKillSwitch),
+    time,
+    account: index,
+    symbol: index,
+    isOn: fc.boolean(),
+    byOperator: fc.boolean(),
+    actor: text,
+  }),
   fc.record({ kind: fc.constant(CommandKind.cancelAllAfter), time, account: index, timeoutMs: integer }),
   fc.record({
     kind: fc.constant(CommandKind.setMarketRules),

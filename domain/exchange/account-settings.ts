@@ -1,4 +1,4 @@
-import { AccountMode, type SetLimits, type SetMode } from '@maru/contracts/commands'
+import { AccountMode, type SetAccountControls, type SetLimits, type SetMode } from '@maru/contracts/commands'
 import { unset } from './accounts.ts'
 import type { Core } from './core.ts'
 import { none } from './no-slot.ts'
@@ -32,6 +32,47 @@ export function setLimits(core: Core, command: SetLimits): void {
     data[at + 4] = leverageMaxOf(core, account)
     data[at + 5] = dailyLossMaxOf(core, account)
   }
+}
+
+const tradeGroupMax = 1_000_000_000
+/** Tiers are numbered from 1; 0 is none. */
+export const feeTierMax = 100
+const messagesPerSecondMax = 1_000_000
+/** As many as a position can count. */
+const openOrdersCapMax = 10_000
+
+const unchanged = -1
+
+/** Sets controls of an account; -1 leaves one as it is, 0 takes it away. The event has what holds afterwards. */
+export function setAccountControls(core: Core, command: SetAccountControls): void {
+  const { accounts } = core
+  const { account } = command
+  const bounds = {
+    tradeGroup: tradeGroupMax,
+    feeTier: feeTierMax,
+    reduceOnly: 1,
+    messagesPerSecondMax,
+    openOrdersMax: openOrdersCapMax,
+  } as const
+  const figures = Object.keys(bounds) as (keyof typeof bounds)[]
+  if (!accounts.has(account)) core.emitRefused(Refusal.account_not_found)
+  else if (figures.some((figure) => !isWithin(command[figure], bounds[figure]))) core.emitRefused(Refusal.invalid_request)
+  else {
+    const changed = figures.filter((figure) => command[figure] !== unchanged)
+    accounts.changeControls(account, Object.fromEntries(changed.map((figure) => [figure, command[figure]])))
+    emitControls(core, account)
+  }
+}
+
+function isWithin(figure: number, max: number): boolean {
+  return Number.isSafeInteger(figure) && figure >= unchanged && figure <= max
+}
+
+export function emitControls(core: Core, account: number): void {
+  const { outcome, accounts } = core
+  const at = outcome.begin(EventKind.controlsChanged, 2)
+  outcome.data[at] = account
+  outcome.data[at + 1] = accounts.nextSequence(account)
 }
 
 /** Position limit of a whole account, in units of the risk asset. */

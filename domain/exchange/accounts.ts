@@ -145,6 +145,9 @@ export class AccountStore {
   controlled(): number[] {
     return [...this.#controls.keys()].sort((a, b) => a - b)
   }
+  changeControls(account: number, changes: Partial<AccountControls>): void {
+    this.setControls(account, { ...this.controls(account), ...changes })
+  }
   setControls(account: number, controls: AccountControls): void {
     this.#controls.set(account, controls)
     this.#ints[(account << 4) | flagsIntAt] = (this.flags(account) & modeFlag) | flagsOf(controls)

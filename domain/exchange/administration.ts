@@ -2,6 +2,7 @@ import { MarketStatus, type AddAsset, type AddMarket, type MarkPrice, type SetMa
 import { amountMax } from '../money/index.ts'
 import type { Core } from './core.ts'
 import { feeMaxPpm } from './fees.ts'
+import { setPhase } from './market-phases.ts'
 import { Asset, Market, marketFactors, type MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { EventKind } from './outcome.ts'
@@ -44,6 +45,7 @@ export function addMarket(core: Core, command: AddMarket): void {
   }
   const refusal = core.markets.length >= marketsMax ? Refusal.overloaded : createMarket(core, terms)
   if (refusal !== 0) core.emitRefused(refusal)
+  else core.markets.at(-1)!.setStopped(core.isKilled)
 }
 
 /** Adds a market; 0 or why it cannot be. */
@@ -158,9 +160,11 @@ export function markPrice(core: Core, { symbol, price }: MarkPrice): void {
 }
 
 /** Opens, restricts or halts a market. On opening, stops that were passed meanwhile are looked at again, at the latest price. */
-export function setMarketStatus(core: Core, { symbol, status }: SetMarketStatus): void {
+export function setMarketStatus(core: Core, command: SetMarketStatus): void {
+  const { symbol, status } = command
   const market = core.market(symbol)
-  if (!market) core.emitRefused(Refusal.symbol_not_found)
+  if (market && core.rules > 1) setPhase(core, market, command)
+  else if (!market) core.emitRefused(Refusal.symbol_not_found)
   else if (status !== MarketStatus.open && status !== MarketStatus.cancelOnly && status !== MarketStatus.halted)
     core.emitRefused(Refusal.invalid_request)
   else if (market.status === status) core.emitRepeated()

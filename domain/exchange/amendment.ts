@@ -10,6 +10,7 @@ import { pairOf } from './list-legs.ts'
 import { termsOf } from './order-terms.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
+import { rateRefusal } from './restrictions.ts'
 import { isDetailed, isPending, isWaiting, orderTypeOf, sideOf } from './traits.ts'
 
 const unchanged = -1
@@ -21,7 +22,7 @@ const unchanged = -1
  * @returns the market of the order, or -1
  */
 export function amendOrder(core: Core, command: AmendOrder): number {
-  const refusal = ownOrderRefusal(core, command.account, command.order)
+  const refusal = ownOrderRefusal(core, command.account, command.order) || rateRefusal(core, command.account)
   if (refusal !== 0) {
     core.emitRefused(refusal)
     return none

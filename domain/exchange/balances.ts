@@ -46,6 +46,18 @@ export class BalanceStore {
     return balance
   }
 
+  /** A place for a balance of nothing that is kept nowhere, good until the next is made; `nth` tells several apart. */
+  scratch(account: number, asset: number, nth: number): number {
+    const balance = this.#count + nth
+    while (balance * 2 >= this.#units.length) {
+      this.#units = grownDoubles(this.#units, this.#units.length * 2)
+      this.#owners = grownInts(this.#owners, this.#owners.length * 2)
+    }
+    this.#owners[balance << 2] = account
+    this.#owners[(balance << 2) | 1] = asset
+    return balance
+  }
+
   total(balance: number): number {
     return this.#units[balance << 1]!
   }

@@ -2,9 +2,11 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import { takerPpmOf } from './fee-tiers.ts'
 import { feeOf } from './fees.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
+import { marketKey } from './price-bands.ts'
 import { groupOf } from './self-trade.ts'
 import { isDetailed, isReduceOnly } from './traits.ts'
 
@@ -27,8 +29,11 @@ export class BookWalk {
   isTooLarge = false
   /** Lots that would be taken off rather than traded with the same owner. */
   prevented = 0
+  /** It ended at an order of the same owner. */
+  isOwn = false
   /** Of a market order by value: there was less in the book than it asked for. */
   isExhausted = false
+  takerFeePpm = 0
   /** Who walks, and what happens where it meets itself. */
   position = none
   group = 0
@@ -47,6 +52,8 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.fees = 0
   walk.worstPrice = 0
   walk.isTooLarge = false
+  walk.isOwn = false
+  walk.takerFeePpm = takerPpmOf(core, market, core.positions.account(position))
   walk.position = position
   walk.group = groupOf(core, position)
   walk.mode = mode
@@ -71,7 +78,8 @@ function walkLevel(core: Core, market: Market, level: number, lots: number): boo
     if (maker === core.replaced) continue
     const makerPosition = orders.position(maker)
     if (makerPosition === walk.position || (walk.group !== 0 && groupOf(core, makerPosition) === walk.group)) {
-      if (walk.mode === expireTaker || walk.mode === expireBoth) return false
+      walk.isOwn = walk.mode === expireTaker || walk.mode === expireBoth
+      if (walk.isOwn) return false
       if (walk.mode === decrement) walk.prevented += Math.min(missing, orders.remaining(maker))
       if (walk.mode !== allow) continue
     }
@@ -109,7 +117,7 @@ function take(core: Core, market: Market, makerPosition: number, price: number, 
   const notional = price * lots * market.notionalFactor
   walk.lots += lots
   walk.notional += notional
-  walk.fees += feeOf(notional, market.takerFeePpm)
+  walk.fees += feeOf(notional, walk.takerFeePpm)
   walk.worstPrice = price
   walk.isTooLarge = !hasRoom(core, market, makerPosition)
   return !walk.isTooLarge
@@ -125,8 +133,10 @@ export function lotsForValue(core: Core, market: Market, position: number, side:
   let left = quoteUnits
   let lots = 0
   walk.isExhausted = false
+  const minKey = marketKey(market, side)
   for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
     const level = book.levelAt(place)
+    if (levels.price(level) * book.sign < minKey) break
     const perLot = levels.price(level) * market.notionalFactor
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
       if (orders.position(maker) === position || maker === core.replaced) continue

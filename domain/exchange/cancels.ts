@@ -38,24 +38,22 @@ export function ownOrderRefusal(core: Core, account: number, order: number): num
 }
 
 /** Cancels every open order of the account, newest first, and withdraws its quotes; in one market or in all. */
-export function cancelAll(core: Core, cancel: CancelAll): void {
+export function cancelAll(core: Core, { account, symbol }: CancelAll): void {
+  if (!core.accounts.has(account)) core.emitRefused(Refusal.account_not_found)
+  else if (symbol !== none && !core.market(symbol)) core.emitRefused(Refusal.symbol_not_found)
+  else cancelOpen(core, account, symbol)
+}
+
+/** The same of an account and a market that are known to be; -1 is every market. */
+export function cancelOpen(core: Core, account: number, only: number): void {
   const { orders, accounts, positions } = core
-  if (!accounts.has(cancel.account)) {
-    core.emitRefused(Refusal.account_not_found)
-    return
-  }
-  const isEverywhere = cancel.symbol === -1
-  if (!isEverywhere && !core.market(cancel.symbol)) {
-    core.emitRefused(Refusal.symbol_not_found)
-    return
-  }
-  for (const slot of openOrdersOf(core, cancel.account)) {
+  for (const slot of openOrdersOf(core, account)) {
     const symbol = positions.symbol(orders.position(slot))
-    if ((isEverywhere || symbol === cancel.symbol) && orders.status(slot) <= partiallyFilled)
+    if ((only === none || symbol === only) && orders.status(slot) <= partiallyFilled)
       closeResting(core, core.markets[symbol]!, slot, cancelled, 0)
   }
-  for (let position = accounts.firstPosition(cancel.account); position !== none; position = positions.nextOfAccount(position)) {
+  for (let position = accounts.firstPosition(account); position !== none; position = positions.nextOfAccount(position)) {
     const symbol = positions.symbol(position)
-    if (isEverywhere || symbol === cancel.symbol) withdrawQuotes(core, core.markets[symbol]!, position)
+    if (only === none || symbol === only) withdrawQuotes(core, core.markets[symbol]!, position)
   }
 }

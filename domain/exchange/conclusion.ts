@@ -1,4 +1,7 @@
 import type { Core } from './core.ts'
+import { deadManDue } from './dead-man.ts'
+import { sweep } from './kill-switch.ts'
+import { phaseDue } from './market-phases.ts'
 import { closeResting } from './open-orders.ts'
 import { advanceList } from './order-lists.ts'
 import { none } from './no-slot.ts'
@@ -28,7 +31,7 @@ function followUp(core: Core): void {
 export function runDue(core: Core): void {
   for (let timer = core.timers.takeDue(core.timeMs); timer; timer = core.timers.takeDue(core.timeMs)) {
     fallDue(core, timer)
-    followUp(core)
+    conclude(core, timer.kind === TimerKind.market ? timer.subject : none)
     core.forgetPrices()
   }
 }
@@ -39,7 +42,13 @@ function fallDue(core: Core, { kind, subject }: Timer): void {
       expireOrder(core, subject)
       return
     case TimerKind.deadMan:
+      deadManDue(core, subject)
+      return
     case TimerKind.market:
+      phaseDue(core, core.markets[subject]!)
+      return
+    case TimerKind.sweep:
+      sweep(core)
       return
     default:
       kind satisfies never

@@ -5,6 +5,8 @@ import { LevelBlocks } from './level-blocks.ts'
 import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
 import { ForgottenIds } from './forgotten-ids.ts'
+import { Borrowers } from './borrowers.ts'
+import type { FeeTiers } from './fee-tiers.ts'
 import { IdWindow } from './id-window.ts'
 import type { Asset, Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
@@ -57,6 +59,16 @@ export class Core {
   lastList = 0
   /** Lists of which an order was closed during this command. */
   readonly listsToAdvance: number[] = []
+  readonly feeTiers: FeeTiers = new Map()
+  readonly borrowers = new Borrowers()
+  /** The last account that a mark has looked at for its margin; -1 before the first. */
+  lastExamined: number = noSlot
+  /** The kill switch of all markets is on. */
+  isKilled = false
+  /** When the next orders of stopped markets are cancelled; 0 where none are left. */
+  sweepDueMs = 0
+  /** By account: when a timer for its dead-man switch is due, which may be earlier than the switch. */
+  readonly deadManTimers = new Map<number, number>()
   readonly walk = new BookWalk()
   /** What looking ahead has read; no part of the state. */
   foreseen = 0

@@ -1,18 +1,27 @@
-import { CommandKind, type AccountMode, type Command } from '@maru/contracts/commands'
-import { accountPositionMax, setLimits, setMode } from './account-settings.ts'
+import { CommandKind, type AccountMode, type Command, type PlaceOrder } from '@maru/contracts/commands'
+import type { AccountControls } from './account-controls.ts'
+import { accountPositionMax, setAccountControls, setLimits, setMode } from './account-settings.ts'
 import { amendOrder } from './amendment.ts'
 import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
 import { cancelAll, cancelOrder } from './cancels.ts'
+import { auctionPrice, type AuctionPrice } from './auction.ts'
 import { conclude, runDue } from './conclusion.ts'
 import { Core } from './core.ts'
 import type { ForgottenIds } from './forgotten-ids.ts'
+import { allRates, ratesOf, setFees, type FeeRates } from './fee-tiers.ts'
 import { foresee, foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
+import { cancelAllAfter } from './dead-man.ts'
+import { setKillSwitch } from './kill-switch.ts'
+import { watchMargins } from './liquidation.ts'
+import { initialMarginOf, maintenanceOf, owes } from './margin.ts'
+import { setMarketRules } from './market-phases.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import { placeOrder } from './placement.ts'
 import { massQuote } from './quotes.ts'
+import { previewOrder, type OrderPreview } from './preview.ts'
 import { replaceOrder } from './replacement.ts'
 import { placeList } from './list-placement.ts'
 import { setRules } from './rules.ts'
@@ -20,6 +29,7 @@ import { Refusal } from './refusals.ts'
 import { dailyLossMaxOf, exposureOf, leverageMaxOf } from './risk.ts'
 import { hashSlice, type SliceHash } from './slice-hash.ts'
 import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
+import { moveInsurance, transferFunds } from './transfers.ts'
 import { borrowedOf, equityOf } from './valuation.ts'
 import * as views from './views.ts'
 
@@ -98,6 +108,7 @@ export class Exchange {
         advance(core, command.time)
         markPrice(core, command)
         conclude(core, command.symbol)
+        if (core.rules > 1) watchMargins(core)
         return
       default:
         advance(core, command.time)
@@ -138,6 +149,19 @@ export class Exchange {
   accountSequence(account: number): number {
     return this.#core.accounts.has(account) ? this.#core.accounts.sequence(account) : 0
   }
+  /** What an account pays in a market. */
+  fees(account: number, symbol: number): FeeRates {
+    const { makerFeePpm, takerFeePpm } = ratesOf(this.#core, this.#core.markets[symbol]!, account)
+    return { makerFeePpm, takerFeePpm }
+  }
+  /** Fees of tiers as they were set; symbol -1 is every market. */
+  feeTiers(): { tier: number; symbol: number; rates: FeeRates }[] {
+    return allRates(this.#core)
+  }
+  /** What operators, its kill switch and its dead-man timer have set of an account. */
+  controls(account: number): Readonly<AccountControls> {
+    return this.#core.accounts.controls(account)
+  }
   limits(account: number): views.LimitsView {
     const core = this.#core
     const bySymbol = new Map<number, number>()
@@ -163,6 +187,8 @@ export class Exchange {
       leverageHundredths,
       dailyRealized: core.accounts.dayRealized(account, core.day),
       borrowed: borrowedOf(core, account),
+      initialMargin: initialMarginOf(core, account),
+      maintenanceMargin: owes(core, account) ? maintenanceOf(core, account) : 0,
     }
   }
   /** Minor units; zero for an asset never held. */
@@ -195,6 +221,10 @@ export class Exchange {
   /** Newest first; quotes of mass quotes left out. */
   openOrders(account: number, symbol?: number): views.OrderView[] {
     return this.#core.accounts.has(account) ? views.openOrderViews(this.#core, account, symbol) : []
+  }
+  /** What would become of an order if it were placed now. Changes nothing. Its account and market must be there. */
+  preview(order: PlaceOrder): OrderPreview {
+    return previewOrder(this.#core, order)
   }
   /** The order that used a client order id, and why it was rejected (0: it was not), as long as the id is remembered. */
   orderOfClientId(account: number, clientOrderId: string): { order: number; refusal: number } | undefined {
@@ -235,6 +265,15 @@ export class Exchange {
   }
   lastPrice(symbol: number): number {
     return this.#core.market(symbol)?.lastPrice ?? 0
+  }
+  /** What an auction of the market would trade now; undefined where nothing meets. */
+  auctionPrice(symbol: number): AuctionPrice | undefined {
+    const market = this.#core.market(symbol)
+    return market && auctionPrice(this.#core, market)
+  }
+  /** Whether the kill switch of all markets is on. */
+  get isKilled(): boolean {
+    return this.#core.isKilled
   }
   /** Best levels of both sides, at most `depth` each. */
   book(symbol: number, depth: number): { bids: views.BookLevel[]; asks: views.BookLevel[] } {
@@ -344,13 +383,21 @@ function applyFromSecondRules(core: Core, command: SecondRulesCommand): void {
     case CommandKind.placeList:
       return conclude(core, placeList(core, command))
     case CommandKind.setKillSwitch:
+      setKillSwitch(core, command)
+      return conclude(core, none)
     case CommandKind.cancelAllAfter:
+      return cancelAllAfter(core, command)
     case CommandKind.setMarketRules:
+      return setMarketRules(core, command)
     case CommandKind.setAccountControls:
+      return setAccountControls(core, command)
     case CommandKind.setFees:
+      return setFees(core, command)
     case CommandKind.transferFunds:
+      transferFunds(core, command)
+      return conclude(core, none)
     case CommandKind.moveInsurance:
-      return core.emitRefused(Refusal.invalid_request)
+      return moveInsurance(core, command)
     default:
       return refuseUnknown(core, command)
   }

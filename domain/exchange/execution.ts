@@ -1,4 +1,4 @@
-import { AccountMode, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
+import { AccountMode, MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import { walkBook } from './book-walk.ts'
@@ -8,12 +8,14 @@ import { leastKey, match, oppositeOf } from './matching.ts'
 import { closeOrder, rest } from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
+import { marketKey } from './price-bands.ts'
 import { Refusal } from './refusals.ts'
 import { selfTradeOf } from './self-trade.ts'
 import { isDetailed, isPostOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { margin } = AccountMode
+const { auction } = MarketStatus
 const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
 const { limit, stopLimit } = OrderType
 const { buy } = Side
@@ -35,12 +37,12 @@ export function execute(core: Core, market: Market, slot: number): void {
   const isLimit = orderType === limit || orderType === stopLimit
   const timeInForce = timeInForceOf(traits)
   const mayRest = isLimit && (timeInForce === gtc || timeInForce === gtd)
-  const minKey = leastKey(sideOf(traits), isLimit ? orders.price(slot) : 0)
+  const minKey = isLimit ? leastKey(sideOf(traits), orders.price(slot)) : marketKey(market, sideOf(traits))
   if (timeInForce === fok && !canFillWhole(core, market, slot, minKey)) {
     expire(core, slot, Refusal.fok_not_filled)
     return
   }
-  if (mayRest && !meets(core, oppositeOf(market, sideOf(traits)), minKey)) {
+  if (mayRest && (market.status === auction || !meets(core, oppositeOf(market, sideOf(traits)), minKey))) {
     rest(core, market, slot)
     return
   }
@@ -53,10 +55,10 @@ export function execute(core: Core, market: Market, slot: number): void {
   if (stopped !== 0) {
     expire(core, slot, stopped)
   } else if (filled === orders.quantity(slot)) {
-    if (isDetailed(traits) && orders.details(slot).isCutShort) expire(core, slot, Refusal.no_liquidity)
+    if (isDetailed(traits) && orders.details(slot).isCutShort) expire(core, slot, unfilledRefusal(market, sideOf(traits)))
     else closeOrder(core, slot, filledWhole, 0)
   } else if (!isLimit) {
-    expire(core, slot, Refusal.no_liquidity)
+    expire(core, slot, unfilledRefusal(market, sideOf(traits)))
   } else if (!mayRest) {
     expire(core, slot, filled === 0 ? Refusal.ioc_not_filled : 0)
   } else {
@@ -68,8 +70,13 @@ export function execute(core: Core, market: Market, slot: number): void {
   }
 }
 
+/** Why a market order could not go on: there is nothing more, or only beyond the collar. */
+export function unfilledRefusal(market: Market, side: Side): number {
+  return oppositeOf(market, side).bestLevel === none ? Refusal.no_liquidity : Refusal.price_collar
+}
+
 /** Whether the best level of a side is one that a taker down to `minKey` trades with. */
-function meets(core: Core, opposite: BookSide, minKey: number): boolean {
+export function meets(core: Core, opposite: BookSide, minKey: number): boolean {
   const best = opposite.bestLevel
   return best !== none && core.levels.price(best) * opposite.sign >= minKey
 }
@@ -92,7 +99,7 @@ export function executeTriggered(core: Core, market: Market, slot: number): void
   }
   const position = orders.position(slot)
   const lots = orders.quantity(slot)
-  if (side === buy) walkBook(core, market, position, side, lots, Number.NEGATIVE_INFINITY, selfTradeOf(core, slot))
+  if (side === buy) walkBook(core, market, position, side, lots, marketKey(market, side), selfTradeOf(core, slot))
   const refusal = side === buy && core.walk.isTooLarge ? Refusal.amount_too_large : marketFundsRefusal(core, market, position, side, lots)
   if (refusal === 0) execute(core, market, slot)
   else expire(core, slot, refusal)

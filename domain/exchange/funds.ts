@@ -1,6 +1,7 @@
 import { Side, type BookFill, type MoveFunds, type OpenAccount } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import { accountsMax } from './accounts.ts'
+import { collateralRefusal } from './margin.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
@@ -14,7 +15,7 @@ const userIdMax = 64
 const referenceMax = 128
 const grantsMax = 64
 /** First term of a remembered reference: what it was used for. */
-const ReferenceUse = { funds: 1, fill: 2 } as const
+export const ReferenceUse = { funds: 1, fill: 2, transfer: 3, insurance: 4 } as const
 
 /** Opens the account of a user and deposits its grants; a second time it changes nothing. */
 export function openAccount(core: Core, command: OpenAccount): void {
@@ -85,11 +86,12 @@ function movementRefusal(core: Core, { account, asset, amount, reference }: Move
   if (total + amount > amountMax) return Refusal.amount_too_large
   // A margin account borrows by trading, never by withdrawing: what it takes out must be its own and not held.
   if (amount < 0 && -amount > (balance === none ? 0 : balances.available(balance))) return Refusal.insufficient_funds
-  return enteringRefusal(core, account, asset, amount)
+  const refusal = amount < 0 ? collateralRefusal(core, account, asset, -amount) : 0
+  return refusal || enteringRefusal(core, account, asset, amount)
 }
 
 /** Whether a movement of a base asset can be counted in the position it enters or leaves. */
-function enteringRefusal(core: Core, account: number, asset: number, amount: number): number {
+export function enteringRefusal(core: Core, account: number, asset: number, amount: number): number {
   const symbol = core.assets[asset]!.positionSymbol
   if (symbol === none) return 0
   const market = core.markets[symbol]!
@@ -103,14 +105,11 @@ function enteringRefusal(core: Core, account: number, asset: number, amount: num
 }
 
 function move(core: Core, account: number, asset: number, amount: number, isGrant: boolean): void {
-  const { accounts, balances } = core
-  const balance = balances.of(account, asset)
-  const total = balances.total(balance)
-  balances.setTotal(balance, total + amount)
+  const { accounts } = core
   const of = core.assets[asset]!
   if (amount > 0) of.deposits.add(amount)
   else of.withdrawals.add(-amount)
-  if (of.positionSymbol !== none) moveIntoPosition(core, account, core.markets[of.positionSymbol]!, total, total + amount)
+  moveBalance(core, account, asset, amount)
   const at = core.outcome.begin(EventKind.fundsMoved, 5)
   const { data } = core.outcome
   data[at] = account
@@ -118,6 +117,16 @@ function move(core: Core, account: number, asset: number, amount: number, isGran
   data[at + 2] = asset
   data[at + 3] = amount
   data[at + 4] = isGrant ? 1 : 0
+}
+
+/** Brings an amount into a balance, or out of it (below 0), and into the position that it belongs to. Where it comes from is the caller's to say. */
+export function moveBalance(core: Core, account: number, asset: number, amount: number): void {
+  const { balances } = core
+  const balance = balances.of(account, asset)
+  const total = balances.total(balance)
+  balances.setTotal(balance, total + amount)
+  const symbol = core.assets[asset]!.positionSymbol
+  if (symbol !== none) moveIntoPosition(core, account, core.markets[symbol]!, total, total + amount)
 }
 
 /** A base asset that came in enters the position at the mark; what went out leaves it at the average. Less than a lot stays outside. */
@@ -196,6 +205,6 @@ function bookAgainstOutside(core: Core, market: Market, position: number, { side
   data[at + 7] = realized
 }
 
-function isReference(reference: string): boolean {
+export function isReference(reference: string): boolean {
   return typeof reference === 'string' && reference.length > 0 && reference.length <= referenceMax
 }

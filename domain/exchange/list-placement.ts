@@ -4,11 +4,12 @@ import { enter } from './execution.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { rest } from './open-orders.ts'
-import { openOrdersMax, orderRefusal, unbackedRefusal, restPrice, termsRefusal } from './order-checks.ts'
+import { orderRefusal, unbackedRefusal, restPrice, termsRefusal } from './order-checks.ts'
 import { isWellFormed } from './order-form.ts'
 import { EventKind } from './outcome.ts'
 import { record, recordDetails, rememberOrder } from './placement.ts'
 import { Refusal } from './refusals.ts'
+import { openOrdersMaxOf, rateRefusal } from './restrictions.ts'
 import { isDetailed, pendingTrait } from './traits.ts'
 
 const clientListIdMax = 64
@@ -31,7 +32,7 @@ export function placeList(core: Core, command: PlaceList): number {
   const refusal = !core.accounts.has(account)
     ? Refusal.account_not_found
     : market
-      ? listRefusal(core, market, command)
+      ? rateRefusal(core, account) || listRefusal(core, market, command)
       : Refusal.symbol_not_found
   if (!market || refusal !== 0) {
     core.emitRefused(refusal)
@@ -82,7 +83,7 @@ function listRefusal(core: Core, market: Market, { listKind, account, legs }: Pl
     const terms = termsRefusal(core, market, following)
     if (terms !== 0) return terms
   }
-  if (core.positions.openCount(position) + legs.length > openOrdersMax) return Refusal.open_order_limit
+  if (core.positions.openCount(position) + legs.length > openOrdersMaxOf(core, account)) return Refusal.open_order_limit
   const [limitLeg, stopLeg] = legs.slice(-2) as [PlaceOrder, PlaceOrder]
   return listKind === ListKind.oto || isApart(market, limitLeg, stopLeg) ? 0 : Refusal.invalid_price
 }

@@ -6,6 +6,7 @@ import type { LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
 import { noTrails, type TrailGroups } from './trailing.ts'
+import { defaultMarketRules, type MarketRules } from './price-bands.ts'
 import type { MarketView } from './views.ts'
 
 /** An asset and its side of the books of the venue. Accounts are in `BalanceStore`. */
@@ -13,7 +14,9 @@ export class Asset {
   readonly name: string
   readonly scale: number
   readonly fees = new ExactSum()
+  /** Paid into the insurance fund, and out of it: it may owe. */
   readonly insurance = new ExactSum()
+  readonly insurancePaid = new ExactSum()
   readonly deposits = new ExactSum()
   readonly withdrawals = new ExactSum()
   /** First market that has it as base and the risk asset as quote, or -1: there its value is read. */
@@ -48,7 +51,16 @@ export class Market {
   readonly positionNotionalMax: number
   status: MarketStatus = MarketStatus.open
   /** As it is shown; made once, since it is read for every answer. */
-  readonly view: MarketView & { status: MarketStatus }
+  readonly view: { -readonly [field in keyof MarketView]: MarketView[field] }
+  rules: Readonly<MarketRules> = defaultMarketRules
+  /** Its own kill switch is on. */
+  isKilled = false
+  /** Its own kill switch or that of all markets is on. */
+  isStopped = false
+  /** When a halt or an auction ends by itself, milliseconds since 1970; 0: it does not. */
+  phaseEndsMs = 0
+  /** What the volatility halt compares with: when its window began and at which price, and the last price that was compared. */
+  readonly watched = { sinceMs: 0, price: 0, lastPrice: 0 }
   /** Ticks; 0 before the first. */
   mark = 0
   lastPrice = 0
@@ -93,6 +105,9 @@ export class Market {
       notionalFactor: this.notionalFactor,
       lotFactor: this.lotFactor,
       status: this.status,
+      rules: this.rules,
+      isStopped: false,
+      phaseEndsMs: 0,
     }
     this.bids = new BookSide('highest', orders, levels, blocks)
     this.asks = new BookSide('lowest', orders, levels, blocks)
@@ -102,9 +117,25 @@ export class Market {
     )
   }
 
-  setStatus(status: MarketStatus): void {
+  /** @param endsMs when it ends by itself; 0: it does not */
+  setStatus(status: MarketStatus, endsMs: number = 0): void {
     this.status = status
+    this.phaseEndsMs = endsMs
     this.view.status = status
+    this.view.phaseEndsMs = endsMs
+  }
+  setRules(rules: MarketRules): void {
+    this.rules = rules
+    this.view.rules = rules
+  }
+  setStopped(isStopped: boolean): void {
+    this.isStopped = isStopped
+    this.view.isStopped = isStopped
+  }
+
+  /** Wherever an order of it may rest. */
+  get sides(): BookSide[] {
+    return [this.bids, this.asks, ...this.stops, ...this.trails.flat().flatMap(({ byOffset }) => byOffset)]
   }
 
   /** What exposure is counted at: the mark, or the last price where there is none; 0 where there is neither. */

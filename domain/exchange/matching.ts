@@ -2,6 +2,7 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import { leaveQueue, type BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import { makerPpmOf, takerPpmOf } from './fee-tiers.ts'
 import { feeOf, holdFor } from './fees.ts'
 import type { Market } from './markets.ts'
 import { back, closeOrder, closeResting, unlist } from './open-orders.ts'
@@ -97,7 +98,7 @@ function matchReducing(core: Core, market: Market, taker: number, minKey: number
 }
 
 /** Lots of an order that has details which a taker may have now. 0 where it had to go: it could not trade any more. */
-function offeredBy(core: Core, market: Market, maker: number): number {
+export function offeredBy(core: Core, market: Market, maker: number): number {
   const { orders } = core
   const traits = orders.traits(maker)
   const { shown } = orders.details(maker)
@@ -109,7 +110,7 @@ function offeredBy(core: Core, market: Market, maker: number): number {
 }
 
 /** Whether what a fill brings and takes keeps every figure of its owner within 2^53. Always so, but for fortunes of that size. */
-function isCountable(core: Core, market: Market, position: number, side: Side, lots: number, notional: number): boolean {
+export function isCountable(core: Core, market: Market, position: number, side: Side, lots: number, notional: number): boolean {
   const { positions, balances } = core
   const base = balances.total(positions.baseBalance(position))
   const quote = balances.total(positions.quoteBalance(position))
@@ -136,10 +137,12 @@ function trade(
 ): void {
   const { orders, accounts, positions, outcome } = core
   const takerSide = sideOf(orders.traits(taker))
-  const takerFee = feeOf(notional, market.takerFeePpm)
-  const makerFee = feeOf(notional, market.makerFeePpm)
   const takerPosition = orders.position(taker)
   const makerPosition = orders.position(maker)
+  const takerAccount = positions.account(takerPosition)
+  const makerAccount = positions.account(makerPosition)
+  const takerFee = feeOf(notional, takerPpmOf(core, market, takerAccount))
+  const makerFee = feeOf(notional, makerPpmOf(core, market, makerAccount))
   const takerRealized = settle(core, market, takerPosition, takerSide, lots, price, takerFee)
   const makerRealized = settle(core, market, makerPosition, (1 - takerSide) as Side, lots, price, makerFee)
   market.lastPrice = price
@@ -147,8 +150,6 @@ function trade(
   core.touch(price)
   core.lastTrade += 1
 
-  const takerAccount = positions.account(takerPosition)
-  const makerAccount = positions.account(makerPosition)
   const at = outcome.begin(tradeEvent, 16)
   const { data } = outcome
   data[at] = core.lastTrade
@@ -178,7 +179,7 @@ function trade(
 }
 
 /** The maker's hold, queue and lists after a fill that is already in its figures. */
-function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
+export function updateMaker(core: Core, market: Market, book: BookSide, maker: number, lots: number, price: number): void {
   const { orders, positions, balances } = core
   const traits = orders.traits(maker)
   if (isDetailed(traits)) {

@@ -16,22 +16,22 @@ import { holdFor, notionalMax } from './fees.ts'
 import type { Market } from './markets.ts'
 import { leastKey, oppositeOf } from './matching.ts'
 import { none as noSlot } from './no-slot.ts'
+import { bandRefusal, marketKey } from './price-bands.ts'
 import { Refusal } from './refusals.ts'
 import { reducibleLots } from './reduce-only.ts'
+import { entryRefusal, isRestricted, openOrdersMaxOf } from './restrictions.ts'
 import { riskRefusal } from './risk.ts'
 import { followedPrice, trailedPrice } from './trailing.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { margin } = AccountMode
-const { halted, open } = MarketStatus
+const { auction, open } = MarketStatus
 const { limit, market: marketType, stop, stopLimit, trailingStop } = OrderType
 const { buy } = Side
 const { fok, gtc, gtd } = TimeInForce
 const { expireTaker } = SelfTrade
 const none: number = noSlot
 
-/** Open orders of an account in one market, quotes left out. */
-export const openOrdersMax = 200
 /** Parts in which an iceberg may show itself. */
 const icebergPartsMax = 100
 /** A trailing stop stays below the whole price. */
@@ -49,7 +49,10 @@ export function orderRefusal(core: Core, market: Market, position: number, order
 /** What can be said of the order by itself: market status, quantity, price, size. */
 export function termsRefusal(core: Core, market: Market, order: PlaceOrder): number {
   const { quantity, extras } = order
-  if (market.status !== open) return market.status === halted ? Refusal.market_halted : Refusal.cancel_only
+  if (market.status !== open || market.isStopped || isRestricted(core, order.account)) {
+    const refusal = entryRefusal(core, market, order)
+    if (refusal !== 0) return refusal
+  }
   if (!Number.isSafeInteger(quantity) || quantity <= 0) return Refusal.invalid_quantity
   if (quantity < market.terms.quantityMinLots) return Refusal.quantity_too_small
   if (quantity > market.terms.quantityMaxLots) return Refusal.quantity_too_large
@@ -63,10 +66,12 @@ export function termsRefusal(core: Core, market: Market, order: PlaceOrder): num
 }
 
 function pricesRefusal(market: Market, order: PlaceOrder): number {
-  const { orderType, price, stopPrice } = order
-  if (orderType === limit) return priceRefusal(market, price)
+  const { orderType, price, stopPrice, side } = order
+  if (orderType === limit) return priceRefusal(market, price) || bandRefusal(market, side, price, market.referencePrice)
   if (orderType === stop) return priceRefusal(market, stopPrice)
-  if (orderType === stopLimit) return priceRefusal(market, stopPrice) || priceRefusal(market, price)
+  // It trades when the market is at its stop price, so that is what its limit is held against.
+  if (orderType === stopLimit)
+    return priceRefusal(market, stopPrice) || priceRefusal(market, price) || bandRefusal(market, side, price, stopPrice)
   if (orderType === trailingStop) return trailingRefusal(market, order, order.extras!)
   return 0
 }
@@ -128,6 +133,7 @@ function bookRefusal(core: Core, market: Market, position: number, order: PlaceO
     if (
       extras.isPostOnly &&
       orderType === limit &&
+      market.status !== auction &&
       opposite.bestLevel !== none &&
       opposite.bestPrice * opposite.sign >= leastKey(side, order.price)
     ) {
@@ -137,7 +143,7 @@ function bookRefusal(core: Core, market: Market, position: number, order: PlaceO
   }
   const mayRest = orderType !== marketType && (timeInForce === gtc || timeInForce === gtd)
   // The order that this one replaces makes room for it.
-  const places = core.replaced === none ? openOrdersMax : openOrdersMax + 1
+  const places = openOrdersMaxOf(core, order.account) + (core.replaced === none ? 0 : 1)
   return mayRest && core.positions.openCount(position) >= places ? Refusal.open_order_limit : 0
 }
 
@@ -150,8 +156,7 @@ function isReached(market: Market, { side, stopPrice, extras }: PlaceOrder): boo
 
 /** Whether an order whose time has come may be placed now. Another of its list holds for it where it is shared. */
 export function activationRefusal(core: Core, market: Market, position: number, order: PlaceOrder, isShared: boolean): number {
-  if (market.status !== open) return market.status === halted ? Refusal.market_halted : Refusal.cancel_only
-  const refusal = pricesRefusal(market, order)
+  const refusal = entryRefusal(core, market, order) || pricesRefusal(market, order)
   return refusal !== 0 || isShared ? refusal : backingRefusal(core, market, position, order)
 }
 
@@ -162,7 +167,7 @@ function backingRefusal(core: Core, market: Market, position: number, order: Pla
   if (order.orderType === marketType) {
     let price = 0
     if (side === buy || order.timeInForce === fok) {
-      walkBook(core, market, position, side, quantity, Number.NEGATIVE_INFINITY, extras === null ? expireTaker : extras.selfTrade)
+      walkBook(core, market, position, side, quantity, marketKey(market, side), extras === null ? expireTaker : extras.selfTrade)
       if (core.walk.isTooLarge) return Refusal.amount_too_large
       price = core.walk.worstPrice
     }

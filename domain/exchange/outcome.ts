@@ -52,6 +52,28 @@ export const EventKind = {
   listDuplicate: 19,
   /** account, order — of a cancel-replace: the order that was cancelled; its own orderUpdated follows */
   orderReplaced: 20,
+  /** as `trade`, of an auction: the newer order stands where the taker does, and both pay as makers */
+  auctionTrade: 21,
+  /** account, sequence — what operators set of it, or its kill switch */
+  controlsChanged: 22,
+  /** symbol (-1: every market), isOn */
+  killSwitched: 23,
+  /** account, dueMs (0: off) */
+  deadManSet: 24,
+  /** symbol */
+  marketRulesChanged: 25,
+  /** tier, symbol (-1: every market), makerFeePpm, takerFeePpm */
+  feesChanged: 26,
+  /** account, sequence, asset, amount (signed), the other account */
+  fundsTransferred: 27,
+  /** asset, amount (signed) — of the insurance fund */
+  insuranceMoved: 28,
+  /** account, sequence, equity, maintenance — it fell below its maintenance margin; what is done about it follows */
+  accountLiquidated: 29,
+  /** account, sequence, asset, amount, order — to the insurance fund */
+  liquidationFeePaid: 30,
+  /** account, sequence, asset, amount — what the account owed and could not pay, from the insurance fund */
+  insurancePaid: 31,
 } as const
 export type EventKind = (typeof EventKind)[keyof typeof EventKind]
 

@@ -8,6 +8,7 @@ import { detailsOf } from './order-details.ts'
 import type { Market } from './markets.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
+import { rateRefusal } from './restrictions.ts'
 import { TimerKind } from './timers.ts'
 import { clientOrderIdTrait, packTraits, postOnlyTrait, reduceOnlyTrait } from './traits.ts'
 
@@ -37,7 +38,7 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
     placeByValue(core, market, position, order)
     return
   }
-  const refusal = orderRefusal(core, market, position, order)
+  const refusal = rateRefusal(core, order.account) || orderRefusal(core, market, position, order)
   const slot = record(core, market, position, order, refusal)
   if (order.clientOrderId !== '') rememberOrder(core, order, refusal)
   if (refusal !== 0) reject(core, slot, order.account, refusal)
@@ -52,7 +53,8 @@ function placeByValue(core: Core, market: Market, position: number, order: Place
   const counted = { ...order, quantity: lots }
   // Without a lot there is nothing to take, or it is worth less than one: the checks for an order of the smallest quantity say which.
   const asked = lots === 0 ? { ...order, quantity: market.terms.quantityMinLots } : counted
-  const refusal = orderRefusal(core, market, position, asked) || (lots === 0 ? Refusal.quantity_too_small : 0)
+  const refusal =
+    rateRefusal(core, order.account) || orderRefusal(core, market, position, asked) || (lots === 0 ? Refusal.quantity_too_small : 0)
   const slot = record(core, market, position, counted, refusal)
   if (order.clientOrderId !== '') rememberOrder(core, order, refusal)
   core.orders.details(slot).isCutShort = isExhausted

@@ -78,6 +78,24 @@ export class PositionStore {
     return found === none ? this.#create(account, symbol, base, quote) : found
   }
 
+  /** A flat position that is kept nowhere, good until the next is made: to ask what an order would meet. */
+  scratch(account: number, symbol: number, base: number, quote: number): number {
+    if (this.#count === this.#capacity) this.#grow()
+    const position = this.#count
+    const balances = this.#balances
+    const balanceOf = (asset: number, nth: number): number => {
+      const found = balances.find(account, asset)
+      return found === none ? balances.scratch(account, asset, nth) : found
+    }
+    this.#doubles[(position << 3) | notionalMaxAt] = none
+    const at = position << 4
+    this.#ints[at | accountIntAt] = account
+    this.#ints[at | symbolIntAt] = symbol
+    this.#ints[at | baseBalanceIntAt] = balanceOf(base, 0)
+    this.#ints[at | quoteBalanceIntAt] = balanceOf(quote, 1)
+    return position
+  }
+
   #create(account: number, symbol: number, base: number, quote: number): number {
     if (this.#count === this.#capacity) this.#grow()
     const position = this.#count

@@ -8,7 +8,9 @@ import { holdOf, rest, shrink, withdraw } from './open-orders.ts'
 import { holdRefusal, priceRefusal } from './order-checks.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
+import { bandRefusal } from './price-bands.ts'
 import { Refusal } from './refusals.ts'
+import { closedRefusal, rateRefusal } from './restrictions.ts'
 import { riskRefusal } from './risk.ts'
 import { packTraits } from './traits.ts'
 
@@ -31,7 +33,7 @@ export function massQuote(core: Core, quote: MassQuote): void {
     return
   }
   const position = core.positionOf(quote.account, market)
-  const refusal = quoteRefusal(core, market, position, quote)
+  const refusal = rateRefusal(core, quote.account) || quoteRefusal(core, market, position, quote)
   if (refusal !== 0) {
     withdrawQuotes(core, market, position)
     core.emitRefused(refusal)
@@ -52,14 +54,17 @@ export function withdrawQuotes(core: Core, market: Market, position: number): vo
   }
 }
 
-function withdrawQuote(core: Core, market: Market, slot: number): void {
+export function withdrawQuote(core: Core, market: Market, slot: number): void {
   withdraw(core, market, slot)
   core.orders.close(slot, OrderStatus.cancelled, 0)
 }
 
 function quoteRefusal(core: Core, market: Market, position: number, quote: MassQuote): number {
-  if (market.status !== MarketStatus.open) return market.status === MarketStatus.halted ? Refusal.market_halted : Refusal.cancel_only
-  const refusal = levelsRefusal(market, Side.buy, quote.bids) || levelsRefusal(market, Side.sell, quote.asks)
+  const refusal =
+    closedRefusal(core, market, quote.account) ||
+    (market.status === MarketStatus.auction ? Refusal.market_auction : 0) ||
+    levelsRefusal(market, Side.buy, quote.bids) ||
+    levelsRefusal(market, Side.sell, quote.asks)
   if (refusal !== 0) return refusal
   const [bid, ask] = [quote.bids[0], quote.asks[0]]
   if (bid !== undefined && ask !== undefined && bid >= ask) return Refusal.invalid_price
@@ -78,6 +83,8 @@ function levelsRefusal(market: Market, side: Side, levels: readonly number[]): n
     if (lots > terms.quantityMaxLots) return Refusal.quantity_too_large
     const refusal = priceRefusal(market, price)
     if (refusal !== 0) return refusal
+    // The best level is the most aggressive one.
+    if (at === 0 && bandRefusal(market, side, price, market.referencePrice) !== 0) return Refusal.price_collar
     if (side === Side.buy ? price >= before : price <= before) return Refusal.invalid_price
     before = price
     const notional = price * lots * market.notionalFactor

@@ -10,6 +10,7 @@ import { pairOf } from './list-legs.ts'
 import { OrderStatus } from './outcome.ts'
 import { accept, record, reject, rememberOrder, repeats } from './placement.ts'
 import { Refusal } from './refusals.ts'
+import { rateRefusal } from './restrictions.ts'
 import { isPending } from './traits.ts'
 
 /**
@@ -26,7 +27,8 @@ export function replaceOrder(core: Core, { order, placement }: ReplaceOrder): nu
   }
   if (placement.clientOrderId !== '' && repeats(core, placement)) return none
   const slot = orders.find(order)
-  const refusal = ownOrderRefusal(core, placement.account, order) || replacedRefusal(core, slot, placement.symbol)
+  const refusal =
+    ownOrderRefusal(core, placement.account, order) || replacedRefusal(core, slot, placement.symbol) || rateRefusal(core, placement.account)
   if (refusal !== 0) {
     core.emitRefused(refusal)
     return none

@@ -4,6 +4,7 @@ import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
+import { isRestricted, reducingRefusal } from './restrictions.ts'
 import { equityOf, inRiskAsset } from './valuation.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
@@ -60,6 +61,10 @@ export function riskRefusal(
   const isReducing = side === buy ? quantity < 0 && worst <= 0 : quantity > 0 && worst >= 0
   if (isReducing) return 0
   const account = positions.account(position)
+  if (isRestricted(core, account)) {
+    const refusal = reducingRefusal(core, account)
+    if (refusal !== 0) return refusal
+  }
   const reference = market.referencePrice
   const countedPrice = price > reference ? price : reference
   if (Math.abs(worst) * countedPrice * market.notionalFactor > positionNotionalMaxOf(core, market, position)) return Refusal.position_limit

@@ -1,7 +1,11 @@
 import { Side } from '@maru/contracts/commands'
+import { modeFlag } from './account-controls.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { inRiskAsset } from './valuation.ts'
+
+/** The mode of a margin account is its flag. */
+const marginFlag: number = modeFlag
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { buy } = Side
@@ -25,6 +29,14 @@ export function settle(core: Core, market: Market, position: number, side: Side,
   const realized = positions.fill(position, sign * lots, unitPrice, core.timeMs)
   if (positions.hasReduceOnly(position)) core.reduced.push(position)
   const net = realized - fee
-  if (net !== 0) core.accounts.addDayRealized(positions.account(position), core.day, inRiskAsset(core, market.quote, net))
+  const account = positions.account(position)
+  if ((core.accounts.flags(account) & marginFlag) !== 0) noteBorrowing(core, account, position)
+  if (net !== 0) core.accounts.addDayRealized(account, core.day, inRiskAsset(core, market.quote, net))
   return realized
+}
+
+/** A margin account that owes after a fill is one to be watched. */
+function noteBorrowing(core: Core, account: number, position: number): void {
+  const { positions, balances, borrowers } = core
+  if (balances.total(positions.baseBalance(position)) < 0 || balances.total(positions.quoteBalance(position)) < 0) borrowers.note(account)
 }

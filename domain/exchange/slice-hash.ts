@@ -4,6 +4,7 @@ import type { IdWindow } from './id-window.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import type { OrderDetails } from './order-details.ts'
+import { writeVenueControls } from './snapshot-controls.ts'
 import { detailFigures } from './snapshot-orders.ts'
 import { isDetailed, isPending } from './traits.ts'
 
@@ -77,6 +78,7 @@ function writeVenue(core: Core, turn: number, out: ByteWriter): void {
     }
   }
   for (const market of core.markets) writeMarket(market, out)
+  writeVenueControls(core, out)
   const shown = core.markets[turn % core.markets.length]?.terms
   if (shown) for (const name of Object.keys(shown).sort()) out.text(`${name} ${String(shown[name as keyof typeof shown])}`)
 }

@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter, hash128, SnapshotError, toHex } from './bytes.t
 import { Core } from './core.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { IdWindow } from './id-window.ts'
-import type { Market, MarketTerms } from './markets.ts'
+import type { MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { positionFigures } from './positions.ts'
 import { readControls, writeControls } from './snapshot-controls.ts'
@@ -75,7 +75,7 @@ function writeBody(core: Core): Uint8Array {
   if (!isFirst) out.i32(pendingOrders(core).length)
   const write = isFirst ? writeFirstOrder : writeOrder
   for (const market of core.markets) {
-    for (const side of sidesOf(market)) forEachResting(core, side, (slot) => write(core, slot, out))
+    for (const side of market.sides) forEachResting(core, side, (slot) => write(core, slot, out))
   }
   if (!isFirst) writeLists(core, out)
   writeWindow(core.clientOrders, out)
@@ -105,10 +105,6 @@ function readBody(from: ByteReader, version: number): Core {
   readWindow(core.references, from)
   if (rules > 1) readControls(core, from)
   return core
-}
-
-function sidesOf(market: Market): BookSide[] {
-  return [market.bids, market.asks, ...market.stops, ...market.trails.flat().flatMap(({ byOffset }) => byOffset)]
 }
 
 /** Visits a side best price first, within a price oldest first. */
@@ -230,6 +226,7 @@ function readHoldings(core: Core, from: ByteReader): void {
   for (let left = from.i32(); left > 0; left--) {
     const balance = balances.of(from.i32(), from.i32())
     balances.setTotal(balance, from.f64())
+    if (balances.total(balance) < 0) core.borrowers.note(balances.account(balance))
   }
   const figures: number[] = Array.from({ length: positionFigures }, () => 0.5)
   for (let left = from.i32(); left > 0; left--) {

@@ -1,11 +1,11 @@
 /** What falls due at a moment. */
-export const TimerKind = { orderExpiry: 0, deadMan: 1, market: 2 } as const
+export const TimerKind = { orderExpiry: 0, deadMan: 1, market: 2, sweep: 3 } as const
 export type TimerKind = (typeof TimerKind)[keyof typeof TimerKind]
 
 export interface Timer {
   readonly dueMs: number
   readonly kind: TimerKind
-  /** The order, account or market. */
+  /** The order, account or market; 0 of a sweep. */
   readonly subject: number
 }
 

@@ -2,6 +2,7 @@ import { MarketStatus, Side, TriggerPrice } from '@maru/contracts/commands'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
 import { executeTriggered } from './execution.ts'
+import { watchMove } from './market-phases.ts'
 import type { Market } from './markets.ts'
 import { withdraw } from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
@@ -21,12 +22,15 @@ const reach = { low: 0, high: 0 }
  * oldest; among those the oldest. What they trade may wake more, until none is left. Each stop wakes once, so this ends.
  */
 export function runTriggers(core: Core, market: Market): void {
-  if (market.waitingCount === 0 || market.status !== MarketStatus.open) return
+  if (market.rules.haltMovePpm !== 0) watchMove(core, market)
+  if (market.waitingCount === 0 || market.status !== MarketStatus.open || market.isStopped) return
   const { orders } = core
   for (let slot = nextReached(core, market); slot !== none; slot = nextReached(core, market)) {
     wake(core, market, slot)
     core.emitOrder(EventKind.orderTriggered, core.positions.account(orders.position(slot)), orders.id(slot), none)
     executeTriggered(core, market, slot)
+    // What the stop traded may have halted the market: the others wait then.
+    if (market.rules.haltMovePpm !== 0 && watchMove(core, market)) return
   }
 }
 

@@ -13,6 +13,7 @@ import type { MarketTerms } from './markets.ts'
 import { none } from './no-slot.ts'
 import { openOrdersOf } from './open-orders.ts'
 import { OrderStatus } from './outcome.ts'
+import type { MarketRules } from './price-bands.ts'
 import { Refusal } from './refusals.ts'
 import { trailingStopPrice } from './trailing.ts'
 import { isDetailed, isPending, isPostOnly, isReduceOnly, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
@@ -33,6 +34,11 @@ export interface MarketView extends MarketTerms {
   /** Base minor units of one lot. */
   readonly lotFactor: number
   readonly status: MarketStatus
+  readonly rules: Readonly<MarketRules>
+  /** Its kill switch, or that of all markets, is on. */
+  readonly isStopped: boolean
+  /** When a halt or an auction ends by itself, milliseconds since 1970; 0: it does not. */
+  readonly phaseEndsMs: number
 }
 
 export interface OrderView {
@@ -108,7 +114,7 @@ export interface BookLevel {
   orders: number
 }
 
-/** Sums of one asset in minor units; `difference` is accounts + fees + insurance - (deposits - withdrawals), and is always 0. */
+/** Sums of one asset in minor units; insurance below zero is what the venue owes; `difference` is accounts + fees + insurance - (deposits - withdrawals), and is always 0. */
 export interface Reconciliation {
   asset: number
   accounts: bigint
@@ -224,7 +230,7 @@ export function reconcile(core: Core): Reconciliation[] {
   return core.assets.map((of, asset) => {
     const accounts = sums[asset]!
     const fees = of.fees.toBigInt()
-    const insurance = of.insurance.toBigInt()
+    const insurance = of.insurance.toBigInt() - of.insurancePaid.toBigInt()
     const deposits = of.deposits.toBigInt()
     const withdrawals = of.withdrawals.toBigInt()
     return { asset, accounts, fees, insurance, deposits, withdrawals, difference: accounts + fees + insurance - (deposits - withdrawals) }
@@ -249,4 +255,7 @@ export interface RiskView {
   /** Realised P&L after fees since 00:00 UTC of the last command. */
   dailyRealized: number
   borrowed: number
+  /** Equity that the exposure asks for at the leverage limit; and, of an account that owes, below which it is liquidated. */
+  initialMargin: number
+  maintenanceMargin: number
 }

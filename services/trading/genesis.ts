@@ -28,11 +28,27 @@ const markets: readonly MarketTerms[] = [
   { name: 'DOT/USDT', priceScale: 3, quantityScale: 2, quantityMax: 90_000, priceMax: 10_000 },
 ]
 
+const actor = 'maru'
+/** Bands that catch slips of the finger and emptied books, and no more: operators set narrower ones, and halts, where they want them. */
+const marketRules = {
+  kind: CommandKind.setMarketRules,
+  collarPpm: 50_000,
+  limitBandPpm: 1_000_000,
+  maintenancePpm: -1,
+  haltMovePpm: -1,
+  haltWindowMs: -1,
+  haltForMs: -1,
+  auctionForMs: -1,
+  actor,
+} as const
+
 /** Commands that bring an exchange to the built-in assets and markets; none where it has them. */
 export function genesisCommands(exchange: Exchange): Unstamped[] {
   const commands: Unstamped[] = []
   // Of a state that is there already, `switchRules` decides when.
-  if (exchange.commandCount === 0) commands.push({ kind: CommandKind.setRules, rules: newestRules, actor: 'maru' })
+  const isFresh = exchange.commandCount === 0
+  if (isFresh) commands.push({ kind: CommandKind.setRules, rules: newestRules, actor })
+  let symbol = 0
   for (const name of assets) if (exchange.assetOf(name) < 0) commands.push({ kind: CommandKind.addAsset, name, scale: assetScale })
   for (const market of markets) {
     if (exchange.symbolOf(market.name) >= 0) continue
@@ -51,6 +67,7 @@ export function genesisCommands(exchange: Exchange): Unstamped[] {
       makerFeePpm,
       takerFeePpm,
     })
+    if (isFresh) commands.push({ ...marketRules, symbol: symbol++ })
   }
   return commands
 }

@@ -7,6 +7,7 @@ import { StreamPlaces } from './account-stream/server-sent-events.ts'
 import { Accounts } from './accounts.ts'
 import { Agreement } from './agreement/agreement.ts'
 import { postgresStateHashes } from './agreement/state-hashes.ts'
+import { runClockwork } from './clockwork/clockwork.ts'
 import { readTradingConfig } from './config.ts'
 import { startCore } from './core.ts'
 import { History } from './history/history.ts'
@@ -22,6 +23,11 @@ import { PostgresSnapshots } from './publisher/postgres-snapshots.ts'
 import { startPublisherThread, type PublisherThread } from './publisher/thread.ts'
 import type { Replica } from './replica/replica.ts'
 import { switchRules } from './rules/switch-rules.ts'
+import { serveAccountControls } from './risk-management/account-controls.ts'
+import { serveFees } from './risk-management/fees.ts'
+import { serveMarketControls } from './risk-management/market-controls.ts'
+import { servePreview } from './order-management/preview.ts'
+import { serveTransfers } from './risk-management/transfers.ts'
 import { serveReconciliation } from './risk-management/reconciliation.ts'
 import { serveRiskManagement } from './risk-management/routes.ts'
 
@@ -82,6 +88,11 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
+  serveAccountControls({ http, replica, intake, accounts })
+  serveMarketControls({ http, replica, intake })
+  serveFees({ http, replica, intake, accounts })
+  serveTransfers({ http, replica, intake })
+  servePreview({ http, replica, accounts })
   serveReconciliation({ http, replica, instanceId, discovery: context.discovery, agreement, hashes })
   serveMarkets({ http, replica })
   serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
@@ -116,7 +127,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   }
 }
 
-/** Duties of the one instance that leads: accounts for who has registered, marks, and the house's quotes. */
+/** Duties of the one instance that leads: accounts for who has registered, marks, the house's quotes, and time. */
 function lead(
   context: ServiceContext,
   parts: { replica: Replica; intake: Intake; accounts: Accounts; quotes: boolean; signal: AbortSignal },
@@ -143,5 +154,6 @@ function lead(
   const rules = switchRules({ discovery, version, logger, ...parts, signal }).catch((error: unknown) => {
     if (!signal.aborted) context.fail('new rules could not be switched on', error)
   })
-  return { stop, done: Promise.all([registrations.done, house, rules]).then(() => undefined) }
+  const clockwork = runClockwork({ ...parts, logger, signal })
+  return { stop, done: Promise.all([registrations.done, house, rules, clockwork]).then(() => undefined) }
 }

@@ -88,7 +88,7 @@ export const brokenPlatforms: readonly Broken[] = [
   },
   {
     name: 'a log that acknowledges what it loses',
-    says: /not in the log|another outcome|another state|does not have there/,
+    says: /not in the log|another outcome|was published where|another state|does not have there/,
     options: () => ({ records: new LosingRecords() }),
     apply: nothing,
   },

@@ -10,7 +10,7 @@ class Scene extends Venue {
   readonly user = this.account('user', 100_000, 1)
 
   constructor() {
-    super()
+    super({ rules: 2 })
     this.mark(2_000_000)
     this.order(this.maker, { side: 'BUY', price: 1_990_000, quantity: 1_000_000 })
     this.order(this.maker, { side: 'SELL', price: 2_010_000, quantity: 1_000_000 })
@@ -39,8 +39,11 @@ const buy: OrderRequest = { side: 'BUY', price: 2_000_000, quantity: 100_000 }
 const rows: [code: string, prepare: (scene: Scene) => void, request: (scene: Scene) => OrderRequest & { account?: number }][] = [
   ['account_not_found', () => undefined, () => ({ ...buy, account: 99, symbol: 9 })],
   ['symbol_not_found', () => undefined, () => ({ ...buy, symbol: 9, quantity: -1 })],
+  ['rate_limited', overRate, () => ({ ...buy, quantity: 0 })],
+  ['kill_switch', killedAndHalted, () => ({ ...buy, quantity: 0 })],
   ['market_halted', (scene) => scene.status(MarketStatus.halted), () => ({ ...buy, quantity: 0 })],
   ['cancel_only', (scene) => scene.status(MarketStatus.cancelOnly), () => ({ ...buy, quantity: 0 })],
+  ['market_auction', (scene) => scene.auction(1_000), () => ({ ...buy, tif: 'IOC', quantity: 0 })],
   ['invalid_quantity', () => undefined, () => ({ ...buy, quantity: 1.5, price: -1 })],
   ['invalid_quantity', () => undefined, () => ({ ...buy, quantity: Number.NaN, price: -1 })],
   ['invalid_quantity', () => undefined, () => ({ ...buy, quantity: 2 ** 53, price: -1 })],
@@ -49,6 +52,7 @@ const rows: [code: string, prepare: (scene: Scene) => void, request: (scene: Sce
   ['invalid_price', () => undefined, () => ({ ...buy, price: 0, quantity: 900_000_000 })],
   ['invalid_price', () => undefined, () => ({ ...buy, type: 'STOP', stopPrice: 0.5, quantity: 900_000_000 })],
   ['price_out_of_range', () => undefined, () => ({ ...buy, price: 1_000_000_001, quantity: 900_000_000 })],
+  ['price_collar', (scene) => scene.rules({ limitBandPpm: 1_000_000 }), () => ({ ...buy, price: 900_000_000, quantity: 900_000_000 })],
   ['amount_too_large', () => undefined, () => ({ ...buy, price: 1_000_000_000, quantity: 900_000_000 })],
   ['min_notional', fillUpOrders, () => ({ ...buy, price: 100, quantity: 10 })],
   ['min_notional', () => undefined, () => ({ ...buy, type: 'MARKET', quantity: 2 })],
@@ -56,6 +60,8 @@ const rows: [code: string, prepare: (scene: Scene) => void, request: (scene: Sce
   ['stop_would_trigger', fillUpOrders, () => ({ ...buy, side: 'SELL', type: 'STOP', stopPrice: 2_000_000 })],
   ['no_liquidity', withoutBook, () => ({ ...buy, type: 'MARKET', quantity: 10_000_000 })],
   ['open_order_limit', fillUpOrders, () => ({ ...buy, quantity: 10_000_000 })],
+  ['liquidation', beingLiquidated, () => ({ ...buy, quantity: 4_000_000 })],
+  ['reduce_only_mode', reducingAndLimited, () => ({ ...buy, quantity: 10_000_000 })],
   ['position_limit', (scene) => scene.limits({ leverage: 1 }), () => ({ ...buy, quantity: 10_000_000 })],
   ['leverage_limit', (scene) => scene.limits({ leverage: 99, loss: 0 }), () => ({ ...buy, quantity: 600_000 })],
   ['daily_loss_limit', (scene) => scene.limits({ loss: 0 }), () => ({ ...buy, quantity: 4_900_000 })],
@@ -65,6 +71,32 @@ const rows: [code: string, prepare: (scene: Scene) => void, request: (scene: Sce
 /** The account has 200 open orders in the market. */
 function fillUpOrders(scene: Scene): void {
   for (let count = 0; count < 200; count++) scene.order(scene.user, { side: 'BUY', price: 100_000, quantity: 1_000 })
+}
+
+/** The account has had its one order of this second. */
+function overRate(scene: Scene): void {
+  scene.controls(scene.user, { messagesPerSecondMax: 1 })
+  scene.order(scene.user, buy)
+  scene.kill(true)
+}
+
+function killedAndHalted(scene: Scene): void {
+  scene.kill(true, { account: scene.user })
+  scene.status(MarketStatus.halted)
+}
+
+/** The account is far below its maintenance margin, and nobody buys what it has. */
+function beingLiquidated(scene: Scene): void {
+  scene.margin(scene.user)
+  scene.order(scene.user, { side: 'BUY', type: 'MARKET', quantity: 1_000_000 })
+  scene.controls(scene.user, { reduceOnly: 1 })
+  scene.send({ kind: CommandKind.cancelAll, account: scene.maker, symbol: -1 })
+  scene.mark(900_000)
+}
+
+function reducingAndLimited(scene: Scene): void {
+  scene.controls(scene.user, { reduceOnly: 1 })
+  scene.limits({ leverage: 1 })
 }
 
 function withoutBook(scene: Scene): void {
@@ -87,18 +119,24 @@ describe('an order breaking several rules is refused by the first', () => {
     expect(documented).toEqual([
       'account_not_found',
       'symbol_not_found',
+      'rate_limited',
+      'kill_switch',
       'market_halted',
       'cancel_only',
+      'market_auction',
       'invalid_quantity',
       'quantity_too_small',
       'quantity_too_large',
       'invalid_price',
       'price_out_of_range',
+      'price_collar',
       'amount_too_large',
       'min_notional',
       'stop_would_trigger',
       'no_liquidity',
       'open_order_limit',
+      'liquidation',
+      'reduce_only_mode',
       'position_limit',
       'leverage_limit',
       'daily_loss_limit',

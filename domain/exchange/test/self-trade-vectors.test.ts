@@ -35,7 +35,7 @@ const statuses: Record<number, string> = {
 }
 
 describe.skipIf(cases.length === 0)('the vectors of self-trade prevention (MARU_TEST_DATA)', () => {
-  test.each([{ owners: 'one account' }])('with $owners', ({ owners }) => {
+  test.each([{ owners: 'one account' }, { owners: 'two accounts of a group' }])('with $owners', ({ owners }) => {
     for (const { id, orders, expect: expected } of cases) {
       const story = new Story(false)
       for (const who of ['ann', 'bob'])

@@ -1,7 +1,7 @@
-import type { MarketStatus } from '@maru/contracts/commands'
 import {
   AccountMode,
   CommandKind,
+  MarketStatus,
   OrderType,
   SelfTrade,
   Side,
@@ -12,6 +12,8 @@ import {
   type Command,
   type OrderExtras,
   type PlaceOrder,
+  type SetAccountControls,
+  type SetMarketRules,
 } from '@maru/contracts/commands'
 import { EventKind, Exchange, refusals, type OrderView } from '../index.ts'
 
@@ -125,6 +127,41 @@ export class Venue {
 
   status(status: MarketStatus, symbol = 0): SeenEvent[] {
     return this.send({ kind: CommandKind.setMarketStatus, symbol, status, auctionMs: 0, actor: 'operator' })
+  }
+
+  /** Sets rules of a market; what is not named stays. */
+  rules(rules: Partial<Omit<SetMarketRules, 'kind' | 'time' | 'actor'>>): SeenEvent[] {
+    const unchanged = {
+      collarPpm: -1,
+      limitBandPpm: -1,
+      maintenancePpm: -1,
+      haltMovePpm: -1,
+      haltWindowMs: -1,
+      haltForMs: -1,
+      auctionForMs: -1,
+    }
+    return this.send({ kind: CommandKind.setMarketRules, symbol: 0, ...unchanged, ...rules, actor: 'operator' })
+  }
+
+  controls(account: number, controls: Partial<Omit<SetAccountControls, 'kind' | 'time' | 'account' | 'actor'>>): SeenEvent[] {
+    const unchanged = { tradeGroup: -1, feeTier: -1, reduceOnly: -1, messagesPerSecondMax: -1, openOrdersMax: -1 }
+    return this.send({ kind: CommandKind.setAccountControls, account, ...unchanged, ...controls, actor: 'operator' })
+  }
+
+  /** Of an account, of a market, or (neither) of all. */
+  kill(isOn: boolean, scope: { account?: number; symbol?: number; byOperator?: boolean } = {}): SeenEvent[] {
+    const { account = -1, symbol = -1, byOperator = true } = scope
+    return this.send({ kind: CommandKind.setKillSwitch, account, symbol, isOn, byOperator, actor: 'operator' })
+  }
+
+  auction(auctionMs: number, symbol = 0): SeenEvent[] {
+    return this.send({ kind: CommandKind.setMarketStatus, symbol, status: MarketStatus.auction, auctionMs, actor: 'operator' })
+  }
+
+  /** Lets time pass. */
+  wait(ms: number): SeenEvent[] {
+    this.timeMs += ms
+    return this.send({ kind: CommandKind.tick })
   }
 
   place(account: number, request: OrderRequest): SeenEvent[] {

@@ -56,6 +56,16 @@ function addEvent(rows: Rows, event: TradingEvent): void {
       addBalance(rows, event, balance.asset, balance.total)
       break
     }
+    case 'insurance.paid': {
+      const { asset, amount, balance } = event.data
+      // Given to the account, not earned by it.
+      rows.flows.push({ userId: event.user_id, sequence: event.sequence, at: event.timestamp, asset, amount })
+      addBalance(rows, event, balance.asset, balance.total)
+      break
+    }
+    case 'liquidation.fee_paid':
+      addBalance(rows, event, event.data.balance.asset, event.data.balance.total)
+      break
     default:
       // Orders, limits and modes move no money.
       break

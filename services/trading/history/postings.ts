@@ -2,7 +2,13 @@ import type { Posting, TradingEvent } from '@maru/contracts'
 
 /** Whether events of this type have postings. */
 export function movesLedger(type: TradingEvent['type']): boolean {
-  return type === 'trade.executed' || type === 'funds.moved' || type === 'fill.booked'
+  return (
+    type === 'trade.executed' ||
+    type === 'funds.moved' ||
+    type === 'fill.booked' ||
+    type === 'liquidation.fee_paid' ||
+    type === 'insurance.paid'
+  )
 }
 
 /**
@@ -12,6 +18,8 @@ export function movesLedger(type: TradingEvent['type']): boolean {
 export function postingsOf(event: Pick<TradingEvent, 'type' | 'data'>): readonly Posting[] {
   switch (event.type) {
     case 'funds.moved':
+    case 'liquidation.fee_paid':
+    case 'insurance.paid':
       return (event as Extract<TradingEvent, { type: 'funds.moved' }>).data.postings
     case 'trade.executed': {
       const { side, symbol, quantity, notional, fee, trade_id } = (event as Extract<TradingEvent, { type: 'trade.executed' }>).data

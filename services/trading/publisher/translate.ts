@@ -2,6 +2,8 @@ import { CommandKind, type Command, type LedgerReason, type TradingEvent } from 
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
 import { accountModes, amountText, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+import { controlsData } from '../wire/controls.ts'
+import { moneyEvent } from './money-events.ts'
 import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
 
 /**
@@ -55,7 +57,10 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
           orderAt(exchange, field(2), { status: field(3), filled: field(4), filledNotional: field(5), fee: field(6), refusal: field(7) }),
         )
         break
-      case EventKind.trade: {
+      case EventKind.trade:
+      case EventKind.auctionTrade: {
+        // In an auction nobody comes to what is there: both are makers.
+        const taking = data[at] === EventKind.trade ? 'TAKER' : 'MAKER'
         const trade = { id: formatId(field(0)), symbol: field(1), price: field(2), quantity: field(3), notional: field(4) }
         const takerSide = field(5)
         push(
@@ -68,7 +73,7 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
             account: field(7),
             fee: field(9),
             realized: field(10),
-            liquidity: 'TAKER',
+            liquidity: taking,
           }),
         )
         push(
@@ -148,12 +153,28 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
           mode: accountModes[field(2)]!,
         })
         break
+      case EventKind.fundsTransferred:
+      case EventKind.accountLiquidated:
+      case EventKind.liquidationFeePaid:
+      case EventKind.insurancePaid: {
+        const { type, body } = moneyEvent(exchange, command, data[at], field)
+        push(type, field(0), field(1), body)
+        break
+      }
+      case EventKind.controlsChanged:
+        push('controls.changed', field(0), field(1), { actor: actorOf(command), ...controlsData(exchange.controls(field(0))) })
+        break
       default:
         // Market status, marks, duplicates and refusals belong to no account's stream.
         break
     }
   }
   return events
+}
+
+/** Who ordered a command that names one. */
+function actorOf(command: Command): string {
+  return 'actor' in command ? command.actor : 'maru'
 }
 
 const fresh = { status: OrderStatus.pending, filled: 0, filledNotional: 0, fee: 0, refusal: 0 }

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { AccountMode, CommandKind, MarketStatus, symbolFromPath } from '@maru/contracts'
+import { AccountMode, CommandKind } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
 import { refusals, type Exchange } from '@maru/domain/exchange'
-import { parseDecimal } from '@maru/domain/money'
+import { formatUnits, parseDecimal } from '@maru/domain/money'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
-import type { Intake } from '../intake/intake.ts'
+import type { Intake, Unstamped } from '../intake/intake.ts'
+import { submitOrThrow } from '../intake/submit.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
 import { parseAmount } from '../wire/parse.ts'
 import { accountModes, amountText, balanceData } from '../wire/wire.ts'
-import { marketAnswer } from '../markets/market-answer.ts'
 
 const unchanged = -1
 
@@ -34,6 +34,10 @@ function riskAnswer(exchange: Exchange, account: number) {
     leverage: (risk.leverageHundredths / 100).toFixed(2),
     daily_realized_pnl: text(risk.dailyRealized),
     borrowed: text(risk.borrowed),
+    initial_margin: text(risk.initialMargin),
+    maintenance_margin: text(risk.maintenanceMargin),
+    margin_level: risk.maintenanceMargin === 0 ? null : levelText(risk.equity, risk.maintenanceMargin),
+    liquidation: exchange.controls(account).liquidating !== 0,
     limits: {
       position_size: text(limits.positionNotionalMax),
       leverage: (limits.leverageMaxHundredths / 100).toFixed(2),
@@ -43,6 +47,12 @@ function riskAnswer(exchange: Exchange, account: number) {
       ),
     },
   }
+}
+
+/** Equity over maintenance margin, rounded down in its fourth decimal, so that what shows 1 is at or above it. */
+function levelText(equity: number, maintenance: number): string {
+  const level = Math.floor((equity / maintenance) * 10_000)
+  return formatUnits(level, 4)
 }
 
 export function serveRiskManagement({
@@ -96,10 +106,7 @@ export function serveRiskManagement({
     return riskAnswer(exchange, account)
   })
 
-  async function submit(command: Parameters<Intake['submit']>[0]): Promise<void> {
-    const refusal = await intake.submit(command, (applied) => refusalOf(applied.outcome))
-    if (refusal !== 0) throw new Problem(refusals[refusal]!)
-  }
+  const submit = (command: Unstamped): Promise<void> => submitOrThrow(intake, command)
 
   async function moveFunds(
     userId: string,
@@ -139,14 +146,5 @@ export function serveRiskManagement({
       actor: identity.userId,
     })
     return riskAnswer(exchange, account)
-  })
-
-  const marketStatuses = { OPEN: MarketStatus.open, CANCEL_ONLY: MarketStatus.cancelOnly, HALTED: MarketStatus.halted } as const
-  http.serve(tradingEndpoints.setMarketStatus, async ({ params, body, identity }) => {
-    const name = symbolFromPath(params.symbol)
-    const symbol = exchange.symbolOf(name)
-    if (symbol < 0) throw new Problem('symbol_not_found', `There is no market ${name}.`)
-    await submit({ kind: CommandKind.setMarketStatus, symbol, status: marketStatuses[body.status], auctionMs: 0, actor: identity.userId })
-    return marketAnswer(exchange, symbol)
   })
 }

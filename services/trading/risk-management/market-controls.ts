@@ -1,0 +1,71 @@
+import { CommandKind, MarketStatus, symbolFromPath } from '@maru/contracts'
+import { tradingEndpoints } from '@maru/contracts/http/trading'
+import { tradingControlEndpoints } from '@maru/contracts/http/trading-controls'
+import { parseDecimal } from '@maru/domain/money'
+import { Problem, type HttpService } from '@maru/service-host'
+import type { Intake } from '../intake/intake.ts'
+import { requireSecondRules, submitOrThrow } from '../intake/submit.ts'
+import { marketAnswer, ppmScale } from '../markets/market-answer.ts'
+import type { Replica } from '../replica/replica.ts'
+
+const unchanged = -1
+const msScale = 3
+const statuses = {
+  OPEN: MarketStatus.open,
+  CANCEL_ONLY: MarketStatus.cancelOnly,
+  HALTED: MarketStatus.halted,
+  AUCTION: MarketStatus.auction,
+} as const
+
+/** A decimal with at most `scale` digits behind the point, as whole units; -1 where it was not given. */
+export function figure(value: string | number | undefined, path: string, scale: number): number {
+  if (value === undefined) return unchanged
+  const units = parseDecimal(value, scale)
+  if (typeof units === 'number') return units
+  const message = `must be a decimal with at most ${scale} decimals`
+  throw new Problem('invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
+}
+
+/** States and rules of markets, by operators. */
+export function serveMarketControls({ http, replica, intake }: { http: HttpService; replica: Replica; intake: Intake }): void {
+  const { exchange } = replica
+
+  function symbolOf(text: string): number {
+    const name = symbolFromPath(text)
+    const symbol = exchange.symbolOf(name)
+    if (symbol < 0) throw new Problem('symbol_not_found', `There is no market ${name}.`)
+    return symbol
+  }
+
+  http.serve(tradingEndpoints.setMarketStatus, async ({ params, body, identity }) => {
+    const symbol = symbolOf(params.symbol)
+    const { status, auction_seconds: seconds } = body
+    const isAuction = seconds !== undefined
+    if (isAuction ? status !== 'OPEN' && status !== 'AUCTION' : status === 'AUCTION') {
+      const message = isAuction ? `does not belong to ${status}` : 'is required for AUCTION'
+      throw new Problem('invalid_request', `auction_seconds: ${message}`, { errors: [{ path: 'auction_seconds', message }] })
+    }
+    if (isAuction) requireSecondRules(exchange)
+    const auctionMs = isAuction ? figure(seconds, 'auction_seconds', msScale) : 0
+    await submitOrThrow(intake, { kind: CommandKind.setMarketStatus, symbol, status: statuses[status], auctionMs, actor: identity.userId })
+    return marketAnswer(exchange, symbol)
+  })
+
+  http.serve(tradingControlEndpoints.setMarketRules, async ({ params, body, identity }) => {
+    requireSecondRules(exchange)
+    const symbol = symbolOf(params.symbol)
+    await submitOrThrow(intake, {
+      kind: CommandKind.setMarketRules,
+      symbol,
+      collarPpm: figure(body.collar, 'collar', ppmScale),
+      limitBandPpm: figure(body.limit_band, 'limit_band', ppmScale),
+      maintenancePpm: figure(body.maintenance_margin, 'maintenance_margin', ppmScale),
+      haltMovePpm: figure(body.halt_move, 'halt_move', ppmScale),
+      haltWindowMs: figure(body.halt_window_seconds, 'halt_window_seconds', msScale),
+      haltForMs: figure(body.halt_seconds, 'halt_seconds', msScale),
+      auctionForMs: figure(body.auction_seconds, 'auction_seconds', msScale),
+      actor: identity.userId,
+    })
+    return marketAnswer(exchange, symbol)
+  })
+}

@@ -1,0 +1,53 @@
+import { CommandKind, topics } from '@maru/contracts'
+import { encodeBatch } from '@maru/contracts/commands-codec'
+import { newestRules } from '@maru/domain/exchange'
+import { openPostgresEventLog } from '@maru/event-log'
+import { Client } from './client.ts'
+import { createTestDatabase, type TestDatabase } from './postgres.ts'
+import { logInAt, startServiceProcess, startUserService, type ServiceProcess } from './services.ts'
+
+/** One instance of the trading service under the newest rules, without house liquidity, and who may log in at it. */
+export interface TradingSide extends AsyncDisposable {
+  readonly service: ServiceProcess
+  readonly operator: Client
+  /** A new user, whose account has its grant. */
+  user(name: string): Promise<Client>
+}
+
+export async function startTradingSide(): Promise<TradingSide> {
+  const database: TestDatabase = await createTestDatabase()
+  await switchRulesOn(database.urls.trading)
+  const [users, service] = await Promise.all([
+    startUserService(database),
+    startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' }),
+  ])
+  const logIn = async (email: string, password: string): Promise<Client> => {
+    const client = new Client(service.url)
+    await logInAt(users.service, client, email, password)
+    return client
+  }
+  return {
+    service,
+    operator: await logIn(users.operator.email, users.operator.password),
+    async user(name) {
+      const password = 'correct-horse-battery'
+      const email = `${name}@example.com`
+      await new Client(users.service.url).post('/register', { email, username: name, password })
+      const client = await logIn(email, password)
+      await client.get(`/accounts/${client.userId}/balances`)
+      return client
+    },
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]()
+      await users[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** As the first command of the log. */
+async function switchRulesOn(connectionString: string): Promise<void> {
+  await using log = await openPostgresEventLog({ connectionString, applicationName: 'maru-test' })
+  const command = { kind: CommandKind.setRules, time: 0, rules: newestRules, actor: 'test' }
+  await log.append(topics.tradingCommands, encodeBatch([command]), { producer: 'test', sequence: 1 })
+}
