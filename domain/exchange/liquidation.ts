@@ -76,10 +76,13 @@ function liquidate(core: Core, account: number): void {
   if (core.accounts.controls(account).liquidating === 0) {
     core.accounts.changeControls(account, { liquidating: 1 })
     emit(core, EventKind.accountLiquidated, account, [counted(equityOf(core, account)), counted(maintenanceOf(core, account))])
-    cancelOpen(core, account, none)
-    // No stop is to look at what came before.
-    core.forgetPrices()
-    conclude(core, none)
+    // What followed an order that was cancelled amid its fills goes as well.
+    for (let stage = 0; stage < 2; stage++) {
+      cancelOpen(core, account, none)
+      // No stop is to look at what came before.
+      core.forgetPrices()
+      conclude(core, none)
+    }
   }
   const tried = new Set<number>()
   for (let position = largest(core, account, tried); position !== none; position = largest(core, account, tried)) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CommandKind, MarketStatus } from '@maru/contracts/commands'
+import { CommandKind, ListKind, MarketStatus } from '@maru/contracts/commands'
 import { Exchange } from '../index.ts'
 import { Auditor } from './invariants.ts'
 import { one, Venue, type SeenEvent } from './venue.ts'
@@ -140,6 +140,20 @@ describe('a margin account below its maintenance margin', () => {
     mark(1_770_000)
     expect(venue.exchange.positions(ann).map(({ quantity }) => quantity)).toEqual([0, 100_000])
     expect(venue.exchange.controls(ann).liquidating).toBe(0)
+  })
+
+  test('loses what follows its orders too', () => {
+    const { venue, ann, quote, take, mark, act } = given()
+    quote(1_999_000, 2_000_000)
+    take('BUY', 40_000)
+    const leg = (side: 'BUY' | 'SELL', price: number) => ({ ...venue.placement(ann, { side, price, quantity: 2_000 }), time: 0 })
+    const legs = [leg('BUY', 1_950_000), leg('SELL', 2_100_000)]
+    act(venue.send({ kind: CommandKind.placeList, listKind: ListKind.oto, account: ann, clientListId: '', legs }))
+    quote(1_900_000, 1_950_000, 1_000)
+    expect(venue.exchange.position(ann, 0)?.quantity).toBe(41_000)
+    quote(1_830_000, 1_840_000)
+    mark(1_835_000)
+    expect([venue.exchange.position(ann, 0)?.quantity, venue.exchange.openOrders(ann), venue.held(ann, 1)]).toEqual([0, [], 0])
   })
 
   test('cannot be closed where its market is not open: it is tried when it opens', () => {

@@ -74,7 +74,10 @@ export async function runHouse(options: HouseOptions): Promise<void> {
     })
   }
 
-  const isOpen = (symbol: number): boolean => exchange.markets[symbol]!.status === MarketStatus.open
+  const isOpen = (symbol: number): boolean => {
+    const { status, isStopped } = exchange.markets[symbol]!
+    return status === MarketStatus.open && !isStopped
+  }
 
   async function quote(symbol: number, reference: Reference | undefined): Promise<void> {
     await prepare()
