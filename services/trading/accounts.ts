@@ -28,7 +28,14 @@ export class Accounts {
   async of(userId: string, identity: Identity): Promise<number> {
     if (userId === identity.userId) return this.own(identity)
     if (!identity.isOperator) throw new Problem('forbidden', 'This account is not yours.')
-    const account = this.#replica.exchange.accountOf(userId)
+    return this.existing(userId)
+  }
+
+  /** The account of a user, also where another instance has opened it a moment ago; Problem `account_not_found` where there is none. */
+  async existing(userId: string): Promise<number> {
+    const { exchange } = this.#replica
+    if (exchange.accountOf(userId) < 0) await this.#replica.becomeCurrent()
+    const account = exchange.accountOf(userId)
     if (account < 0) throw new Problem('account_not_found')
     return account
   }

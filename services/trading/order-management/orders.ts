@@ -53,9 +53,7 @@ export class Orders {
   /** Looks once all is applied that was in the log when this was called, and the tables hold what that did to the user's account. */
   async #onceCurrent(userId: string, find: () => Promise<OrderData | undefined>): Promise<OrderData | undefined> {
     const replica = this.#replica
-    await replica.catchUp()
-    // That may have been the end of a read that began before.
-    await replica.catchUp()
+    await replica.becomeCurrent()
     const account = replica.exchange.accountOf(userId)
     const isCurrent = account < 0 || (await this.#history.reached(userId, replica.exchange.accountSequence(account), historyWaitMs))
     const found = await find()

@@ -62,8 +62,7 @@ export function servePositionManagement({
   })
 
   http.serve(tradingEndpoints.bookFill, async ({ body, identity }) => {
-    const account = exchange.accountOf(body.user_id)
-    if (account < 0) throw new Problem('account_not_found')
+    const account = await accounts.existing(body.user_id)
     const symbol = exchange.symbolOf(body.symbol)
     const market = exchange.markets[symbol]
     if (!market) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)

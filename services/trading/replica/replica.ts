@@ -95,6 +95,13 @@ export class Replica {
     return this.#catchingUp
   }
 
+  /** Applies all that is in the log now: for who was told by another instance of something that is not here yet. */
+  async becomeCurrent(): Promise<void> {
+    await this.catchUp()
+    // That may have been the end of a read that began before.
+    await this.catchUp()
+  }
+
   /** Follows the other instances until `signal` aborts. */
   async follow(signal: AbortSignal): Promise<void> {
     let lastForeignMs = 0

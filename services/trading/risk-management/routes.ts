@@ -114,8 +114,7 @@ export function serveRiskManagement({
     sign: 1 | -1,
     actor: string,
   ) {
-    const account = exchange.accountOf(userId)
-    if (account < 0) throw new Problem('account_not_found')
+    const account = await accounts.existing(userId)
     const asset = exchange.assetOf(body.asset)
     const view = exchange.assets[asset]
     if (!view) throw new Problem('asset_not_found', `There is no asset ${body.asset}.`)

@@ -143,6 +143,21 @@ describe('two instances on one log', () => {
     },
   )
 
+  test('what one has opened the other knows at once: a deposit to an account that is new', { timeout: 60_000 }, async () => {
+    await using one = await startTrading()
+    await using two = await startTrading()
+    for (let number = 1; number <= 10; number++) {
+      const name = `new-${number}`
+      const client = new Client(user.service.url)
+      await client.post('/register', { email: `${name}@example.com`, username: name, password: client.password })
+      await logInAt(user.service, client, name, client.password)
+      const [here, there] = number % 2 === 0 ? [one, two] : [two, one]
+      expect((await at(client, here).get(`/accounts/${client.userId}/balances`)).status).toBe(200)
+      const deposit = await at(operator, there).post(`/accounts/${client.userId}/deposits`, { asset: 'BTC', amount: '1', reference: 'a' })
+      expect(deposit.status).toBe(201)
+    }
+  })
+
   test(
     'one killed amid a stream of orders: every order is there once, the streams have no gap, and the hashes are equal',
     { timeout: 120_000 },
