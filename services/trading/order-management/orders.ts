@@ -7,6 +7,8 @@ import { orderData } from '../wire/wire.ts'
 
 /** How long a read waits for the history tables to hold what this replica has already applied. */
 export const historyWaitMs = 2_000
+/** The same where there is no other answer: longer than it takes another instance to take over publishing. */
+const unknownWaitMs = 5_000
 
 /** An order wherever it is: open in the exchange, closed lately, or in the history tables. */
 export class Orders {
@@ -55,7 +57,7 @@ export class Orders {
     const replica = this.#replica
     await replica.becomeCurrent()
     const account = replica.exchange.accountOf(userId)
-    const isCurrent = account < 0 || (await this.#history.reached(userId, replica.exchange.accountSequence(account), historyWaitMs))
+    const isCurrent = account < 0 || (await this.#history.reached(userId, replica.exchange.accountSequence(account), unknownWaitMs))
     const found = await find()
     if (!found && !isCurrent) throw new Problem('unavailable', 'The orders of this account cannot be read to the last at the moment.')
     return found
