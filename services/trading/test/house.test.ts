@@ -43,7 +43,8 @@ function given() {
   const symbol = exchange.symbolOf('ADA/USDT')
   return {
     quotes,
-    setStatus: (status: MarketStatus) => apply({ kind: CommandKind.setMarketStatus, symbol, status, auctionMs: 0, actor: 'op' } as Unstamped),
+    setStatus: (status: MarketStatus) =>
+      apply({ kind: CommandKind.setMarketStatus, symbol, status, auctionMs: 0, actor: 'op' } as Unstamped),
     asks: () => exchange.book(symbol, 1).asks.map(({ price }) => price),
     price: async (price: string, bid: string, ask: string) => {
       const data = { symbol: 'ADA/USDT', price, bid, ask, sources: ['synthetic'] }
