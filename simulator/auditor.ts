@@ -143,6 +143,7 @@ const effective = new Set<number>([
   EventKind.listAccepted,
   EventKind.orderRejected,
   EventKind.fundsMoved,
+  EventKind.fundsTransferred,
   EventKind.fillBooked,
 ])
 
@@ -158,6 +159,8 @@ function onceKey(command: Command): string | undefined {
       return `order ${command.placement.clientOrderId} of account ${command.placement.account}`
     case CommandKind.placeList:
       return `list ${command.clientListId} of account ${command.account}`
+    case CommandKind.transferFunds:
+      return `reference ${command.reference} of account ${command.from}`
     case CommandKind.moveFunds:
     case CommandKind.bookFill:
       return `reference ${command.reference} of account ${command.account}`

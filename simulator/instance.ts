@@ -1,6 +1,6 @@
 import { isTransientDatabaseError, LogClosedError, type Clock, type EventLog } from '@maru/event-log'
 import { Problem, type Logger } from '@maru/service-host'
-import { Accounts, publishWhileLeading, runHouse, startCore, type Intake, type Replica } from '@maru/trading/testing'
+import { Accounts, publishWhileLeading, runClockwork, runHouse, startCore, type Intake, type Replica } from '@maru/trading/testing'
 import type { Auditor } from './auditor.ts'
 import { openLog } from './log.ts'
 import type { World } from './network.ts'
@@ -146,9 +146,11 @@ export class Instance {
     fail,
     ...parts
   }: Omit<Parameters<typeof runHouse>[0], 'quotes'> & { clock: Clock; log: EventLog; fail: (error: unknown) => void }): void {
-    runHouse({ ...parts, quotes: true }).catch((error: unknown) => {
+    const onFailed = (error: unknown): void => {
       if (!parts.signal.aborted) fail(error)
-    })
+    }
+    runHouse({ ...parts, quotes: true }).catch(onFailed)
+    runClockwork(parts).catch(onFailed)
   }
 
   /** It found that it cannot go on; only for some reasons may that be. */

@@ -1,4 +1,4 @@
-import { AccountMode, CommandKind, Side, type Command, type PlaceOrder } from '@maru/contracts'
+import { AccountMode, CommandKind, MarketStatus, Side, type Command, type PlaceOrder } from '@maru/contracts'
 import { EventKind, type Exchange } from '@maru/domain/exchange'
 import type { Verdict } from './violation.ts'
 
@@ -20,7 +20,9 @@ export function checkBalances(exchange: Exchange, verdict: Verdict, who: string)
 
 /** What must hold of every market, and of the numbers that the command's events were given. `sequences`: the last number of each account. */
 export function checkStreams(exchange: Exchange, sequences: Map<number, number>, verdict: Verdict): void {
-  for (const { symbol } of exchange.markets) {
+  for (const { symbol, status } of exchange.markets) {
+    // Before an auction orders come together without being matched.
+    if (status !== MarketStatus.open) continue
     const { bids, asks } = exchange.book(symbol, 1)
     if (bids[0] && asks[0] && bids[0].price >= asks[0].price)
       verdict.fail(`after command ${exchange.commandCount} the book of market ${symbol} is crossed`)
@@ -40,7 +42,7 @@ export function checkStreams(exchange: Exchange, sequences: Map<number, number>,
 
 /** Where in an event the accounts stand that it numbers; the number follows. Of kinds that are not known here nothing is said. */
 function numberedPlaces(kind: number): readonly number[] {
-  if (kind === EventKind.trade) return [9, 14]
+  if (kind === EventKind.trade || kind === EventKind.auctionTrade) return [9, 14]
   return singlyNumbered.has(kind) ? [2] : []
 }
 
@@ -55,6 +57,11 @@ const singlyNumbered = new Set<number>([
   EventKind.limitsChanged,
   EventKind.modeChanged,
   EventKind.orderAmended,
+  EventKind.controlsChanged,
+  EventKind.fundsTransferred,
+  EventKind.accountLiquidated,
+  EventKind.liquidationFeePaid,
+  EventKind.insurancePaid,
 ])
 
 /**

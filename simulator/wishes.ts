@@ -59,6 +59,7 @@ const traderWishes: readonly WishKind[] = [
   [2, amend],
   [2, replace],
   [5, cancelOne],
+  [1, cancelAllAfter],
   [1, ({ userId }) => repeatable(`cancel all of ${userId}`, userId, (account) => ({ kind: CommandKind.cancelAll, account, symbol: -1 }))],
 ]
 
@@ -68,6 +69,11 @@ const operatorWishes: readonly WishKind[] = [
   [2, setMode],
   [2, bookFill],
   [1, setMarketStatus],
+  [2, transfer],
+  [1, setControls],
+  [1, setKillSwitch],
+  [1, setMarketRules],
+  [1, setFees],
 ]
 
 /** What a trader wants next. New kinds of commands: one more line in the lists above, and where repeats are recognised one in `auditor.ts`. */
@@ -284,6 +290,72 @@ function bookFill(wisher: Wisher): Wish {
   const terms = { symbol, side: random.pick([Side.buy, Side.sell]), quantity: random.between(300, 9_000), price: near(wisher, symbol, 20) }
   const reference = `fill-${unique()}`
   return repeatable(`booking ${reference}`, userId, (account) => ({ kind: CommandKind.bookFill, account, ...terms, reference, actor }))
+}
+
+function cancelAllAfter({ random, userId }: Wisher): Wish {
+  const timeoutMs = random.pick([0, 1_000, 2_000])
+  return repeatable(`timer of ${userId}`, userId, (account) => ({ kind: CommandKind.cancelAllAfter, account, timeoutMs }))
+}
+
+function transfer({ random, exchange, userIds, unique }: Wisher): Wish | undefined {
+  const [userId, other] = [random.pick(userIds), random.pick(userIds)]
+  const to = exchange.accountOf(other)
+  if (userId === other || to < 0) return undefined
+  const terms = { to, asset: exchange.assetOf(random.pick(['USDT', 'ADA', 'DOT'])), amount: random.between(1, 3_000) * whole }
+  const reference = `transfer-${unique()}`
+  return repeatable(`transfer ${reference}`, userId, (from) => ({ kind: CommandKind.transferFunds, from, ...terms, reference, actor }))
+}
+
+function setControls({ random, userIds }: Wisher): Wish {
+  const userId = random.pick(userIds)
+  const controls = {
+    tradeGroup: random.pick([-1, 0, 7]),
+    feeTier: random.pick([-1, 0, 1]),
+    reduceOnly: random.pick([0, 0, 0, 1]),
+    messagesPerSecondMax: random.pick([-1, 0, 0, 3]),
+    openOrdersMax: random.pick([-1, 0, 5]),
+  }
+  return repeatable(`controls of ${userId}`, userId, (account) => ({ kind: CommandKind.setAccountControls, account, ...controls, actor }))
+}
+
+/** Off more often than on, so that there is trading. */
+function setKillSwitch({ random, exchange, userIds }: Wisher): Wish {
+  const userId = random.pick(userIds)
+  const scope = random.pick(['account', 'symbol', 'all'] as const)
+  const symbol = scope === 'symbol' ? anyMarket(random, exchange) : -1
+  const isOn = random.chance(0.3)
+  return repeatable(`kill switch of ${scope}`, userId, (account) => ({
+    kind: CommandKind.setKillSwitch,
+    account: scope === 'account' ? account : -1,
+    symbol,
+    isOn,
+    byOperator: true,
+    actor,
+  }))
+}
+
+function setMarketRules({ random, exchange, userId }: Wisher): Wish {
+  const rules = {
+    symbol: anyMarket(random, exchange),
+    collarPpm: random.pick([-1, 0, 2_000, 50_000]),
+    limitBandPpm: random.pick([-1, 0, 20_000]),
+    maintenancePpm: random.pick([-1, 50_000, 300_000]),
+    haltMovePpm: random.pick([0, 0, 20_000]),
+    haltWindowMs: 1_000,
+    haltForMs: 500,
+    auctionForMs: random.pick([0, 500]),
+  }
+  return repeatable(`rules of market ${rules.symbol}`, userId, () => ({ kind: CommandKind.setMarketRules, ...rules, actor }))
+}
+
+function setFees({ random, exchange, userId }: Wisher): Wish {
+  const fees = {
+    tier: 1,
+    symbol: random.chance(0.5) ? -1 : anyMarket(random, exchange),
+    makerFeePpm: 100,
+    takerFeePpm: random.between(100, 900),
+  }
+  return repeatable('fees of tier 1', userId, () => ({ kind: CommandKind.setFees, ...fees, actor }))
 }
 
 function setMarketStatus({ random, exchange, userId }: Wisher): Wish {

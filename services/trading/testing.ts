@@ -1,5 +1,6 @@
 /** What the simulator runs of this service, and audits it with. */
 export { Accounts } from './accounts.ts'
+export { runClockwork } from './clockwork/clockwork.ts'
 export { startCore } from './core.ts'
 export { genesisHash } from '@maru/contracts/account-chain'
 export { chainHash } from './history/chain.ts'
