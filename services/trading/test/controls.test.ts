@@ -32,9 +32,20 @@ const limit = (side_: string, price: string, symbol = 'BTC/USDT', quantity = '0.
   price,
 })
 const place = async (client: Client, order: unknown): Promise<Answered> => (await client.post<Answered>('/orders', order)).body
-const openOf = async (client: Client): Promise<number> => {
-  const { body } = await client.get<{ items: unknown[] }>('/orders?status=PENDING')
-  return body.items.length
+/** Waits until so many orders of a user are open: lists may be a moment behind. */
+const expectOpen = async (client: Client, count: number): Promise<void> => {
+  await eventually(
+    () => client.get<{ items: unknown[] }>('/orders?status=PENDING'),
+    ({ body }) => body.items.length === count,
+  )
+}
+/** Waits for an event of a type in a user's stream whose data are these. */
+const expectEvent = async (client: Client, type: string, expected: Record<string, unknown>): Promise<void> => {
+  await eventually(
+    () => client.get<{ items: { type: string; data: Record<string, unknown> }[] }>(`/accounts/${client.userId}/events?limit=1000`),
+    ({ body }) =>
+      body.items.some((event) => event.type === type && Object.entries(expected).every(([name, value]) => event.data[name] === value)),
+  )
 }
 const kill = (client: Client, body: Record<string, unknown>) =>
   client.post<Record<string, unknown> & { code?: string }>('/kill-switch', body)
@@ -64,9 +75,7 @@ describe('controls of an account', () => {
     await operator.put(path, { messages_per_second: null, trade_group: null })
     expect((await alice.delete('/orders')).status).toBe(200)
 
-    const { body } = await alice.get<{ items: { type: string; data: unknown }[] }>(`/accounts/${alice.userId}/events?limit=1000`)
-    const changes = body.items.filter(({ type }) => type === 'controls.changed')
-    expect(changes[0]!.data).toEqual({
+    await expectEvent(alice, 'controls.changed', {
       actor: operator.userId,
       fee_tier: null,
       kill_switch: null,
@@ -94,7 +103,8 @@ describe('the kill switch', () => {
       cancelled_orders: 1,
     })
     expect(await place(alice, limit('BUY', '20000'))).toMatchObject({ status: 422, code: 'kill_switch' })
-    expect([await openOf(alice), await openOf(bob)]).toEqual([0, 1])
+    await expectOpen(alice, 0)
+    await expectOpen(bob, 1)
     expect((await kill(alice, { scope: 'ACCOUNT', active: false })).status).toBe(200)
 
     await kill(operator, { scope: 'ACCOUNT', user_id: alice.userId, active: true })
@@ -128,11 +138,7 @@ describe('time passes where nobody trades', () => {
     expect((await alice.post('/orders/cancel-all-after', { timeout_ms: 86_400_001 })).status).toBe(400)
     const { body } = await alice.post<{ triggers_at: string }>('/orders/cancel-all-after', { timeout_ms: 1_500 })
     expect(Date.parse(body.triggers_at) - Date.now()).toBeGreaterThan(0)
-    expect(await openOf(alice)).toBe(1)
-    await eventually(
-      () => openOf(alice),
-      (count) => count === 0,
-    )
+    await expectOpen(alice, 0)
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(body.triggers_at))
     expect((await alice.post('/orders/cancel-all-after', { timeout_ms: 0 })).body).toEqual({ timeout_ms: 0, triggers_at: null })
   })
@@ -159,10 +165,7 @@ describe('time passes where nobody trades', () => {
     )
     expect(opened.body).toMatchObject({ last_price: '29000', phase_ends_at: null })
     expect((await alice.get(`/orders/${bid.id}`)).body).toMatchObject({ status: 'FILLED', average_price: '29000', fee: '0.145' })
-    const { body } = await alice.get<{ items: { type: string; data: Record<string, unknown> }[] }>(
-      `/accounts/${alice.userId}/events?limit=1000`,
-    )
-    expect(body.items.findLast(({ type }) => type === 'trade.executed')!.data).toMatchObject({ liquidity: 'MAKER', price: '29000' })
+    await expectEvent(alice, 'trade.executed', { liquidity: 'MAKER', price: '29000' })
     await bob.delete('/orders')
   })
 })

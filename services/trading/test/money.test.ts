@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../../test/support/client.ts'
+import { eventually, type Client } from '../../../test/support/client.ts'
 import { startTradingSide, type TradingSide } from '../../../test/support/trading.ts'
 
 /** Fees by tier, transfers, the insurance fund and margin at a running instance. */
@@ -27,9 +27,14 @@ interface Reconciliation {
 }
 const limit = (of: string, price: string, quantity: string) => ({ symbol: 'BTC/USDT', side: of, order_type: 'LIMIT', quantity, price })
 const market = (of: string, quantity: string) => ({ symbol: 'BTC/USDT', side: of, order_type: 'MARKET', quantity })
-const eventsOf = async (client: Client, type: string) => {
-  const { body } = await client.get<Listed>(`/accounts/${client.userId}/events?limit=1000`)
-  return body.items.filter((event) => event.type === type).map(({ data }) => data)
+/** The last event of a type in an account's stream, once it is as it should be: the stream may be a moment behind. */
+const lastEvent = async (client: Client, type: string, expected: Record<string, unknown>): Promise<void> => {
+  const last = async () => {
+    const { body } = await client.get<Listed>(`/accounts/${client.userId}/events?limit=1000`)
+    return body.items.findLast((event) => event.type === type)?.data
+  }
+  const found = await eventually(last, (data) => data?.['amount'] === expected['amount'])
+  expect(found).toMatchObject(expected)
 }
 const usdt = async () => {
   const { body } = await operator.get<Reconciliation>('/reconciliation')
@@ -76,9 +81,8 @@ describe('a transfer', () => {
       code: 'insufficient_funds',
     })
 
-    const given = (await eventsOf(alice, 'funds.moved')).at(-1)
-    expect(given).toMatchObject({ amount: '-100.5', counterparty: bob.userId, actor: operator.userId, reference: 'rent' })
-    expect((await eventsOf(bob, 'funds.moved')).at(-1)).toMatchObject({ amount: '100.5', counterparty: alice.userId })
+    await lastEvent(alice, 'funds.moved', { amount: '-100.5', counterparty: bob.userId, actor: operator.userId, reference: 'rent' })
+    await lastEvent(bob, 'funds.moved', { amount: '100.5', counterparty: alice.userId })
     const { body } = await bob.get<{ items: unknown[] }>(`/accounts/${bob.userId}/ledger?limit=1`)
     expect(body.items[0]).toMatchObject({ asset: 'USDT', amount: '100.5', reason: 'transfer', reference: 'rent' })
     await usdt()
