@@ -1,7 +1,7 @@
 import { CommandKind, topics } from '@maru/contracts'
 import { encodeBatch } from '@maru/contracts/commands-codec'
 import { newestRules } from '@maru/domain/exchange'
-import { openPostgresEventLog } from '@maru/event-log'
+import { encodeJsonRecord, openPostgresEventLog } from '@maru/event-log'
 import { Client } from './client.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { logInAt, startServiceProcess, startUserService, type ServiceProcess } from './services.ts'
@@ -12,6 +12,8 @@ export interface TradingSide extends AsyncDisposable {
   readonly operator: Client
   /** A new user, whose account has its grant. */
   user(name: string): Promise<Client>
+  /** A price from the market, which becomes the mark. */
+  price(symbol: string, price: string): Promise<void>
 }
 
 export async function startTradingSide(): Promise<TradingSide> {
@@ -21,6 +23,8 @@ export async function startTradingSide(): Promise<TradingSide> {
     startUserService(database),
     startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' }),
   ])
+  const market = await openPostgresEventLog({ connectionString: database.urls['market-data'], applicationName: 'maru-test' })
+  let prices = 0
   const logIn = async (email: string, password: string): Promise<Client> => {
     const client = new Client(service.url)
     await logInAt(users.service, client, email, password)
@@ -37,7 +41,14 @@ export async function startTradingSide(): Promise<TradingSide> {
       await client.get(`/accounts/${client.userId}/balances`)
       return client
     },
+    async price(symbol, price) {
+      prices += 1
+      const data = { symbol, price, bid: price, ask: price, sources: ['test'] }
+      const event = { id: `price-${prices}`, type: 'price.updated', v: 1, timestamp: new Date().toISOString(), data }
+      await market.append(topics.marketData, encodeJsonRecord([JSON.stringify(event)]), { producer: 'test', sequence: prices })
+    },
     async [Symbol.asyncDispose]() {
+      await market[Symbol.asyncDispose]()
       await service[Symbol.asyncDispose]()
       await users[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()

@@ -124,3 +124,26 @@ test('the margin of an account is shown', async () => {
     code: 'insufficient_funds',
   })
 })
+
+test('who falls below the maintenance margin is liquidated at the mark, and the journal tells all of it', async () => {
+  const dave = await side.user('david')
+  const path = `/accounts/${dave.userId}`
+  await side.price('BTC/USDT', '20000')
+  await operator.put(`${path}/mode`, { mode: 'MARGIN' })
+  await operator.post(`${path}/withdrawals`, { asset: 'USDT', amount: '98000' })
+  await bob.post('/orders', limit('SELL', '20000', '0.9'))
+  expect((await dave.post('/orders', market('BUY', '0.9'))).body).toMatchObject({ status: 'FILLED', fee: '18' })
+  await bob.post('/orders', limit('BUY', '18500', '0.9'))
+  // 18,000 bought with 1,982: at 18,600 what is left is 722, and 5 % of 16,740 is more.
+  await side.price('BTC/USDT', '18600')
+  await lastEvent(dave, 'liquidation.fee_paid', { amount: '-83.25', asset: 'USDT', symbol: 'BTC/USDT' })
+  expect((await dave.get(`${path}/risk`)).body).toMatchObject({ borrowed: '0', liquidation: false, maintenance_margin: '0' })
+  const { body } = await dave.get<{ items: { asset: string; total: string }[] }>(`${path}/balances`)
+  // 1,982 - 0.9 × 1,500 - the fee of the trade - that of the liquidation
+  expect(body.items).toEqual([expect.objectContaining({ asset: 'USDT', total: '532.1' })])
+  const ledger = await dave.get<{ items: { asset: string; amount: string; reason: string }[] }>(`${path}/ledger?limit=1000`)
+  expect(ledger.body.items[0]).toMatchObject({ reason: 'liquidation_fee', amount: '-83.25' })
+  const sum = ledger.body.items.filter(({ asset }) => asset === 'USDT').reduce((total, { amount }) => total + Number(amount), 0)
+  expect(sum).toBeCloseTo(532.1, 8)
+  expect(await usdt()).toMatchObject({ insurance: '93.25' })
+})
