@@ -130,6 +130,7 @@ function take(core: Core, market: Market, makerPosition: number, price: number, 
 export function lotsForValue(core: Core, market: Market, position: number, side: Side, quoteUnits: number): number {
   const { orders, levels, walk } = core
   const book: BookSide = side === buy ? market.asks : market.bids
+  const group = groupOf(core, position)
   let left = quoteUnits
   let lots = 0
   walk.isExhausted = false
@@ -139,7 +140,8 @@ export function lotsForValue(core: Core, market: Market, position: number, side:
     if (levels.price(level) * book.sign < minKey) break
     const perLot = levels.price(level) * market.notionalFactor
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
-      if (orders.position(maker) === position || maker === core.replaced) continue
+      const makerPosition = orders.position(maker)
+      if (makerPosition === position || (group !== 0 && groupOf(core, makerPosition) === group) || maker === core.replaced) continue
       const affordable = Math.floor(left / perLot)
       const taken = Math.min(orders.remaining(maker), affordable)
       lots += taken
