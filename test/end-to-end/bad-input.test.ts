@@ -245,16 +245,18 @@ describe('who may', () => {
   })
 
   test("another user's order is not there", async () => {
-    const mine = await user.post<{ id: string }>('/api/trading/orders', {
+    // One whom nothing of the above has put under any control.
+    const owner = await Client.registered(platform.url, 'owner')
+    const mine = await owner.post<{ id: string }>('/api/trading/orders', {
       symbol: 'BTC/USDT',
       side: 'BUY',
       order_type: 'LIMIT',
       quantity: '0.01',
       price: '20000',
     })
-    expect(mine.status).toBe(201)
+    expect(mine.status, JSON.stringify(mine.body)).toBe(201)
     expect((await stranger.get(`/api/trading/orders/${mine.body.id}`)).status).toBe(404)
     expect((await stranger.delete(`/api/trading/orders/${mine.body.id}`)).status).toBe(404)
-    expect((await user.get<{ status: string }>(`/api/trading/orders/${mine.body.id}`)).body.status).toBe('PENDING')
+    expect((await owner.get<{ status: string }>(`/api/trading/orders/${mine.body.id}`)).body.status).toBe('PENDING')
   })
 })

@@ -86,17 +86,18 @@ interface OrderItem {
   reject_code: string | null
 }
 
+const listsWithinMs = 30_000
 const finals = new Set(['FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'])
 
 /** What the platform says of a trader's orders that is not what the trader was told. */
 async function ordersAtOdds(platform: ReplicaPlatform, trader: RetryingTrader): Promise<string[]> {
   const faults: string[] = []
-  const found = new Map<string, OrderItem[]>()
-  for await (const order of pagesOf<OrderItem>(trader.client, '/orders?limit=500')) {
-    const known = found.get(order.client_order_id)
-    if (known) known.push(order)
-    else found.set(order.client_order_id, [order])
-  }
+  // Lists follow at some distance, the further the busier the machine: what is missing after a while is lost.
+  const found = await eventually(
+    () => ordersByClientId(trader),
+    (orders) => [...trader.told.keys()].every((clientOrderId) => orders.has(clientOrderId)),
+    listsWithinMs,
+  ).catch(() => ordersByClientId(trader))
   for (const [clientOrderId, orders] of found) {
     if (!trader.sent.has(clientOrderId)) faults.push(`order ${orders[0]!.id} was sent by nobody`)
     if (orders.length > 1) faults.push(`${clientOrderId} was doubled: ${orders.map(({ id }) => id).join(', ')}`)
@@ -116,6 +117,16 @@ async function ordersAtOdds(platform: ReplicaPlatform, trader: RetryingTrader): 
   if (JSON.stringify(open[0]!.body) !== JSON.stringify(open[1]!.body))
     faults.push(`the replicas show other open orders of ${trader.client.userId}`)
   return faults
+}
+
+async function ordersByClientId(trader: RetryingTrader): Promise<Map<string, OrderItem[]>> {
+  const found = new Map<string, OrderItem[]>()
+  for await (const order of pagesOf<OrderItem>(trader.client, '/orders?limit=500')) {
+    const known = found.get(order.client_order_id)
+    if (known) known.push(order)
+    else found.set(order.client_order_id, [order])
+  }
+  return found
 }
 
 async function streamFaults(client: Client): Promise<string[]> {

@@ -11,7 +11,7 @@ test(
     const { faults, summary } = await runReplicas({ seconds: 20, seed })
     process.stdout.write(`two replicas: ${JSON.stringify(summary)}\n`)
     expect(faults).toEqual([])
-    expect(summary['kills']).toBeGreaterThan(2)
+    expect(summary['kills']).toBeGreaterThanOrEqual(2)
     expect(summary['orders taken']).toBeGreaterThan(100)
   },
 )

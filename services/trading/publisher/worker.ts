@@ -32,11 +32,11 @@ const port = parentPort
 if (!port) throw new Error('the publisher runs as a worker thread')
 const say = (message: PublisherThreadMessage): void => port.postMessage(message)
 
-/** The duties here may lag; an order may not. On Linux a thread has a priority of its own; elsewhere this changes nothing. */
+/** The duties here may lag, though not for ever, as they would at the lowest priority on a machine that is busy with other things; an order may not. On Linux a thread has a priority of its own; elsewhere this changes nothing. */
 function yieldToOrderEntry(): void {
   try {
     const thread = Number(path.basename(readlinkSync('/proc/thread-self')))
-    setPriority(thread, constants.priority.PRIORITY_LOW)
+    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
     // No such file, or not allowed: it runs as it is.
   }
