@@ -4,13 +4,21 @@ import type { Logger } from './logger.ts'
 type Schema = Record<string, unknown>
 
 /**
+ * The contracts are ours and held to the standard by a test: judging each against the schema of schemas, in a validator of its own, took half a second of every
+ * start.
+ */
+const unjudged = { strict: false, meta: false, validateSchema: false } as const
+const checking = new Ajv({ ...unjudged, allErrors: false })
+const pruning = new Ajv({ ...unjudged, allErrors: true, removeAdditional: true })
+
+/**
  * Writes answers as JSON and holds them to their contract. An answer with fields the contract does not have loses them (so no
  * internal column ever leaks), one that differs otherwise goes out as it is, since what it reports has been done; both are
  * logged as faults of ours. With `strict` either throws instead, which the caller answers as `internal`.
  */
 export function compileReply(schema: unknown, options: { logger: Logger; strict: boolean; route: string }): (reply: unknown) => string {
   const closed = closeObjects(schema as Schema)
-  const check = new Ajv({ strict: false, allErrors: false }).compile(closed)
+  const check = checking.compile(closed)
   let prune: ValidateFunction | undefined
   let logged = 0
   return (reply) => {
@@ -21,7 +29,7 @@ export function compileReply(schema: unknown, options: { logger: Logger; strict:
     // One route at fault must not fill the log.
     if (logged++ < 10) options.logger.error({ route: options.route, fault: where }, 'a reply does not have the shape of its contract')
     const copy = JSON.parse(JSON.stringify(reply)) as unknown
-    prune ??= new Ajv({ strict: false, allErrors: true, removeAdditional: true }).compile(closed)
+    prune ??= pruning.compile(closed)
     prune(copy)
     return JSON.stringify(copy)
   }

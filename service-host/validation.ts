@@ -3,7 +3,16 @@ import { Problem } from './problem.ts'
 
 const errorsMax = 20
 
-const options = { removeAdditional: false, useDefaults: true, allErrors: true, verbose: true, strict: false } as const
+// The schemas are our contracts, which a test holds to the standard; to judge them at each start would take longer than all else of it.
+const options = {
+  removeAdditional: false,
+  useDefaults: true,
+  allErrors: true,
+  verbose: true,
+  strict: false,
+  meta: false,
+  validateSchema: false,
+} as const
 // Text from a path or a query has no types; bodies keep theirs.
 const ajvOfText = new Ajv({ ...options, coerceTypes: true })
 const ajvOfBody = new Ajv({ ...options, coerceTypes: false })
