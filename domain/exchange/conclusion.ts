@@ -36,13 +36,13 @@ export function runDue(core: Core): void {
   }
 }
 
-function fallDue(core: Core, { kind, subject }: Timer): void {
+function fallDue(core: Core, { dueMs, kind, subject }: Timer): void {
   switch (kind) {
     case TimerKind.orderExpiry:
       expireOrder(core, subject)
       return
     case TimerKind.deadMan:
-      deadManDue(core, subject)
+      deadManDue(core, subject, dueMs)
       return
     case TimerKind.market:
       phaseDue(core, core.markets[subject]!)

@@ -32,11 +32,15 @@ export function awaitDeadMan(core: Core, account: number, dueMs: number): void {
   core.timers.add({ dueMs, kind: TimerKind.deadMan, subject: account })
 }
 
-export function deadManDue(core: Core, account: number): void {
+/**
+ * A timer set anew since then is looked at again at its own time, though that may have come as well: what falls due at one command goes in the order of its
+ * times, and a state restored from a snapshot knows no other times than these.
+ */
+export function deadManDue(core: Core, account: number, dueMs: number): void {
   const { deadManMs } = core.accounts.controls(account)
-  if ((core.deadManTimers.get(account) ?? 0) <= core.timeMs) core.deadManTimers.delete(account)
+  if ((core.deadManTimers.get(account) ?? 0) <= dueMs) core.deadManTimers.delete(account)
   if (deadManMs === 0) return
-  if (deadManMs > core.timeMs) {
+  if (deadManMs > dueMs) {
     awaitDeadMan(core, account, deadManMs)
     return
   }
