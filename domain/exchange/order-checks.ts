@@ -43,7 +43,7 @@ const trailingPointsMax = 9_999
  * @returns 0 or the first refusal that applies
  */
 export function orderRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
-  return unbackedRefusal(core, market, position, order) || backingRefusal(core, market, position, order)
+  return unbackedRefusal(core, market, position, order) || backingRefusal(core, market, position, order, restPrice(market, order))
 }
 
 /** What can be said of the order by itself: market status, quantity, price, size. */
@@ -154,22 +154,33 @@ function isReached(market: Market, { side, stopPrice, extras }: PlaceOrder): boo
   return side === buy ? price >= stopPrice : price <= stopPrice
 }
 
-/** Whether an order whose time has come may be placed now. Another of its list holds for it where it is shared. */
-export function activationRefusal(core: Core, market: Market, position: number, order: PlaceOrder, isShared: boolean): number {
+/**
+ * Whether an order whose time has come may be placed now. Another of its list holds for it where it is shared.
+ *
+ * @param price what it will hold at; nothing of a market order
+ */
+export function activationRefusal(
+  core: Core,
+  market: Market,
+  position: number,
+  order: PlaceOrder,
+  price: number,
+  isShared: boolean,
+): number {
   const refusal = entryRefusal(core, market, order) || pricesRefusal(market, order)
-  return refusal !== 0 || isShared ? refusal : backingRefusal(core, market, position, order)
+  return refusal !== 0 || isShared ? refusal : backingRefusal(core, market, position, order, price)
 }
 
 /** Risk limits, then funds. */
-function backingRefusal(core: Core, market: Market, position: number, order: PlaceOrder): number {
+function backingRefusal(core: Core, market: Market, position: number, order: PlaceOrder, price: number): number {
   const { side, quantity, extras } = order
   const isReduceOnly = extras !== null && extras.isReduceOnly
   if (order.orderType === marketType) {
-    let price = 0
+    let worstPrice = 0
     if (side === buy || order.timeInForce === fok) {
       walkBook(core, market, position, side, quantity, marketKey(market, side), extras === null ? expireTaker : extras.selfTrade)
       if (core.walk.isTooLarge) return Refusal.amount_too_large
-      price = core.walk.worstPrice
+      worstPrice = core.walk.worstPrice
     }
     const unpaid = marketFundsRefusal(
       core,
@@ -179,9 +190,8 @@ function backingRefusal(core: Core, market: Market, position: number, order: Pla
       isReduceOnly ? Math.min(quantity, reducibleLots(core, position, side)) : quantity,
     )
     if (isReduceOnly) return unpaid
-    return riskRefusal(core, market, position, side, quantity, price || oppositeOf(market, side).bestPrice, unpaid === 0) || unpaid
+    return riskRefusal(core, market, position, side, quantity, worstPrice || oppositeOf(market, side).bestPrice, unpaid === 0) || unpaid
   }
-  const price = restPrice(market, order)
   const unpaid = holdRefusal(core, position, side, holdFor(market, side, price, quantity))
   return isReduceOnly ? unpaid : riskRefusal(core, market, position, side, quantity, price, unpaid === 0) || unpaid
 }

@@ -1,4 +1,4 @@
-import { ListKind, OrderType } from '@maru/contracts/commands'
+import { ListKind, OrderType, Side } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { enter, expire } from './execution.ts'
 import type { Market } from './markets.ts'
@@ -43,10 +43,11 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
     withdraw(core, market, slot)
     orders.setTraits(slot, orders.traits(slot) & ~pendingTrait)
     orders.setQuantity(slot, Math.min(orders.quantity(slot), filled))
-    startTrailing(core, market, slot)
+    // A buy that begins to trail below the limit leg holds for that one, which may still trade at its price.
+    startTrailing(core, market, slot, isPair && sideOf(orders.traits(slot)) === Side.buy ? orders.price(legs[0]!) : 0)
     const details = orders.details(slot)
     details.isShared = isPair && slot === legs[0]
-    refused ||= activationRefusal(core, market, orders.position(slot), termsOf(core, slot), details.isShared)
+    refused ||= activationRefusal(core, market, orders.position(slot), termsOf(core, slot), orders.price(slot), details.isShared)
     if (refused === 0) enter(core, market, slot)
     else expire(core, slot, refused)
   }
@@ -55,12 +56,12 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
   return market
 }
 
-/** A trailing stop begins to trail from the price as it is now. */
-function startTrailing(core: Core, market: Market, slot: number): void {
+/** A trailing stop begins to trail from the price as it is now. It holds for where it begins, but for no less than `priceMin`. */
+function startTrailing(core: Core, market: Market, slot: number, priceMin: number): void {
   const { orders } = core
   const traits = orders.traits(slot)
   if (orderTypeOf(traits) !== OrderType.trailingStop) return
   const details = orders.details(slot)
   details.stopPrice = trailedPrice(sideOf(traits), followedPrice(market, details.trigger), details.trailingUnit, details.trailingOffset)
-  orders.setPrice(slot, Math.max(details.stopPrice, 0))
+  orders.setPrice(slot, Math.max(details.stopPrice, priceMin))
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CommandKind, ListKind, TriggerPrice } from '@maru/contracts/commands'
+import { CommandKind, ListKind, TrailingUnit, TriggerPrice } from '@maru/contracts/commands'
 import { Story, type Step, type Wish } from './order-story.ts'
 import { buy, runTables, sell, type Table } from './order-tables.ts'
 
@@ -24,6 +24,18 @@ const bracket = (entry: Wish, stop: Wish = { type: 'STOP', stop: 95 }): Step => 
     { as: 'loss', side: 'SELL', quantity: 2, ...stop },
   ],
 })
+
+/** Ann sells a coin and buys it back, at 99 or 5 above the lowest mark. */
+const shortBracket: Step = {
+  do: 'list',
+  who: 'ann',
+  kind: 'bracket',
+  legs: [
+    { as: 'entry', side: 'SELL', price: 105 },
+    { as: 'profit', price: 99 },
+    { as: 'loss', type: 'TRAILING_STOP', extras: { trailingOffset: 500, trailingUnit: TrailingUnit.ticks, trigger: TriggerPrice.mark } },
+  ],
+}
 
 const tables: Record<string, Table> = {
   OCO: {
@@ -299,6 +311,12 @@ const tables: Record<string, Table> = {
       orders: { entry: 'filled, 2 at 100', profit: 'cancelled', loss: 'filled, 2 at 94' },
       position: { max: 0 },
     },
+    'a trailing buy that begins below the limit exit holds for that one': {
+      given: [shortBracket, { do: 'mark', price: 80 }],
+      when: buy('bob', 1, 105),
+      orders: { entry: 'filled, 1 at 105', profit: 'pending', loss: 'pending' },
+      held: { ann: '99.099 USDT, 0 BTC' },
+    },
     'an entry that is refused refuses all of it': {
       given: [],
       when: bracket({ quantity: 2, price: 900_000 }),
@@ -342,4 +360,22 @@ describe('a client list id', () => {
     expect(place(story, 6)).toBe('listDuplicate 1')
     expect(story.venue.exchange.openOrders(story.accountOf('ann'))).toHaveLength(2)
   })
+})
+
+test('a limit exit above where its trailing stop begins never takes a cash account below zero', () => {
+  const story = new Story(false)
+  const ann = story.accountOf('ann')
+  const { venue } = story
+  for (const step of [shortBracket, { do: 'mark', price: 80 } as const, buy('bob', 1, 105)]) story.take(step)
+  venue.send({
+    kind: CommandKind.moveFunds,
+    account: ann,
+    asset: 0,
+    amount: venue.held(ann) - venue.total(ann),
+    reference: 'all that is available',
+    actor: 'operator',
+  })
+  story.take(sell('bob', 1, 99))
+  expect(story.order('profit')).toBe('filled, 1 at 99')
+  expect(venue.total(ann)).toBeGreaterThanOrEqual(0)
 })
