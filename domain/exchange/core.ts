@@ -46,6 +46,8 @@ export class Core {
   /** Rules of the state machine that are switched on; a log without a switch is one of rules 1. */
   rules = 1
   readonly timers = new Timers()
+  /** So many timers are worth looking through for those of orders that are gone; no part of the state. */
+  pruneTimersAt = 1_024
   commandCount = 0
   timeMs = 0
   /** Days since 1970 UTC of `timeMs`. */

@@ -6,6 +6,7 @@ import { isWellFormed } from './order-form.ts'
 import { orderRefusal, restPrice } from './order-checks.ts'
 import { detailsOf } from './order-details.ts'
 import type { Market } from './markets.ts'
+import { none } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { rateRefusal } from './restrictions.ts'
@@ -157,7 +158,18 @@ export function recordDetails(core: Core, slot: number, order: PlaceOrder): void
   if (extras === null) return
   const flags = (extras.isPostOnly ? postOnlyTrait : 0) | (extras.isReduceOnly ? reduceOnlyTrait : 0)
   orders.setTraits(slot, orders.traits(slot) | flags)
-  if (extras.expiresAtMs > 0) core.timers.add({ dueMs: extras.expiresAtMs, kind: TimerKind.orderExpiry, subject: orders.id(slot) })
+  if (extras.expiresAtMs > 0) expireLater(core, orders.id(slot), extras.expiresAtMs)
+}
+
+/** Timers of orders that were closed before they are due would otherwise stay for as long as their orders asked for, which may be years. */
+const staleTimersMin = 1_024
+
+function expireLater(core: Core, order: number, dueMs: number): void {
+  const { orders, timers } = core
+  timers.add({ dueMs, kind: TimerKind.orderExpiry, subject: order })
+  if (timers.size < core.pruneTimersAt) return
+  timers.prune(({ kind, subject }) => kind !== TimerKind.orderExpiry || orders.find(subject) !== none)
+  core.pruneTimersAt = timers.size * 2 + staleTimersMin
 }
 
 /** A figure fit to be kept: what is no whole number of at least 0 (only rejected orders have it) is kept as 0. */

@@ -36,6 +36,14 @@ export class Timers {
     this.nextMs = heap[0]!.dueMs
   }
 
+  /** Forgets those that are no longer wanted. The others keep their order, which is that of their terms. */
+  prune(isWanted: (timer: Timer) => boolean): void {
+    const wanted = this.#heap.filter(isWanted)
+    this.#heap.length = 0
+    this.nextMs = Number.POSITIVE_INFINITY
+    for (const timer of wanted) this.add(timer)
+  }
+
   /** Takes the first that is due by `nowMs`; undefined where none is. */
   takeDue(nowMs: number): Timer | undefined {
     if (this.nextMs > nowMs) return undefined
