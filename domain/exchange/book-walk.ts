@@ -125,16 +125,17 @@ function take(core: Core, market: Market, makerPosition: number, price: number, 
 
 /**
  * Lots that a market order by value takes: as many as cost, or bring, no more than `quoteUnits` without fees. `core.walk.isExhausted` says that
- * there were not enough. Own orders are as if they were not there: what happens at them is seen when it is traded.
+ * there were not enough. Own orders, and those of its group, are as if they were not there: what happens at them is seen when it is traded. So are reduce-only
+ * ones, which may be gone when their turn comes: counted, they would let the order go on to worse prices and past its value.
  */
 export function lotsForValue(core: Core, market: Market, position: number, side: Side, quoteUnits: number): number {
   const { orders, levels, walk } = core
   const book: BookSide = side === buy ? market.asks : market.bids
-  const group = groupOf(core, position)
   let left = quoteUnits
   let lots = 0
   walk.isExhausted = false
   const minKey = marketKey(market, side)
+  const group = groupOf(core, position)
   for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
     const level = book.levelAt(place)
     if (levels.price(level) * book.sign < minKey) break
@@ -142,6 +143,7 @@ export function lotsForValue(core: Core, market: Market, position: number, side:
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {
       const makerPosition = orders.position(maker)
       if (makerPosition === position || (group !== 0 && groupOf(core, makerPosition) === group) || maker === core.replaced) continue
+      if (isReduceOnly(orders.traits(maker))) continue
       const affordable = Math.floor(left / perLot)
       const taken = Math.min(orders.remaining(maker), affordable)
       lots += taken

@@ -11,6 +11,17 @@ const tables: Record<string, Table> = {
       orders: { x: 'filled, 1.5 at 101.33333333333333' },
       book: '| 0.5@102 1@103',
     },
+    'leaves out what reduce-only orders offer, and so never trades past its value': {
+      given: [
+        sell('bob', 1, 100),
+        buy('max', 1, 100),
+        { do: 'place', who: 'max', order: { as: 'r', side: 'SELL', quantity: 10, price: 110, extras: { isReduceOnly: true } } },
+        sell('bob', 20, 220),
+      ],
+      when: { do: 'place', who: 'ann', order: { as: 'x', type: 'MARKET', quantity: 0, extras: { quoteQuantity: 1_100 * one } } },
+      refusal: 'reduce_only_would_increase',
+      orders: { r: 'expired, 1 at 110, reduce_only_would_increase', x: 'filled, 5 at 198' },
+    },
     'sells for at most the value': {
       given: bids,
       when: {
