@@ -9,9 +9,10 @@ import { closeOrder, rest } from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { marketKey } from './price-bands.ts'
+import { reducibleLots } from './reduce-only.ts'
 import { Refusal } from './refusals.ts'
 import { selfTradeOf } from './self-trade.ts'
-import { isDetailed, isPostOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
+import { isDetailed, isPostOnly, isReduceOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { margin } = AccountMode
@@ -116,8 +117,11 @@ export function marketFundsRefusal(core: Core, market: Market, position: number,
 
 function canFillWhole(core: Core, market: Market, slot: number, minKey: number): boolean {
   const { orders, walk } = core
+  const traits = orders.traits(slot)
+  const position = orders.position(slot)
   const lots = orders.remaining(slot)
-  walkBook(core, market, orders.position(slot), sideOf(orders.traits(slot)), lots, minKey, selfTradeOf(core, slot))
+  if (isReduceOnly(traits) && reducibleLots(core, position, sideOf(traits)) < lots) return false
+  walkBook(core, market, position, sideOf(traits), lots, minKey, selfTradeOf(core, slot))
   return walk.lots === lots && !walk.isTooLarge && walk.notional <= amountMax
 }
 

@@ -10,6 +10,7 @@ import { none } from './no-slot.ts'
 import { orderRefusal, restPrice } from './order-checks.ts'
 import { isWellFormed } from './order-form.ts'
 import { marketKey } from './price-bands.ts'
+import { reducibleLots } from './reduce-only.ts'
 import { Refusal } from './refusals.ts'
 import { leverageMaxOf } from './risk.ts'
 
@@ -48,7 +49,8 @@ export function previewOrder(core: Core, order: PlaceOrder): OrderPreview {
   if (refusal !== 0) return { ...preview, refusal }
   const unfilled = trade(core, market, position, counted, preview)
   if (unfilled !== 0) return { ...preview, refusal: unfilled }
-  const resting = restingLots(core, counted, preview.lots)
+  const isReduced = counted.extras?.isReduceOnly === true && preview.lots === reducibleLots(core, position, order.side)
+  const resting = isReduced ? 0 : restingLots(core, counted, preview.lots)
   const price = restPrice(market, counted)
   const hold = resting === 0 ? 0 : holdFor(market, order.side, price, resting)
   preview.required = (order.side === Side.buy ? preview.notional + preview.fees : preview.lots * market.lotFactor) + hold
@@ -74,13 +76,14 @@ function countedOrder(core: Core, market: Market, position: number, order: Place
 
 /** Fills in what it would trade at once; why it would expire instead, or 0. */
 function trade(core: Core, market: Market, position: number, order: PlaceOrder, preview: OrderPreview): number {
-  const { side, orderType, timeInForce, quantity, extras } = order
+  const { side, orderType, timeInForce, extras } = order
+  const quantity = extras?.isReduceOnly ? Math.min(order.quantity, reducibleLots(core, position, side)) : order.quantity
   const isMarket = orderType === OrderType.market
   if ((!isMarket && orderType !== OrderType.limit) || market.status === MarketStatus.auction) return 0
   const minKey = isMarket ? marketKey(market, side) : leastKey(side, order.price)
   walkBook(core, market, position, side, quantity, minKey, extras?.selfTrade ?? SelfTrade.expireTaker)
   const { walk } = core
-  if (timeInForce === TimeInForce.fok && walk.lots < quantity) return Refusal.fok_not_filled
+  if (timeInForce === TimeInForce.fok && walk.lots < order.quantity) return Refusal.fok_not_filled
   if (walk.lots === 0 && walk.isOwn) return Refusal.self_trade_prevented
   if (walk.lots === 0 && isMarket) return unfilledRefusal(market, side)
   if (walk.lots === 0 && timeInForce === TimeInForce.ioc) return Refusal.ioc_not_filled

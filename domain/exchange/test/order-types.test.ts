@@ -266,6 +266,17 @@ const tables: Record<string, Table> = {
     },
   },
   'reduce-only': {
+    'FOK does nothing where it could not trade whole': {
+      given: [sell('bob', 1, 100), buy('max', 1, 100), ...bids],
+      when: {
+        do: 'place',
+        who: 'max',
+        order: { as: 'x', side: 'SELL', quantity: 2, price: 98, tif: 'FOK', extras: { isReduceOnly: true } },
+      },
+      refusal: 'fok_not_filled',
+      orders: { x: 'expired, fok_not_filled' },
+      position: { max: 1 },
+    },
     'is refused without a position to reduce': {
       when: { do: 'place', who: 'max', order: { side: 'SELL', price: 110, extras: { isReduceOnly: true } } },
       refusal: 'reduce_only_would_increase',

@@ -15,6 +15,7 @@ const request = fc.record({
   stopPrice: price,
   quantity: fc.integer({ min: 1, max: 300_000 }),
 })
+const asking = fc.tuple(request, fc.boolean()).map(([order, isReduceOnly]) => ({ order, isReduceOnly }))
 
 function fitted(order: typeof request extends fc.Arbitrary<infer T> ? T : never): OrderRequest {
   return order.type === 'STOP' ? { ...order, tif: 'GTC' } : order
@@ -22,7 +23,7 @@ function fitted(order: typeof request extends fc.Arbitrary<infer T> ? T : never)
 
 test('a preview tells what then happens, and changes nothing, whoever asks for whatever', () => {
   fc.assert(
-    fc.property(fc.array(request, { maxLength: 40 }), request, (before, asked) => {
+    fc.property(fc.array(request, { maxLength: 40 }), asking, (before, { order: asked, isReduceOnly }) => {
       const venue = new Venue({ rules: 2, secondMarket: true, terms: { ...btcTerms, notionalMin: 0, quantityMinLots: 1 } })
       for (let user = 0; user < 4; user++) venue.account(`user-${user}`, 2_000, 2)
       venue.margin(3)
@@ -30,13 +31,14 @@ test('a preview tells what then happens, and changes nothing, whoever asks for w
       venue.rules({ collarPpm: 1_000, limitBandPpm: 1_500 })
       for (const order of before) venue.place(order.account, fitted(order))
       const { exchange } = venue
-      const order = { ...venue.placement(asked.account, fitted(asked)), time: venue.timeMs }
+      const wish = { ...fitted(asked), ...(isReduceOnly ? { extras: { isReduceOnly } } : {}) }
+      const order = { ...venue.placement(asked.account, wish), time: venue.timeMs }
       const [hash, count] = [exchange.stateHash(), exchange.commandCount]
       const preview = exchange.preview(order)
       expect([exchange.stateHash(), exchange.commandCount]).toEqual([hash, count])
 
       const availableBefore = exchange.balance(asked.account, preview.asset).total - exchange.balance(asked.account, preview.asset).held
-      const placed = venue.order(asked.account, fitted(asked))
+      const placed = venue.order(asked.account, wish)
       if (preview.refusal !== 0) {
         expect([placed.filled, refusals[placed.refusal]]).toEqual([0, refusals[preview.refusal]])
         return
