@@ -167,7 +167,8 @@ export function activationRefusal(
   price: number,
   isShared: boolean,
 ): number {
-  const refusal = entryRefusal(core, market, order) || pricesRefusal(market, order)
+  const isUseless = order.extras?.isReduceOnly === true && reducibleLots(core, position, order.side) === 0
+  const refusal = entryRefusal(core, market, order) || pricesRefusal(market, order) || (isUseless ? Refusal.reduce_only_would_increase : 0)
   return refusal !== 0 || isShared ? refusal : backingRefusal(core, market, position, order, price)
 }
 

@@ -317,6 +317,12 @@ const tables: Record<string, Table> = {
       orders: { entry: 'filled, 1 at 105', profit: 'pending', loss: 'pending' },
       held: { ann: '99.099 USDT, 0 BTC' },
     },
+    'an exit that could only reduce expires where there is nothing to reduce': {
+      given: [sell('max', 4, 100), buy('cat', 4, 100), bracket({ price: 99 }, { type: 'STOP', stop: 95, extras: { isReduceOnly: true } })],
+      when: sell('cat', 2, 99),
+      orders: { entry: 'filled, 2 at 99', profit: 'expired, reduce_only_would_increase', loss: 'expired, reduce_only_would_increase' },
+      position: { max: -2 },
+    },
     'an entry that is refused refuses all of it': {
       given: [],
       when: bracket({ quantity: 2, price: 900_000 }),
