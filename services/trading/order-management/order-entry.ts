@@ -225,6 +225,9 @@ function expectRules(exchange: Exchange, isNeeded: boolean): void {
 function checkList({ type, orders }: ListRequest): void {
   const expected = type === 'BRACKET' ? 3 : 2
   if (orders.length !== expected) throw badField('orders', `a list of type ${type} has ${expected} orders`)
+  const ids = orders.map((order) => order.client_order_id)
+  const repeated = ids.findIndex((id, at) => id !== undefined && ids.indexOf(id) !== at)
+  if (repeated >= 0) throw badField(`orders.${repeated}.client_order_id`, 'is that of another order of the list')
   if (type === 'OTO') return
   const at = type === 'OCO' ? 0 : 1
   const [limitLeg, stopLeg] = [orders[at]!, orders[at + 1]!]

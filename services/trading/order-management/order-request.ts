@@ -153,8 +153,15 @@ function trailingOf(
 
 function timeOf(text: string, path: string): number {
   const ms = /(Z|[+-][0-9]{2}:?[0-9]{2})$/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isSafeInteger(ms) || ms <= 0) throw badField(path, 'must be a time such as 2027-01-31T12:00:00Z')
+  if (!Number.isSafeInteger(ms) || ms <= 0 || !isOnCalendar(text)) throw badField(path, 'must be a time such as 2027-01-31T12:00:00Z')
   return ms
+}
+
+/** Whether its day is one of its month: `Date.parse` takes the 31st of February for a day in March. */
+function isOnCalendar(text: string): boolean {
+  const day = text.slice(0, 10)
+  const ms = Date.parse(`${day}T00:00:00Z`)
+  return Number.isNaN(ms) || new Date(ms).toISOString().startsWith(day)
 }
 
 export function badField(path: string, message: string): Problem {

@@ -26,6 +26,18 @@ export function figure(value: string | number | undefined, path: string, scale: 
   throw new Problem('invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
+/** A volatility halt is refused without its window and its length; this says which is missing. */
+function checkHalt(given: HaltRules, now: HaltRules): void {
+  const of = (name: keyof HaltRules): number => (given[name] === unchanged ? now[name] : given[name])
+  if (of('haltMovePpm') === 0) return
+  const path = of('haltWindowMs') === 0 ? 'halt_window_seconds' : of('haltForMs') === 0 ? 'halt_seconds' : undefined
+  if (path === undefined) return
+  const message = 'must be more than 0 where halt_move is'
+  throw new Problem('invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
+}
+
+type HaltRules = Readonly<Record<'haltMovePpm' | 'haltWindowMs' | 'haltForMs', number>>
+
 /** States and rules of markets, by operators. */
 export function serveMarketControls({ http, replica, intake }: { http: HttpService; replica: Replica; intake: Intake }): void {
   const { exchange } = replica
@@ -54,7 +66,7 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
   http.serve(tradingControlEndpoints.setMarketRules, async ({ params, body, identity }) => {
     requireSecondRules(exchange)
     const symbol = symbolOf(params.symbol)
-    await submitOrThrow(intake, {
+    const command = {
       kind: CommandKind.setMarketRules,
       symbol,
       collarPpm: figure(body.collar, 'collar', ppmScale),
@@ -65,7 +77,9 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
       haltForMs: figure(body.halt_seconds, 'halt_seconds', msScale),
       auctionForMs: figure(body.auction_seconds, 'auction_seconds', msScale),
       actor: identity.userId,
-    })
+    } as const
+    checkHalt(command, exchange.markets[symbol]!.rules)
+    await submitOrThrow(intake, command)
     return marketAnswer(exchange, symbol)
   })
 }

@@ -218,6 +218,7 @@ describe('order lists', () => {
 
   test.each([
     ['OCO', [exits[0]], 'orders', 400],
+    ['OCO', exits.map((exit) => ({ ...exit, client_order_id: 'twice' })), 'orders.1.client_order_id', 400],
     ['OCO', [exits[1], exits[0]], 'orders.0.order_type', 400],
     ['OCO', [exits[0], { ...exits[1], quantity: '0.2' }], 'orders.1.quantity', 400],
     ['OCO', [exits[0], { ...exits[1], side: 'BUY' }], 'orders.1.side', 400],
@@ -249,6 +250,7 @@ describe('what does not fit together is refused with its field', () => {
     [{ price: '100', time_in_force: 'GTD' }, 'expires_at'],
     [{ price: '100', expires_at: '2099-01-01T00:00:00Z' }, 'expires_at'],
     [{ price: '100', time_in_force: 'GTD', expires_at: '2099-13-01T00:00:00Z' }, 'expires_at'],
+    [{ price: '100', time_in_force: 'GTD', expires_at: '2099-02-31T00:00:00Z' }, 'expires_at'],
     [{ price: '100', time_in_force: 'GTD', expires_at: '2099-01-01T00:00:00' }, 'expires_at'],
     [{ price: '100', time_in_force: 'IOC', post_only: true }, 'post_only'],
     [{ price: '100', time_in_force: 'FOK', display_quantity: '0.01' }, 'display_quantity'],
