@@ -5,7 +5,8 @@ import { ExactSum } from './exact-sum.ts'
 import type { LevelBlocks } from './level-blocks.ts'
 import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
-import { noTrails, type TrailGroups } from './trailing.ts'
+import type { TrailHeads } from './trail-heads.ts'
+import { noTrailHeads, noTrails, type TrailGroups } from './trailing.ts'
 import { defaultMarketRules, type MarketRules } from './price-bands.ts'
 import type { MarketView } from './views.ts'
 
@@ -71,6 +72,7 @@ export class Market {
   /** Waiting stops by what triggers them: place `trigger × 2 + side`. The one nearest to its trigger is best. */
   readonly stops: readonly BookSide[]
   readonly trails: TrailGroups = noTrails()
+  readonly trailHeads: readonly TrailHeads[]
   /** Stops that wait, trailing ones among them. */
   waitingCount = 0
 
@@ -111,6 +113,7 @@ export class Market {
     }
     this.bids = new BookSide('highest', orders, levels, blocks)
     this.asks = new BookSide('lowest', orders, levels, blocks)
+    this.trailHeads = noTrailHeads(orders, levels)
     this.stops = Array.from(
       { length: 6 },
       (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', orders, levels, blocks),

@@ -3,8 +3,11 @@ import { mulDiv } from '../money/index.ts'
 import { BookSide, leaveQueue } from './book-side.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
+import type { LevelStore } from './levels.ts'
 import { none as noSlot } from './no-slot.ts'
 import type { OrderDetails } from './order-details.ts'
+import type { OrderStore } from './orders.ts'
+import { TrailHeads } from './trail-heads.ts'
 import { sideOf } from './traits.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
@@ -31,6 +34,28 @@ export type TrailGroups = TrailGroup[][]
 
 export const noTrails = (): TrailGroups => Array.from({ length: 6 }, () => [])
 
+/** Which trailing stop of each of those lists comes first, in the same places. Derived from the groups. */
+export function noTrailHeads(orders: OrderStore, levels: LevelStore): TrailHeads[] {
+  return Array.from({ length: 6 }, (_, place) => {
+    const side = (place & 1) as Side
+    return new TrailHeads(side, ({ stop, order, group, unit }) => {
+      const queue = group.byOffset[unit]!
+      if (queue.bestLevel === none || orders.id(levels.first(queue.bestLevel)) !== order) return false
+      return trailedPrice(side, group.best, unit as TrailingUnit, queue.bestPrice) === stop
+    })
+  })
+}
+
+/** Notes the nearest orders of a group, after whatever may have changed which they are or where they stand. */
+function noteHeads(core: Core, market: Market, place: number, group: TrailGroup): void {
+  for (const unit of [TrailingUnit.ticks, TrailingUnit.basisPoints]) {
+    const queue = group.byOffset[unit]!
+    if (queue.bestLevel === none) continue
+    const stop = trailedPrice((place & 1) as Side, group.best, unit, queue.bestPrice)
+    market.trailHeads[place]!.note({ stop, order: core.orders.id(core.levels.first(queue.bestLevel)), group, unit })
+  }
+}
+
 /** The price that trailing stops of a kind follow; 0 before the first. */
 export function followedPrice(market: Market, trigger: TriggerPrice): number {
   if (trigger === TriggerPrice.last) return market.lastPrice
@@ -52,15 +77,17 @@ export function trailingStopPrice(core: Core, slot: number, details: OrderDetail
 export function addTrailing(core: Core, market: Market, slot: number, best: number = 0): void {
   const details = core.orders.details(slot)
   const side = sideOf(core.orders.traits(slot))
-  const groups = market.trails[details.trigger * 2 + side]!
+  const place = details.trigger * 2 + side
+  const groups = market.trails[place]!
   const from = best === 0 ? followedPrice(market, details.trigger) : best
-  if (best === 0) raise(core, groups, side, from)
+  if (best === 0) raise(core, market, place, from)
   let group = groups.at(-1)
   if (group?.best !== from) {
     group = newGroup(core, from)
     groups.push(group)
   }
   join(core, group, slot)
+  noteHeads(core, market, place, group)
 }
 
 export function removeTrailing(core: Core, market: Market, slot: number): void {
@@ -68,43 +95,48 @@ export function removeTrailing(core: Core, market: Market, slot: number): void {
   const details = orders.details(slot)
   const group = details.trail!
   leave(core, group, slot)
-  if (group.count > 0) return
-  const groups = market.trails[details.trigger * 2 + sideOf(orders.traits(slot))]!
+  const place = details.trigger * 2 + sideOf(orders.traits(slot))
+  if (group.count > 0) {
+    noteHeads(core, market, place, group)
+    return
+  }
+  const groups = market.trails[place]!
   groups.splice(groups.indexOf(group), 1)
 }
 
-/** Follows a price range of this command, and gives the oldest trailing stop that the price as it is now has reached; -1 where none is. */
+/**
+ * Follows a price range of this command, and gives the trailing stop that the price as it is now has reached: of each side the one with the nearest stop price,
+ * then the oldest; of both the older. -1 where none is.
+ */
 export function trailingReached(core: Core, market: Market, trigger: TriggerPrice, low: number, high: number): number {
   let found = none
   const price = followedPrice(market, trigger)
   for (const side of [Side.buy, Side.sell]) {
-    const groups = market.trails[trigger * 2 + side]!
-    if (groups.length === 0) continue
-    raise(core, groups, side, side === Side.buy ? low : high)
-    for (const { best, byOffset } of groups) {
-      for (const unit of [TrailingUnit.ticks, TrailingUnit.basisPoints]) {
-        const queue = byOffset[unit]!
-        if (queue.bestLevel === none) continue
-        const stop = trailedPrice(side, best, unit, queue.bestPrice)
-        if (side === Side.buy ? price < stop : price > stop) continue
-        const first = core.levels.first(queue.bestLevel)
-        if (found === none || core.orders.id(first) < core.orders.id(found)) found = first
-      }
-    }
+    const place = trigger * 2 + side
+    if (market.trails[place]!.length === 0) continue
+    raise(core, market, place, side === Side.buy ? low : high)
+    const nearest = market.trailHeads[place]!.nearest()
+    if (!nearest || (side === Side.buy ? price < nearest.stop : price > nearest.stop)) continue
+    if (found === none || nearest.order < core.orders.id(found)) found = core.orders.find(nearest.order)
   }
   return found
 }
 
 /** Takes a new price into the best ones: the groups it is beyond become one. The larger takes the smaller in. */
-function raise(core: Core, groups: TrailGroup[], side: Side, price: number): void {
+function raise(core: Core, market: Market, place: number, price: number): void {
+  const groups = market.trails[place]!
+  const isBuy = (place & 1) === Side.buy
   let joined: TrailGroup | undefined
-  for (let last = groups.at(-1); last && (side === Side.buy ? last.best >= price : last.best <= price); last = groups.at(-1)) {
+  for (let last = groups.at(-1); last && (isBuy ? last.best >= price : last.best <= price); last = groups.at(-1)) {
+    // The price it has seen already moves nothing.
+    if (last.best === price && joined === undefined) return
     groups.pop()
     joined = joined === undefined ? last : merged(core, last, joined)
   }
   if (joined === undefined) return
   joined.best = price
   groups.push(joined)
+  noteHeads(core, market, place, joined)
 }
 
 function merged(core: Core, a: TrailGroup, b: TrailGroup): TrailGroup {
