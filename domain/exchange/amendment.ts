@@ -7,6 +7,7 @@ import { none } from './no-slot.ts'
 import { holdOf, shrink, withdraw } from './open-orders.ts'
 import { orderRefusal, unbackedRefusal, termsRefusal } from './order-checks.ts'
 import { pairOf } from './list-legs.ts'
+import { detailsOf } from './order-details.ts'
 import { termsOf } from './order-terms.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
@@ -50,6 +51,7 @@ export function amendOrder(core: Core, command: AmendOrder): number {
   }
   if (isLess) shrink(core, market, slot, terms.before.quantity - terms.quantity)
   else withdraw(core, market, slot)
+  noteChange(core, slot, isLess)
   if (!isLess) setTerms(core, slot, terms)
   emitAmended(core, slot)
   if (!isLess) enter(core, market, slot)
@@ -125,7 +127,19 @@ function setTerms(core: Core, slot: number, terms: PlaceOrder): void {
   if (!isDetailed(orders.traits(slot))) return
   const details = orders.details(slot)
   if (terms.orderType !== OrderType.limit) details.stopPrice = terms.stopPrice
-  details.displayQuantity = terms.extras!.displayQuantity
+  if (terms.extras !== null) details.displayQuantity = terms.extras.displayQuantity
+}
+
+/** Keeps when the order was changed, of a plain one too. @param isResting whether it stands in its queue as before */
+function noteChange(core: Core, slot: number, isResting: boolean): void {
+  const { orders } = core
+  if (!isDetailed(orders.traits(slot))) {
+    const details = detailsOf(null)
+    if (isResting && !isWaiting(orders.traits(slot))) details.shown = orders.remaining(slot)
+    if (isWaiting(orders.traits(slot))) details.stopPrice = orders.price(slot)
+    orders.setDetails(slot, details)
+  }
+  orders.details(slot).updatedAtMs = core.timeMs
 }
 
 function emitAmended(core: Core, slot: number): void {

@@ -3,7 +3,7 @@ import { deadManDue } from './dead-man.ts'
 import { sweep } from './kill-switch.ts'
 import { phaseDue } from './market-phases.ts'
 import { closeResting } from './open-orders.ts'
-import { advanceList } from './order-lists.ts'
+import { advanceList, resumeLists } from './order-lists.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { expireUseless } from './reduce-only.ts'
@@ -12,6 +12,7 @@ import { runTriggers } from './triggers.ts'
 
 /** Does what a command in a market has brought about: stops wake, lists go on, reduce-only orders without a position expire, until nothing more follows. */
 export function conclude(core: Core, symbol: number): void {
+  if (core.hasOpened && core.lists.size > 0) resumeLists(core, symbol)
   if (core.touchedHigh !== 0 || core.marked !== 0 || core.hasOpened) runTriggers(core, core.markets[symbol]!)
   if (core.listsToAdvance.length !== 0 || core.reduced.length !== 0) followUp(core)
 }

@@ -20,6 +20,8 @@ export interface OrderList {
   readonly legs: readonly number[]
   /** Whether the first order of an OTO or bracket still works and the others wait for it. */
   isWaiting: boolean
+  /** Lots of the first order, where it has ended and the others wait for the market to open; else 0. */
+  filled: number
 }
 
 /** Lots of an order were filled: the other leg of its OCO offers as many less, and goes with the last. */

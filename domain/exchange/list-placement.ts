@@ -135,6 +135,7 @@ function takeList(core: Core, market: Market, command: PlaceList): void {
     clientListId,
     legs: legs.map((_, leg) => firstOrder + leg),
     isWaiting: listKind !== ListKind.oco,
+    filled: 0,
   })
   emitList(core, account, id, listKind, legs.length)
   const slots = legs.map((leg) => takeLeg(core, market, position, leg, id))

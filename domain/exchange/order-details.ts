@@ -18,6 +18,8 @@ export interface OrderDetails {
   stopPrice: number
   /** Of a trailing stop that is put back where it was: the best price it had seen. */
   best: number
+  /** When it was last changed other than by a fill; 0 where it was not. */
+  updatedAtMs: number
   /** Of a market order by value: the book had less than it asked for. */
   isCutShort: boolean
   /** Lots that were taken off instead of trading with an order of the same owner. */
@@ -56,6 +58,7 @@ export function detailsOf(extras: OrderExtras | null): OrderDetails {
     quoteQuantity,
     stopPrice: 0,
     best: 0,
+    updatedAtMs: 0,
     isCutShort: false,
     prevented: 0,
     list: 0,

@@ -1,4 +1,4 @@
-import { ListKind, OrderType, Side } from '@maru/contracts/commands'
+import { ListKind, MarketStatus, OrderType, Side } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { enter, expire } from './execution.ts'
 import type { Market } from './markets.ts'
@@ -22,8 +22,14 @@ export function advanceList(core: Core, id: number): Market | undefined {
   const expected = list.isWaiting || list.kind === ListKind.oco ? list.legs.length : list.legs.length - 1
   if (open.length === expected) return undefined
   if (list.isWaiting && !isFirstOpen) {
-    const filled = first === none ? 0 : core.orders.filled(first)
-    if (filled > 0) return follow(core, market, list, open, filled)
+    const filled = list.filled || (first === none ? 0 : core.orders.filled(first))
+    const isWhole = open.length === list.legs.length - 1
+    if (filled > 0 && isWhole && market.status === MarketStatus.open) return follow(core, market, list, open, filled)
+    if (filled > 0 && isWhole) {
+      // What would protect the position must not be lost to a halt: it is placed when the market opens.
+      list.filled = filled
+      return undefined
+    }
   }
   // One of an OCO is gone, or what would have followed is no longer wanted, or never will be.
   core.lists.delete(id)
@@ -31,10 +37,16 @@ export function advanceList(core: Core, id: number): Market | undefined {
   return market
 }
 
+/** A market has opened: lists whose first order has ended meanwhile go on. */
+export function resumeLists(core: Core, symbol: number): void {
+  for (const list of core.lists.values()) if (list.symbol === symbol && list.filled > 0) core.listsToAdvance.push(list.id)
+}
+
 /** The first order has ended with so many lots filled: what waited for it is placed, for as many. */
 function follow(core: Core, market: Market, list: OrderList, legs: readonly number[], filled: number): Market {
   const { orders } = core
   list.isWaiting = false
+  list.filled = 0
   const isPair = list.kind === ListKind.bracket && legs.length === 2
   if (!isPair) core.lists.delete(list.id)
   // The stop first: it holds for both, so without it there is neither.
@@ -47,9 +59,14 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
     startTrailing(core, market, slot, isPair && sideOf(orders.traits(slot)) === Side.buy ? orders.price(legs[0]!) : 0)
     const details = orders.details(slot)
     details.isShared = isPair && slot === legs[0]
-    refused ||= activationRefusal(core, market, orders.position(slot), termsOf(core, slot), orders.price(slot), details.isShared)
+    const isLimitLeg = details.isShared
+    if (refused === 0) {
+      refused = activationRefusal(core, market, orders.position(slot), termsOf(core, slot), orders.price(slot), isLimitLeg)
+    }
     if (refused === 0) enter(core, market, slot)
     else expire(core, slot, refused)
+    // Without its limit leg the stop goes on alone: a position must not lose its protection to a price that is not taken.
+    if (isLimitLeg && orders.status(slot) === OrderStatus.expired && orders.filled(slot) === 0) core.lists.delete(list.id)
   }
   // A stop whose price was passed meanwhile is triggered now.
   core.hasOpened = true

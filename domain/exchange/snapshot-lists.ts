@@ -25,13 +25,14 @@ export function writeLists(core: Core, out: ByteWriter): void {
   for (const slot of pending) writeOrder(core, slot, out)
   out.f64(core.lastList)
   out.i32(core.lists.size)
-  for (const { id, kind, account, symbol, clientListId, legs, isWaiting } of core.lists.values()) {
+  for (const { id, kind, account, symbol, clientListId, legs, isWaiting, filled } of core.lists.values()) {
     out.f64(id)
     out.i32(kind)
     out.i32(account)
     out.i32(symbol)
     out.text(clientListId)
     out.i32(isWaiting ? 1 : 0)
+    out.f64(filled)
     out.i32(legs.length)
     for (const leg of legs) out.f64(leg)
   }
@@ -48,8 +49,9 @@ export function readLists(core: Core, from: ByteReader, pending: number): void {
     const [id, kind, account, symbol] = [from.f64(), from.i32() as ListKind, from.i32(), from.i32()]
     const clientListId = from.text()
     const isWaiting = from.i32() === 1
+    const filled = from.f64()
     const legs: number[] = []
     for (let leg = from.i32(); leg > 0; leg--) legs.push(from.f64())
-    core.lists.set(id, { id, kind, account, symbol, clientListId, legs, isWaiting })
+    core.lists.set(id, { id, kind, account, symbol, clientListId, legs, isWaiting, filled })
   }
 }

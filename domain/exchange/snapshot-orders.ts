@@ -36,6 +36,7 @@ export const detailFigures = [
   'stopPrice',
   'prevented',
   'list',
+  'updatedAtMs',
 ] as const satisfies readonly (keyof OrderDetails)[]
 
 /** The same as releases wrote it that knew only rules 1. */

@@ -9,7 +9,7 @@ import { none as noSlot } from './no-slot.ts'
 import { cancelOtherLeg } from './list-legs.ts'
 import { EventKind } from './outcome.ts'
 import { trailingReached } from './trailing.ts'
-import { waitingTrait } from './traits.ts'
+import { isDetailed, waitingTrait } from './traits.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
 const none: number = noSlot
@@ -39,6 +39,7 @@ function wake(core: Core, market: Market, slot: number): void {
   const { orders } = core
   withdraw(core, market, slot)
   orders.setTraits(slot, orders.traits(slot) & ~waitingTrait)
+  if (isDetailed(orders.traits(slot))) orders.details(slot).updatedAtMs = core.timeMs
   cancelOtherLeg(core, market, slot)
 }
 

@@ -163,6 +163,7 @@ function showDetails(core: Core, slot: number, view: OrderView): void {
   if (isTrailing) view.price = 0
   if (isTrailing || view.orderType === OrderType.stopLimit)
     view.stopPrice = details.trail === null ? details.stopPrice : trailingStopPrice(core, slot, orders.details(slot))
+  if (view.status <= OrderStatus.partiallyFilled) view.updatedAtMs = Math.max(view.updatedAtMs, details.updatedAtMs)
   // The quantity of an order is what was asked for, whatever became of it.
   view.quantity += prevented
   const isPrevented = view.refusal === Refusal.self_trade_prevented

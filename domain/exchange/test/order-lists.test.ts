@@ -323,6 +323,38 @@ const tables: Record<string, Table> = {
       orders: { entry: 'filled, 2 at 99', profit: 'expired, reduce_only_would_increase', loss: 'expired, reduce_only_would_increase' },
       position: { max: -2 },
     },
+    'a limit exit that may not be placed leaves the stop': {
+      given: [
+        {
+          do: 'list',
+          who: 'max',
+          kind: 'bracket',
+          legs: [
+            { as: 'entry', quantity: 2, price: 100 },
+            { as: 'profit', side: 'SELL', quantity: 2, price: 105, extras: { isPostOnly: true } },
+            { as: 'loss', side: 'SELL', type: 'STOP', quantity: 2, stop: 95 },
+          ],
+        },
+        sell('cat', 0.5, 100),
+        buy('bob', 1, 106),
+      ],
+      when: { do: 'cancel', who: 'max', order: 'entry' },
+      refusal: 'post_only_would_take',
+      orders: { entry: 'cancelled, 0.5 at 100', profit: 'expired, post_only_would_take', loss: 'pending' },
+      held: { max: '0 USDT, 0.5 BTC' },
+    },
+    'exits wait for a market that is halted, and are placed when it opens': {
+      given: [
+        bracket({ price: 100 }),
+        sell('cat', 0.5, 100),
+        { do: 'status', status: 'halted' },
+        { do: 'cancel', who: 'max', order: 'entry' },
+      ],
+      when: { do: 'status', status: 'open' },
+      orders: { entry: 'cancelled, 0.5 at 100', profit: 'pending', loss: 'pending' },
+      book: '| 0.5@110',
+      held: { max: '0 USDT, 0.5 BTC' },
+    },
     'an entry that is refused refuses all of it': {
       given: [],
       when: bracket({ quantity: 2, price: 900_000 }),

@@ -1,4 +1,4 @@
-import { CommandKind, ListKind, type OrderExtras } from '@maru/contracts/commands'
+import { CommandKind, ListKind, MarketStatus, type OrderExtras } from '@maru/contracts/commands'
 import { Exchange, OrderStatus, refusals, type OrderView } from '../index.ts'
 import { one, Venue, type OrderRequest } from './venue.ts'
 
@@ -23,6 +23,7 @@ export type Step =
   | { do: 'cancel'; who: string; order: string }
   | { do: 'mark'; price: number }
   | { do: 'wait'; ms: number }
+  | { do: 'status'; status: keyof typeof MarketStatus }
 
 const statusNames = Object.fromEntries(Object.entries(OrderStatus).map(([name, status]) => [status, name])) as Record<number, string>
 
@@ -94,6 +95,9 @@ export class Story {
         break
       case 'mark':
         venue.mark(ticks(step.price))
+        break
+      case 'status':
+        venue.status(MarketStatus[step.status])
         break
       case 'wait':
         venue.timeMs += step.ms
