@@ -1,10 +1,11 @@
 import { AccountMode } from '@maru/contracts/commands'
-import { flagsOf, modeFlag, noControls, type AccountControls } from './account-controls.ts'
+import { flagsOf, modeFlag as modeBit, noControls, type AccountControls } from './account-controls.ts'
 import { recordBuffer } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { cash } = AccountMode
+const modeFlag: number = modeBit
 const none: number = noSlot
 
 const recordBytes = 64

@@ -1,5 +1,5 @@
 import type { SetFees } from '@maru/contracts/commands'
-import { tierFlag } from './account-controls.ts'
+import { tierFlag as tierBit } from './account-controls.ts'
 import { feeTierMax } from './account-settings.ts'
 import type { Core } from './core.ts'
 import { feeMaxPpm } from './fees.ts'
@@ -7,6 +7,9 @@ import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
+
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const tierFlag: number = tierBit
 
 /** Millionths of the notional. */
 export interface FeeRates {

@@ -1,8 +1,11 @@
 import { MarketStatus, OrderType, TimeInForce, type PlaceOrder } from '@maru/contracts/commands'
-import { restrictedFlag } from './account-controls.ts'
+import { restrictedFlag as restrictedBit } from './account-controls.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { Refusal } from './refusals.ts'
+
+/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+const restrictedFlag: number = restrictedBit
 
 const msPerSecond = 1_000
 /** Open orders of an account in one market, quotes left out, where it was given no cap of its own. */

@@ -1,5 +1,5 @@
 import { SelfTrade } from '@maru/contracts/commands'
-import { groupFlag } from './account-controls.ts'
+import { groupFlag as groupBit } from './account-controls.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { closeResting, shrink } from './open-orders.ts'
@@ -9,6 +9,7 @@ import { Refusal } from './refusals.ts'
 import { isDetailed, isQuote } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const groupFlag: number = groupBit
 const { decrement, expireMaker, expireTaker } = SelfTrade
 const { expired } = OrderStatus
 
