@@ -118,6 +118,7 @@ function checkTime({ order_type: type, ...request }: OrderRequest, timeInForce: 
 
 /** Null for what most orders are. */
 function extrasOf(exchange: Exchange, market: MarketView, request: OrderRequest, path: string): OrderExtras | null {
+  if (isPlain(request)) return null
   const { trigger_by: trigger = 'LAST_OR_MARK', self_trade_prevention: mode = 'EXPIRE_TAKER', display_quantity: shown } = request
   const trailing = trailingOf(market, request.trailing_delta, path)
   const extras: OrderExtras = {
@@ -134,6 +135,23 @@ function extrasOf(exchange: Exchange, market: MarketView, request: OrderRequest,
         : parseAmount(exchange.assets[market.quote]!, request.quote_quantity, `${path}quote_quantity`),
   }
   return Object.values(extras).every((value) => value === 0 || value === false) ? null : extras
+}
+
+const extraFields = [
+  'post_only',
+  'reduce_only',
+  'self_trade_prevention',
+  'trigger_by',
+  'display_quantity',
+  'expires_at',
+  'trailing_delta',
+  'quote_quantity',
+] as const satisfies readonly (keyof OrderRequest)[]
+
+/** Whether an order asks for nothing that needs extras: so most need no object for them. */
+function isPlain(request: OrderRequest): boolean {
+  for (const field of extraFields) if (request[field] !== undefined) return false
+  return true
 }
 
 function trailingOf(
