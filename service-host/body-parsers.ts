@@ -31,11 +31,17 @@ function isHarmless(text: string): boolean {
   return !text.includes('\\') && !text.includes('__proto__') && !text.includes('constructor')
 }
 
+/** Reads the text of a body. Throws Problem `invalid_json` or `invalid_request`. */
+export interface BodyParsers {
+  json(text: string): unknown
+  form(text: string): Record<string, string>
+}
+
 /** JSON and forms, as text without NUL characters; anything else has no parser. */
-export function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
+export function useBodyParsers(app: FastifyInstance, maxBytes: number): BodyParsers {
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  const parse = (text: string, request: FastifyRequest): unknown => {
+  const json = (text: string): unknown => {
     if (text === '') return undefined
     if (isHarmless(text)) {
       try {
@@ -46,8 +52,8 @@ export function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
     }
     let body: unknown
     let fault: unknown
-    // It calls back before it returns.
-    void parseJson(request, text, (error, parsed) => {
+    // It calls back before it returns, and looks at nothing of the request.
+    void parseJson({} as FastifyRequest, text, (error, parsed) => {
       fault = error
       body = parsed
     })
@@ -55,13 +61,13 @@ export function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
     if (text.includes('\\u0000') && escapedNul.test(text)) throw nulProblem(pathOfNul(body) ?? 'body')
     return body
   }
-  const add = (type: string, parseText: (text: string, request: FastifyRequest) => unknown): void => {
-    app.addContentTypeParser(type, (request: FastifyRequest, payload: IncomingMessage, done) => {
+  const add = (type: string, parseText: (text: string) => unknown): void => {
+    app.addContentTypeParser(type, (_request: FastifyRequest, payload: IncomingMessage, done) => {
       collectBody(payload, maxBytes, (error, bytes) => {
         let body: unknown
         try {
           if (error) throw error
-          body = parseText((bytes as Buffer).toString('utf8'), request)
+          body = parseText((bytes as Buffer).toString('utf8'))
         } catch (problem) {
           done(problem as Error)
           return
@@ -70,8 +76,9 @@ export function useBodyParsers(app: FastifyInstance, maxBytes: number): void {
       })
     })
   }
-  add('application/json', parse)
+  add('application/json', json)
   add('application/x-www-form-urlencoded', parseForm)
+  return { json, form: parseForm }
 }
 
 function parseForm(text: string): Record<string, string> {

@@ -67,7 +67,12 @@ async function startService(
   const log = resources.use(await openPostgresEventLog({ connectionString: settings.DATABASE_URL, applicationName: instanceId }))
   const verifier = new TokenVerifier(keysFromUserService(discovery))
   followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })
-  const http = createHttpService({ logger, verifier, strictReplies: settings.MARU_STRICT_REPLIES === 'yes' })
+  const http = createHttpService({
+    logger,
+    verifier,
+    strictReplies: settings.MARU_STRICT_REPLIES === 'yes',
+    parser: settings.MARU_HTTP_PARSER,
+  })
   const { environment, version, fail } = context
   const started = resources.use(
     await definition.start({

@@ -1,32 +1,21 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ErrorObject } from 'ajv'
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import type { BodyOf, Endpoint, ErrorCode, ParamsOf, QueryOf, ReplyOf } from '@maru/contracts'
+import { parse as parseQuery } from 'node:querystring'
+import type { Endpoint, ErrorCode } from '@maru/contracts'
 import type { Identity, TokenVerifier } from './authentication.ts'
 import { useBodyParsers } from './body-parsers.ts'
-import { answerClientError } from './client-error.ts'
+import { acceptsStream, admit, checkTarget, identify, isThenable, notServed, requestIdFrom, requestIdOf, type Handler } from './calls.ts'
+import { answerClientError, rawProblem } from './client-error.ts'
 import type { Logger } from './logger.ts'
 import { createHttpMetrics, isLoopback, type HttpMetrics, type RouteMetrics } from './metrics.ts'
 import { PathMatcher } from './path-matcher.ts'
+import { PlainRoutes, type ServedEndpoint } from './plain-http/routes.ts'
+import { PlainServer } from './plain-http/server.ts'
 import { Problem } from './problem.ts'
 import { compileReply } from './replies.ts'
 import { RequestLogger } from './request-logger.ts'
 import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
-import { compileValidator, shapeProblem } from './validation.ts'
-
-export interface Call<E extends Endpoint> {
-  params: ParamsOf<E>
-  query: QueryOf<E>
-  body: BodyOf<E>
-  /** Undefined only on public endpoints called without a valid token. */
-  identity: E['access'] extends 'public' ? Identity | undefined : Identity
-  requestId: string
-  request: FastifyRequest
-  reply: FastifyReply
-}
-
-export type Handler<E extends Endpoint> = (call: Call<E>) => Promise<ReplyOf<E>> | ReplyOf<E>
+import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem } from './validation.ts'
 
 export interface HttpService {
   readonly app: FastifyInstance
@@ -53,6 +42,8 @@ export interface HttpServiceOptions {
   requestTimeoutMs?: number
   /** 10,000 where unset. */
   socketsMax?: number
+  /** `plain` where unset: requests in the plain form are read on the short path. `node`: Node's parser and Fastify see to all. */
+  parser?: 'plain' | 'node' | undefined
   /** Longest message a WebSocket client may send; 64 KB where unset. */
   messageMaxBytes?: number
 }
@@ -64,7 +55,6 @@ interface Carried {
 }
 
 const headerMaxBytes = 16 * 1_024
-const targetMaxCharacters = 8 * 1_024
 
 /** The HTTP side of a service. Every answer that is not a success is problem+json with a code of the catalogue. */
 export function createHttpService(options: HttpServiceOptions): HttpService {
@@ -79,15 +69,15 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     // Requests that reach a stopping service are still served; it has said that it is leaving.
     return503OnClosing: false,
     http: { headersTimeout: options.headersTimeoutMs ?? 10_000, maxHeaderSize: headerMaxBytes, connectionsCheckingInterval: 1_000 },
-    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: paramMaxCharacters, ignoreTrailingSlash: true, querystringParser: (text) => parseQuery(text) },
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
-    frameworkErrors: (error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply),
+    frameworkErrors: (error, request, reply) => answerProblem(toProblem(error, aboutOf(request), options.logger), request, reply),
   })
   app.decorateRequest('identity', undefined)
   app.decorateRequest('routeMetrics', undefined)
   app.setValidatorCompiler(compileValidator)
-  app.setErrorHandler((error, request, reply) => answerProblem(toProblem(error, request, options.logger), request, reply))
-  useBodyParsers(app, bodyMaxBytes)
+  app.setErrorHandler((error, request, reply) => answerProblem(toProblem(error, aboutOf(request), options.logger), request, reply))
+  const parsers = useBodyParsers(app, bodyMaxBytes)
 
   const sockets = new SocketRoutes({
     verifier: options.verifier,
@@ -101,7 +91,12 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   app.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) methodsByPath.add(route.url, method)
   })
-  app.setNotFoundHandler((request, reply) => answerProblem(notServed(request, reply, methodsByPath, sockets), request, reply))
+  const isSocket = (path: string): boolean => sockets.matches(path)
+  app.setNotFoundHandler((request, reply) => {
+    const { problem, allow } = notServed(request.method, request.url.split('?', 1)[0]!, methodsByPath, isSocket)
+    if (allow !== undefined) reply.header('allow', allow)
+    answerProblem(problem, request, reply)
+  })
 
   const metrics = createHttpMetrics()
   app.addHook('onResponse', (request, reply, done) => {
@@ -115,15 +110,37 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
 
+  const keepAliveTimeoutMs = app.server.keepAliveTimeout
+  const routes = new PlainRoutes({
+    verifier: options.verifier,
+    parsers,
+    methodsByPath,
+    isSocket,
+    toProblem: (error, about) => toProblem(error, about, options.logger),
+    unserved: (method) => metrics.route(method, '(none)'),
+  })
+  const plain =
+    options.parser === 'node'
+      ? undefined
+      : new PlainServer(app.server, {
+          bodyMaxBytes,
+          headersTimeoutMs: app.server.headersTimeout,
+          requestTimeoutMs: app.server.requestTimeout,
+          keepAliveTimeoutMs,
+          idleMs: 120_000,
+          take: (request, connection) => routes.take(request, connection),
+          timedOut: () => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined)),
+        })
+
   return {
     app,
     serve(endpoint, handler) {
-      serveEndpoint(app, endpoint, handler as never, options, metrics)
+      routes.add(serveEndpoint(app, endpoint, handler as never, options, metrics))
     },
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
     async stop(deadlineMs) {
       const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
-      await Promise.all([app.close(), sockets.close(Math.min(1_000, deadlineMs))])
+      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(Math.min(1_000, deadlineMs))])
       clearTimeout(cutOff)
     },
   }
@@ -135,7 +152,7 @@ function serveEndpoint(
   handler: Handler<Endpoint>,
   options: HttpServiceOptions,
   metrics: HttpMetrics,
-): void {
+): ServedEndpoint {
   const route = `${endpoint.method} ${endpoint.path}`
   const serialize =
     endpoint.replyType === undefined
@@ -153,7 +170,7 @@ function serveEndpoint(
     url: endpoint.path,
     schema: {
       ...(endpoint.params ? { params: endpoint.params } : {}),
-      querystring: endpoint.query ?? { type: 'object', additionalProperties: false, properties: {} },
+      querystring: querySchemaOf(endpoint),
       ...(endpoint.body ? { body: endpoint.body } : {}),
     },
     ...(serialize ? { serializerCompiler: () => serialize } : {}),
@@ -161,18 +178,20 @@ function serveEndpoint(
     onRequest: (request, _reply, done) => {
       // HEAD is served by the route of GET.
       if (request.method === endpoint.method) (request as Carried).routeMetrics = routeMetrics
-      const { url } = request
-      if (url.length > targetMaxCharacters) throw new Problem('uri_too_long')
-      if (url.includes('%00')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
-      const { authorization } = request.headers
+      checkTarget(request.url)
+      const { authorization, 'content-type': type, 'content-encoding': encoding } = request.headers
+      const take = (identity: Identity | undefined): void => {
+        admit(endpoint, identity, type, encoding)
+        ;(request as Carried).identity = identity
+      }
       const known = authorization === undefined ? undefined : options.verifier.verifyKnown(authorization)
       if (known || (authorization === undefined && endpoint.access === 'public')) {
-        admit(request, endpoint, known)
+        take(known)
         done()
         return
       }
       identify(authorization, endpoint, options.verifier)
-        .then((identity) => admit(request, endpoint, identity))
+        .then(take)
         .then(() => done(), done)
     },
     preValidation: (request, _reply, done) => {
@@ -192,6 +211,7 @@ function serveEndpoint(
         requestId: request.id,
         request,
         reply,
+        stream: acceptsStream(request.headers.accept) ? { request, reply } : undefined,
       } as never)
       if (isThenable(answer)) return Promise.resolve(answer).then((value) => finish(reply, value))
       const result = finish(reply, answer)
@@ -199,54 +219,11 @@ function serveEndpoint(
       return result === undefined && !reply.sent ? Promise.resolve() : result
     },
   })
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
-}
-
-/** A public endpoint takes whoever comes: a token that is not valid is as good as none, so that an expired one never bars a refresh. */
-function identify(authorization: string | undefined, endpoint: Endpoint, verifier: TokenVerifier): Promise<Identity | undefined> {
-  const verified = verifier.verify(authorization)
-  return endpoint.access === 'public' ? verified.catch(() => undefined) : verified
-}
-
-/** Notes who calls, and refuses who may not, and a body of the wrong type. */
-function admit(request: FastifyRequest, endpoint: Endpoint, identity: Identity | undefined): void {
-  if (endpoint.access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
-  ;(request as Carried).identity = identity
-  expectContentType(request, endpoint)
-}
-
-function expectContentType(request: FastifyRequest, endpoint: Endpoint): void {
-  const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
-    throw new Problem('unsupported_media_type', 'Send the body without a content encoding.')
-  const given = request.headers['content-type']
-  if (!endpoint.body || given === undefined) return
-  const wanted = endpoint.bodyType === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
-  if (given.split(';', 1)[0]?.trim().toLowerCase() !== wanted) throw new Problem('unsupported_media_type', `Send ${wanted}.`)
+  return { endpoint, handler, serialize, metrics: routeMetrics }
 }
 
 function isEmpty(body: unknown): boolean {
   return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
-}
-
-/** A request id given by the client is kept where it is harmless in a log. */
-export function requestIdOf(request: { headers: IncomingMessage['headers'] }): string {
-  const given = request.headers['x-request-id']
-  return typeof given === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(given) ? given : randomUUID()
-}
-
-function notServed(request: FastifyRequest, reply: FastifyReply, methodsByPath: PathMatcher<string>, sockets: SocketRoutes): Problem {
-  const path = request.url.split('?', 1)[0] as string
-  const methods = [...new Set(methodsByPath.matchAll(path).map(({ value }) => value))].sort()
-  if (methods.length > 0) {
-    reply.header('allow', methods.join(', '))
-    return new Problem('method_not_allowed', `This path takes ${methods.join(', ')}.`)
-  }
-  if (sockets.matches(path)) return new Problem('upgrade_required')
-  return new Problem('not_found', `Nothing is at ${request.method} ${path.slice(0, 200)}.`)
 }
 
 function answerProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {
@@ -267,7 +244,17 @@ const fastifyCodes: Record<string, ErrorCode> = {
   FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 }
 
-function toProblem(error: unknown, request: FastifyRequest, logger: Logger): Problem {
+interface About {
+  id: string
+  method: string
+  route: string | undefined
+}
+
+function aboutOf(request: FastifyRequest): About {
+  return { id: request.id, method: request.method, route: request.routeOptions?.url }
+}
+
+function toProblem(error: unknown, { id, method, route }: About, logger: Logger): Problem {
   if (error instanceof Problem) return error
   const fault = error as { code?: string; statusCode?: number; validation?: ErrorObject[]; validationContext?: string; message?: string }
   if (fault.validation)
@@ -276,6 +263,6 @@ function toProblem(error: unknown, request: FastifyRequest, logger: Logger): Pro
   if (code) return new Problem(code)
   if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500)
     return new Problem('invalid_request', fault.message)
-  logger.error({ err: error, request_id: request.id, method: request.method, route: request.routeOptions?.url }, 'request failed')
+  logger.error({ err: error, request_id: id, method, route }, 'request failed')
   return new Problem('internal')
 }

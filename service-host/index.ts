@@ -1,6 +1,7 @@
 export * from './authentication.ts'
 export * from './body.ts'
 export * from './bounded-map.ts'
+export * from './calls.ts'
 export * from './client-error.ts'
 export * from './database.ts'
 export * from './discovery-postgres.ts'

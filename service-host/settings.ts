@@ -80,6 +80,8 @@ export const processSettings = {
   DATABASE_URL: setting.text(),
   MARU_INSTANCE_ID: setting.optionalText(),
   MARU_LOG_LEVEL: setting.oneOf(logLevels, 'info'),
+  /** `plain`: requests in the plain form are read on a short path, all others by Node's parser. `node`: all by Node's. */
+  MARU_HTTP_PARSER: setting.oneOf(['plain', 'node'], 'plain'),
 }
 
 /** What every service behind the gateway takes from its environment. */

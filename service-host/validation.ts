@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject } from 'ajv'
+import type { Endpoint } from '@maru/contracts'
 import { Problem } from './problem.ts'
 
 const errorsMax = 20
@@ -20,6 +21,14 @@ const ajvOfBody = new Ajv({ ...options, coerceTypes: false })
 /** For Fastify: how a part of a request is validated. */
 export function compileValidator({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
   return (httpPart === 'body' ? ajvOfBody : ajvOfText).compile(schema as object)
+}
+
+/** Characters of one parameter in a path; with more it names nothing. */
+export const paramMaxCharacters = 256
+
+/** What an endpoint takes in its query: nothing, where the contract does not say. */
+export function querySchemaOf(endpoint: Endpoint): object {
+  return endpoint.query ?? { type: 'object', additionalProperties: false, properties: {} }
 }
 
 /** The problem for a bad shape: `errors` names each field at fault, 20 at most, and `detail` the first. */

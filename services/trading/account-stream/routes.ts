@@ -46,13 +46,13 @@ export function serveAccountStream(options: {
     }
   })
 
-  http.serve(tradingEndpoints.accountEvents, async ({ params, query, identity, request, reply }) => {
+  http.serve(tradingEndpoints.accountEvents, async ({ params, query, identity, request, stream }) => {
     const account = await accounts.of(params.user_id, identity)
     const from = query.cursor === undefined ? (query.after ?? 0) : Number(query.cursor)
-    if (request.headers.accept?.includes('text/event-stream')) {
+    if (stream) {
       const resume = request.headers['last-event-id']
       const after = typeof resume === 'string' && /^\d{1,15}$/.test(resume) ? Number(resume) : from
-      return (await streamEvents({ ...options, userId: params.user_id, account, after, request, reply })) as never
+      return (await streamEvents({ ...options, userId: params.user_id, account, after, stream })) as never
     }
     await history.reached(params.user_id, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 100

@@ -1,11 +1,8 @@
 import { once } from 'node:events'
-import { Problem, type HttpService } from '@maru/service-host'
+import { Problem, type CallStream } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
 import { followAccount } from './follow.ts'
-
-type Request = Parameters<Parameters<HttpService['serve']>[1]>[0]['request']
-type Reply = Parameters<Parameters<HttpService['serve']>[1]>[0]['reply']
 
 /** How many streams an instance serves at once; one more is refused with `overloaded`. */
 export class StreamPlaces {
@@ -36,8 +33,7 @@ interface StreamOptions {
   userId: string
   account: number
   after: number
-  request: Request
-  reply: Reply
+  stream: CallStream
 }
 
 /** The account's events after `after` and then as they come, as Server-Sent Events whose id is the event's number. */
@@ -49,9 +45,8 @@ export async function streamEvents({
   userId,
   account,
   after,
-  request,
-  reply,
-}: StreamOptions): Promise<Reply> {
+  stream: { request, reply },
+}: StreamOptions): Promise<CallStream['reply']> {
   const release = places.take()
   const closed = new AbortController()
   const signal = AbortSignal.any([shutdown, closed.signal])
