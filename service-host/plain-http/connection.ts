@@ -47,7 +47,8 @@ export class PlainConnection {
   #chunkBytes = 0
   #isServing = false
   #hasEnded = false
-  #onGone: (() => void) | undefined
+  #isChunked = false
+  #onDone: (() => void) | undefined
   #hasAsked = false
   /** Since when the client has not taken what was sent. */
   #stalledSinceMs: number | undefined
@@ -83,9 +84,9 @@ export class PlainConnection {
     return this.#socket.destroyed
   }
 
-  /** Called once if the client leaves before it has its answer. */
-  set onGone(callback: (() => void) | undefined) {
-    this.#onGone = callback
+  /** Called once the request being served has its answer, or its client has left. */
+  set onDone(callback: () => void) {
+    this.#onDone = callback
   }
 
   /**
@@ -102,14 +103,25 @@ export class PlainConnection {
     this.finish(ends)
   }
 
-  /** Sends the head of an answer whose body, of `contentLength` bytes, follows by `send` and `finish`. */
-  begin(head: string, contentLength: number): void {
-    this.#write(`${head}content-length: ${contentLength}\r\n${this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
+  /** As `answer`, for a status that has no body and says nothing of its length. */
+  answerEmpty(head: string): void {
+    const ends = this.#hasEnded || this.#host.isClosing()
+    this.#write(`${head}${ends ? closing : this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
+    this.finish(ends)
+  }
+
+  /** Sends the head of an answer whose body follows by `send` and `finish`: so many bytes, or in chunks where that is not known. */
+  begin(head: string, contentLength: number | undefined): void {
+    this.#isChunked = contentLength === undefined
+    const framing = contentLength === undefined ? 'transfer-encoding: chunked' : `content-length: ${contentLength}`
+    this.#write(`${head}${framing}\r\n${this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
   }
 
   /** Sends a part of a body; false where the client does not take it as fast: `onceDrained` tells when it has. */
   send(chunk: Buffer): boolean {
-    return this.#write(chunk, 'latin1')
+    if (!this.#isChunked) return this.#write(chunk, 'latin1')
+    // An empty chunk would be the end.
+    return chunk.length === 0 || this.#write(`${chunk.length.toString(16)}\r\n${chunk.toString('latin1')}\r\n`, 'latin1')
   }
 
   #write(data: string | Buffer, encoding: 'latin1' | 'utf8'): boolean {
@@ -129,7 +141,9 @@ export class PlainConnection {
 
   /** The answer is whole: the next request may come, once this one is taken. */
   finish(isLast = false): void {
-    this.#onGone = undefined
+    if (this.#isChunked) this.#write('0\r\n\r\n', 'latin1')
+    this.#isChunked = false
+    this.#done()
     if (isLast || this.#hasEnded || this.#host.isClosing()) this.#socket.end()
     else if (this.#socket.writableLength > unsentMaxBytes) this.#socket.once('drain', () => this.#next())
     else this.#next()
@@ -239,9 +253,13 @@ export class PlainConnection {
 
   #closed(): void {
     this.#host.ended(this)
-    const onGone = this.#onGone
-    this.#onGone = undefined
-    onGone?.()
+    this.#done()
+  }
+
+  #done(): void {
+    const onDone = this.#onDone
+    this.#onDone = undefined
+    onDone?.()
   }
 }
 

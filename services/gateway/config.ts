@@ -39,4 +39,4 @@ export const gatewaySettings = {
   MARU_CIRCUIT_OPEN_MS: milliseconds(2_000),
 }
 
-export type GatewaySettings = Omit<Values<typeof gatewaySettings>, keyof typeof processSettings>
+export type GatewaySettings = Omit<Values<typeof gatewaySettings>, Exclude<keyof typeof processSettings, 'MARU_HTTP_PARSER'>>

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http'
 import { Problem } from '@maru/service-host'
-import { answer, answerJson, pageSecurityHeaders, securityHeaders } from './answers.ts'
-import type { EdgeCall } from './front.ts'
+import { answerJson, pageSecurityHeaders, securityHeaders } from './answers.ts'
+import type { EdgeCall } from './front/edge.ts'
+import type { EdgeAnswer } from './front/exchange.ts'
 
 export interface Page {
   contentType: string
@@ -24,7 +24,7 @@ export class LocalRoutes {
   }
 
   /** False where nothing is at `path`. Throws Problem `method_not_allowed`, or what the route refuses. */
-  serve(method: string, path: string, response: ServerResponse, call: EdgeCall): boolean {
+  serve(method: string, path: string, answer: EdgeAnswer, call: EdgeCall): boolean {
     const at = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
     const page = this.#options.pages.get(at)
     const data = this.#options.data.get(at)
@@ -36,8 +36,8 @@ export class LocalRoutes {
     if (page) {
       // The base headers end with other security headers than a page needs.
       const headers = [...withoutSecurity(call.base), ...pageSecurityHeaders, 'content-type', page.contentType, 'cache-control', 'no-cache']
-      answer(response, 200, headers, page.body, method === 'HEAD')
-    } else if (data) answerJson(response, 200, call.base, data(), method === 'HEAD')
+      answer.whole(200, headers, page.body)
+    } else if (data) answerJson(answer, 200, call.base, data())
     return true
   }
 }

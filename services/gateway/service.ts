@@ -9,7 +9,8 @@ import type { GatewaySettings } from './config.ts'
 import { AccessRules } from './edge/access.ts'
 import { Cors } from './edge/cors.ts'
 import { RateLimiter } from './edge/rate-limit.ts'
-import { Front } from './front.ts'
+import { Edge } from './front/edge.ts'
+import { Front } from './front/front.ts'
 import { LocalRoutes, type Page } from './local-routes.ts'
 import { errorsPage } from './pages/errors.ts'
 import { Forwarder } from './proxy/forward.ts'
@@ -53,24 +54,33 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stopped = new AbortController()
   const missing = () => services.filter((service) => !instances.hasReady(service))
   const local = new LocalRoutes({ pages: await pages(), data: dataRoutes(instances, discovery, missing, stopped.signal) })
-  const front = new Front({
+  const limiter = new RateLimiter({
+    requestsPerSecond: settings.MARU_RATE_LIMIT_PER_SECOND,
+    burst: settings.MARU_RATE_LIMIT_BURST,
+    callersMax,
+  })
+  const bodyMaxBytes = settings.MARU_GATEWAY_BODY_MAX_BYTES
+  const edge = new Edge({
     services: new Set<string>(services),
-    instances,
     forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }),
     access: new AccessRules(options.endpoints ?? serviceEndpoints, verifier),
     cors: new Cors(settings.MARU_CORS_ORIGINS),
-    limiter: new RateLimiter({ requestsPerSecond: settings.MARU_RATE_LIMIT_PER_SECOND, burst: settings.MARU_RATE_LIMIT_BURST, callersMax }),
+    limiter,
     local,
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
-    bounds: {
-      bodyMaxBytes: settings.MARU_GATEWAY_BODY_MAX_BYTES,
-      inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX,
-      streamsMax: settings.MARU_GATEWAY_STREAMS_MAX,
-      headersTimeoutMs: settings.MARU_GATEWAY_HEADERS_TIMEOUT_MS,
-      requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
-      upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
-    },
+    bounds: { bodyMaxBytes, inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX, streamsMax: settings.MARU_GATEWAY_STREAMS_MAX },
+  })
+  const front = new Front({
+    edge,
+    instances,
+    limiter,
+    logger,
+    parser: settings.MARU_HTTP_PARSER,
+    bodyMaxBytes,
+    headersTimeoutMs: settings.MARU_GATEWAY_HEADERS_TIMEOUT_MS,
+    requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
+    upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
   })
   front.server.listen({ host: settings.MARU_GATEWAY_HOST, port: settings.MARU_PORT })
   await once(front.server, 'listening')

@@ -1,4 +1,4 @@
-import type { Endpoint } from '@maru/contracts'
+import type { Access, Endpoint } from '@maru/contracts'
 import { PathMatcher, Problem, type Identity, type TokenVerifier } from '@maru/service-host'
 
 /** Who may enter, by the contracts. A path that is in none passes, and the service answers 404 or 405. */
@@ -19,13 +19,18 @@ export class AccessRules {
    * Who sends a request, by its token. Undefined where none, or none that is valid, came and the endpoint asks for none.
    * Throws Problem `unauthenticated`, `token_expired`, `forbidden`, or `unavailable` where no key can be had to judge by.
    */
-  async identify(service: string, method: string, path: string, authorization: string | undefined): Promise<Identity | undefined> {
-    const endpoint = this.#find(service, method, path)
-    if (endpoint === undefined || endpoint.access === 'public')
-      return authorization === undefined ? undefined : this.#tolerant(authorization)
-    const identity = await this.#verifier.verify(authorization)
-    if (endpoint.access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
-    return identity
+  identify(
+    service: string,
+    method: string,
+    path: string,
+    authorization: string | undefined,
+  ): Identity | undefined | Promise<Identity | undefined> {
+    const access = this.#find(service, method, path)?.access ?? 'public'
+    // A token seen before costs no turn.
+    const known = authorization === undefined ? undefined : this.#verifier.verifyKnown(authorization)
+    if (known) return admitted(access, known)
+    if (access !== 'public') return this.#verifier.verify(authorization).then((identity) => admitted(access, identity))
+    return authorization === undefined ? undefined : this.#tolerant(authorization)
   }
 
   async #tolerant(authorization: string): Promise<Identity | undefined> {
@@ -44,4 +49,9 @@ export class AccessRules {
       ?.matchAll(path)
       .find(({ value }) => value.method === wanted)?.value
   }
+}
+
+function admitted(access: Access, identity: Identity): Identity {
+  if (access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
+  return identity
 }

@@ -1,15 +1,13 @@
 import { BlockList, isIP } from 'node:net'
-import type { IncomingMessage } from 'node:http'
 
 /**
  * The address a request comes from: of the connection, or, where that is a trusted proxy, the last address of
  * X-Forwarded-For that is not itself one.
  */
-export function clientAddress(request: IncomingMessage, trusted: BlockList | undefined): string {
-  const peer = plainAddress(request.socket.remoteAddress ?? '')
+export function clientAddress(remoteAddress: string, forwardedFor: string | undefined, trusted: BlockList | undefined): string {
+  const peer = plainAddress(remoteAddress)
   if (!trusted || !isTrusted(peer, trusted)) return peer
-  const forwarded = request.headers['x-forwarded-for']
-  const chain = (typeof forwarded === 'string' ? forwarded : '').split(',').map((part) => plainAddress(part.trim()))
+  const chain = (forwardedFor ?? '').split(',').map((part) => plainAddress(part.trim()))
   for (const address of chain.reverse()) {
     if (isIP(address) === 0) break
     if (!isTrusted(address, trusted)) return address

@@ -1,7 +1,6 @@
-import type { ServerResponse } from 'node:http'
 import { Problem, type Logger } from '@maru/service-host'
 import type { Instances, Upstream } from '../routing/instances.ts'
-import { relay, type RelayOutcome } from './relay.ts'
+import { relay, type RelayOutcome, type RelayRequest } from './relay.ts'
 
 export interface ForwardBounds {
   /** How long a request waits for an instance of a service that was alive a moment ago. */
@@ -10,16 +9,8 @@ export interface ForwardBounds {
   waitingMax: number
 }
 
-export interface ForwardRequest {
+export interface ForwardRequest extends RelayRequest {
   service: string
-  method: string
-  path: string
-  headers: string[]
-  body: Buffer | null
-  response: ServerResponse
-  baseHeaders: readonly string[]
-  isStream: boolean
-  onStreaming(): void
   requestId: string
 }
 
@@ -65,13 +56,12 @@ export class Forwarder {
   }
 
   async #find(request: ForwardRequest, failed: Upstream | undefined, deadlineMs: number): Promise<Upstream> {
-    const { service, response } = request
+    const { service, answer } = request
     for (;;) {
       const upstream = this.#instances.pick(service, failed)
       if (upstream) return upstream
       const remainingMs = deadlineMs - performance.now()
-      const worthIt =
-        remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !response.destroyed
+      const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !answer.isOver
       if (!worthIt) throw new Problem('unavailable', `No instance of ${service} takes requests now; nothing was done.`)
       this.#waiting += 1
       await this.#instances.changed(remainingMs)

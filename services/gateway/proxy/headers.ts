@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { Problem } from '@maru/service-host'
+import { headerOf, type EdgeRequest } from '../front/exchange.ts'
 
 /** Headers of one hop (RFC 9110, 7.6.1), which are never passed on; bodies are framed anew. */
 const hopByHop = new Set([
@@ -20,23 +21,35 @@ const hopByHop = new Set([
 const fromPlatform = new Set(['host', 'forwarded', 'x-real-ip', 'x-request-id', 'x-user-id', 'x-user', 'x-roles', 'x-user-roles'])
 const platformPrefixes = ['x-forwarded-', 'x-maru-', 'x-auth-']
 
+const namesMax = 1_000
+/** Whether a header is passed on, by its name; names come from outside, so only so many are remembered. */
+const passed = new Map<string, boolean>()
+
+function isPassed(name: string): boolean {
+  const known = passed.get(name)
+  if (known !== undefined) return known
+  const passes = !hopByHop.has(name) && !fromPlatform.has(name) && !platformPrefixes.some((prefix) => name.startsWith(prefix))
+  if (passed.size < namesMax) passed.set(name, passes)
+  return passes
+}
+
 export interface Forwarded {
   address: string
   requestId: string
 }
 
 /** Request headers for a service, flat. Throws Problem `invalid_request` where there is not exactly one Host. */
-export function requestHeaders(request: IncomingMessage, forwarded: Forwarded): string[] {
-  const named = namedByConnection(request.headers.connection)
+export function requestHeaders({ names, values }: Pick<EdgeRequest, 'names' | 'values'>, forwarded: Forwarded): string[] {
+  const named = namedByConnection(headerOf({ names, values }, 'connection'))
   const headers: string[] = []
-  const { rawHeaders } = request
   let hosts = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] as string).toLowerCase()
-    if (name === 'host') hosts += 1
-    if (hopByHop.has(name) || fromPlatform.has(name) || named?.has(name) || platformPrefixes.some((prefix) => name.startsWith(prefix)))
-      continue
-    headers.push(name, rawHeaders[index + 1] as string)
+  let host = ''
+  for (let index = 0; index < names.length; index += 1) {
+    const name = names[index]!
+    if (name === 'host') {
+      hosts += 1
+      host = values[index]!
+    } else if (isPassed(name) && !named?.has(name)) headers.push(name, values[index]!)
   }
   if (hosts !== 1) throw new Problem('invalid_request', 'Send exactly one Host header.')
   headers.push(
@@ -45,7 +58,7 @@ export function requestHeaders(request: IncomingMessage, forwarded: Forwarded): 
     'x-forwarded-proto',
     'http',
     'x-forwarded-host',
-    request.headers.host ?? '',
+    host,
     'x-request-id',
     forwarded.requestId,
   )
@@ -60,7 +73,7 @@ export function answerHeaders(headers: IncomingHttpHeaders, base: readonly strin
   const named = namedByConnection(headers.connection)
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || (hopByHop.has(name) && name !== 'content-length') || own.has(name) || named?.has(name)) continue
+    if (value === undefined || hopByHop.has(name) || own.has(name) || named?.has(name)) continue
     if (Array.isArray(value)) for (const one of value) answer.push(name, one)
     else answer.push(name, value)
   }

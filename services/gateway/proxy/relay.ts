@@ -1,7 +1,9 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { EdgeAnswer } from '../front/exchange.ts'
 import type { Upstream } from '../routing/instances.ts'
 import { answerHeaders } from './headers.ts'
+import { UpstreamTimeout, type PlainHandler } from './plain-pool.ts'
 
 export interface RelayRequest {
   method: string
@@ -9,7 +11,9 @@ export interface RelayRequest {
   path: string
   headers: string[]
   body: Buffer | null
-  response: ServerResponse
+  answer: EdgeAnswer
+  /** Whether the short parser read it: then the short way behind takes it too. */
+  isPlain: boolean
   /** Headers of the gateway for every answer, flat. */
   baseHeaders: readonly string[]
   /** The answer may go on for as long as it likes: Server-Sent Events. */
@@ -33,6 +37,10 @@ export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayO
     const handler = new RelayHandler(upstream, request, resolve)
     upstream.circuit.begin()
     upstream.inFlight += 1
+    if (request.isPlain) {
+      upstream.plainPool.dispatch(request, handler)
+      return
+    }
     upstream.pool.dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
@@ -46,11 +54,10 @@ export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayO
   })
 }
 
-class RelayHandler implements Dispatcher.DispatchHandler {
+class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   readonly #upstream: Upstream
   readonly #request: RelayRequest
   readonly #resolve: (outcome: RelayOutcome) => void
-  readonly #onClientClose = () => this.#clientLeft()
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #left = false
@@ -58,6 +65,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #judged = false
   #status = 0
   #headers: string[] = []
+  #contentLength: number | undefined
   /** Chunks of a held answer; undefined once the answer streams. */
   #held: Buffer[] | undefined
   #heldBytes = 0
@@ -67,7 +75,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#upstream = upstream
     this.#request = request
     this.#resolve = resolve
-    request.response.on('close', this.#onClientClose)
+    request.answer.onClose(() => this.#clientLeft())
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -81,13 +89,13 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#status = status
     this.#judge(status < 500 || (status === 503 && headers['retry-after'] !== undefined))
     this.#headers = answerHeaders(headers, this.#request.baseHeaders)
-    const length = Number(headers['content-length'])
-    if (length <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
+    const { 'content-length': length } = headers
+    this.#contentLength = length === undefined ? undefined : Number(length)
+    if (Number(length) <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
       this.#held = []
       return
     }
-    this.#request.response.writeHead(status, this.#headers)
-    this.#request.response.flushHeaders()
+    this.#request.answer.begin(status, this.#headers, this.#contentLength)
     this.#request.onStreaming()
   }
 
@@ -97,25 +105,25 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       this.#heldBytes += chunk.length
       return
     }
-    const { response } = this.#request
-    if (response.write(chunk) || this.#onDrain) return
+    const { answer } = this.#request
+    if (answer.write(chunk) || this.#onDrain) return
     controller.pause()
     this.#onDrain = () => {
       this.#onDrain = undefined
       controller.resume()
     }
-    response.once('drain', this.#onDrain)
+    answer.onceDrained(this.#onDrain)
   }
 
   onResponseEnd(): void {
-    const { response } = this.#request
-    if (this.#held) {
-      response.writeHead(this.#status, this.#headers)
-      const body = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes)
-      // As text of one byte a character, head and body leave in one write; a buffer would take the dearer writev.
-      response.end(body.toString('latin1'), 'latin1')
-    } else response.end()
+    const { answer, method } = this.#request
     this.#finish({ kind: 'answered' })
+    if (!this.#held) answer.end()
+    else {
+      const body = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes)
+      if (method === 'HEAD') answer.whole(this.#status, this.#headers, body, this.#contentLength)
+      else answer.whole(this.#status, this.#headers, body)
+    }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -126,12 +134,12 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#judge(false)
     if (this.#status !== 0 && !this.#held) {
       // Part of the answer is with the client: only a broken connection says that the rest will not come.
-      this.#request.response.destroy()
+      this.#request.answer.destroy()
       this.#finish({ kind: 'answered' })
       return
     }
     const { code } = error as { code?: string }
-    const timedOut = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+    const timedOut = error instanceof UpstreamTimeout || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
     this.#finish({ kind: 'failed', sent: this.#sent, timedOut, error })
   }
 
@@ -153,7 +161,6 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #finish(outcome: RelayOutcome): void {
     if (this.#done) return
     this.#done = true
-    this.#request.response.off('close', this.#onClientClose)
     this.#upstream.inFlight -= 1
     if (!this.#judged) this.#upstream.circuit.abandoned()
     this.#resolve(outcome)

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import type { Discovery, Instance, Logger } from '@maru/service-host'
+import { PlainPool } from '../proxy/plain-pool.ts'
 import { Circuit, type CircuitBounds } from './circuit.ts'
 
 /** One live instance as the gateway sees it. */
@@ -7,6 +8,8 @@ export interface Upstream {
   instance: Instance
   readonly origin: URL
   readonly pool: Pool
+  /** For plain requests. */
+  readonly plainPool: PlainPool
   readonly circuit: Circuit
   /** Requests sent and not yet answered. */
   inFlight: number
@@ -104,6 +107,7 @@ export class Instances {
   async close(): Promise<void> {
     this.#watching.abort()
     for (const finish of this.#waiting) finish()
+    for (const { plainPool } of this.all()) plainPool.destroy()
     await Promise.all(this.all().map(({ pool }) => pool.destroy()))
   }
 
@@ -122,6 +126,7 @@ export class Instances {
     for (const [id, upstream] of gone) {
       if (this.#byId.get(id) === upstream) this.#byId.delete(id)
       // Requests in flight are still answered; no new ones are sent.
+      upstream.plainPool.close()
       upstream.pool.close().catch((error: unknown) => this.#options.logger.debug({ err: error }, 'closing connections failed'))
     }
     this.#byService.clear()
@@ -159,6 +164,11 @@ export class Instances {
       instance,
       origin,
       pool,
+      plainPool: new PlainPool(origin, {
+        connectionsMax: this.#options.connectionsMax,
+        connectTimeoutMs: this.#options.connectTimeoutMs,
+        timeoutMs: this.#options.upstreamTimeoutMs,
+      }),
       circuit: new Circuit(this.#options.circuit),
       inFlight: 0,
       unreachable: false,

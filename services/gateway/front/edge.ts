@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { BlockList } from 'node:net'
+import { acceptsStream, Problem, requestIdFrom, type Identity, type Logger } from '@maru/service-host'
+import { answerProblem, securityHeaders } from '../answers.ts'
+import type { AccessRules } from '../edge/access.ts'
+import { clientAddress } from '../edge/client-address.ts'
+import type { Cors } from '../edge/cors.ts'
+import type { RateLimiter } from '../edge/rate-limit.ts'
+import { isInternal, parseTarget, serviceTarget, type ServiceTarget, type Target } from '../edge/target.ts'
+import type { LocalRoutes } from '../local-routes.ts'
+import type { Forwarder } from '../proxy/forward.ts'
+import { requestHeaders } from '../proxy/headers.ts'
+import { headerOf, type EdgeAnswer, type EdgeRequest } from './exchange.ts'
+
+export interface EdgeBounds {
+  bodyMaxBytes: number
+  /** Requests being served at once; beyond it `overloaded`. */
+  inFlightMax: number
+  /** Open event streams and WebSockets; beyond it `overloaded`. */
+  streamsMax: number
+}
+
+export interface EdgeParts {
+  services: ReadonlySet<string>
+  forwarder: Forwarder
+  access: AccessRules
+  cors: Cors
+  limiter: RateLimiter
+  local: LocalRoutes
+  trustedProxies: BlockList | undefined
+  logger: Logger
+  bounds: EdgeBounds
+}
+
+/** What the edge knows of a request. */
+export interface EdgeCall {
+  requestId: string
+  address: string
+  /** Headers for its answer, flat. */
+  base: string[]
+  /** Whether it was counted, and `base` has its RateLimit headers. */
+  limited: boolean
+}
+
+/** What every request passes through, whichever parser read it: bounds, access, rate limits, and the way to a service. */
+export class Edge {
+  readonly #parts: EdgeParts
+  #inFlight = 0
+  #streams = 0
+
+  constructor(parts: EdgeParts) {
+    this.#parts = parts
+  }
+
+  get load(): { inFlight: number; streams: number } {
+    return { inFlight: this.#inFlight, streams: this.#streams }
+  }
+
+  /** Answers a request. `isPlain`: it was read by the short parser. */
+  take(request: EdgeRequest, answer: EdgeAnswer, isPlain: boolean): void {
+    const { limiter, bounds } = this.#parts
+    const call = this.open(request)
+    if (this.#inFlight >= bounds.inFlightMax) {
+      const problem = new Problem('overloaded', 'As many requests are being served as may be; nothing was done.')
+      answerProblem(answer, problem, call.requestId, [...call.base, ...limiter.take(call.address).headers])
+      return
+    }
+    this.#inFlight += 1
+    let counted = true
+    const release = () => {
+      if (counted) this.#inFlight -= 1
+      counted = false
+    }
+    this.#serve(request, answer, call, isPlain, release)
+      .catch((error: unknown) => this.#refuse(request, answer, call, error))
+      .finally(release)
+  }
+
+  /** Answers a request with a problem, at once. */
+  refuse(request: EdgeRequest, answer: EdgeAnswer, problem: Problem): void {
+    this.#refuse(request, answer, this.open(request), problem)
+  }
+
+  open(request: Pick<EdgeRequest, 'names' | 'values' | 'remoteAddress'>): EdgeCall {
+    const requestId = requestIdFrom(headerOf(request, 'x-request-id'))
+    const { trustedProxies, cors } = this.#parts
+    return {
+      requestId,
+      address: clientAddress(request.remoteAddress, headerOf(request, 'x-forwarded-for'), trustedProxies),
+      base: ['x-request-id', requestId, ...securityHeaders, ...cors.headers(headerOf(request, 'origin'))],
+      limited: false,
+    }
+  }
+
+  /** Counts the request against its caller; throws Problem `rate_limited`. */
+  limit(call: EdgeCall, caller: string): void {
+    const verdict = this.#parts.limiter.take(caller)
+    call.base.push(...verdict.headers)
+    call.limited = true
+    if (!verdict.allowed) throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.retryAfterSeconds })
+  }
+
+  /** Where a request goes: a path of a service, or undefined for the gateway itself. Throws for what is not for outside. */
+  destination(target: Target): ServiceTarget | undefined {
+    if (target.path === '/.well-known/jwks.json') return { service: 'user', path: target.path }
+    const found = serviceTarget(target.path, this.#parts.services)
+    if (found && isInternal(found.path)) throw new Problem('not_found')
+    return found
+  }
+
+  allowsSocket(headers: IncomingHttpHeaders): boolean {
+    return this.#parts.cors.allowsSocket(headers)
+  }
+
+  /** Takes the place of a stream or socket, to be given back once; throws Problem `overloaded` where none is left. */
+  takeStream(): () => void {
+    this.#expectPlaceForStream()
+    this.#streams += 1
+    let taken = true
+    return () => {
+      if (taken) this.#streams -= 1
+      taken = false
+    }
+  }
+
+  #expectPlaceForStream(): void {
+    if (this.#streams >= this.#parts.bounds.streamsMax) throw new Problem('overloaded', 'As many streams and sockets are open as may be.')
+  }
+
+  async #serve(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, isPlain: boolean, release: () => void): Promise<void> {
+    const { access, cors, local, forwarder, bounds } = this.#parts
+    const { method } = request
+    const target = parseTarget(request.target)
+    const headers = requestHeaders(request, call)
+    const origin = headerOf(request, 'origin')
+    if (method === 'OPTIONS' && origin !== undefined && headerOf(request, 'access-control-request-method') !== undefined) {
+      this.limit(call, call.address)
+      if (!cors.isAllowed(origin)) throw new Problem('origin_not_allowed')
+      answer.whole(204, [...call.base, ...cors.preflightHeaders()], '')
+      return
+    }
+    const destination = this.destination(target)
+    if (destination === undefined) {
+      this.limit(call, call.address)
+      if (local.serve(method, target.path, answer, call)) return
+      throw new Problem('not_found', `Nothing is at ${target.path.slice(0, 200)}.`)
+    }
+    if (method === 'TRACE') throw new Problem('method_not_allowed')
+    const authorization = headerOf(request, 'authorization')
+    const identified = access.identify(destination.service, method, destination.path, authorization)
+    const identity: Identity | undefined = identified instanceof Promise ? await identified : identified
+    this.limit(call, identity === undefined ? call.address : `user ${identity.userId}`)
+    const coming = request.body(bounds.bodyMaxBytes)
+    const body = coming instanceof Promise ? await coming : coming
+    const isStream = acceptsStream(headerOf(request, 'accept'))
+    if (isStream) this.#expectPlaceForStream()
+    await forwarder.forward({
+      service: destination.service,
+      method,
+      path: `${destination.path}${target.query}`,
+      headers,
+      body,
+      answer,
+      isPlain,
+      baseHeaders: call.base,
+      isStream,
+      requestId: call.requestId,
+      onStreaming: () => {
+        // A stream stays for hours: it is counted apart from requests.
+        if (!isStream) return
+        release()
+        answer.onClose(this.takeStream())
+      },
+    })
+  }
+
+  #refuse(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, error: unknown): void {
+    const { limiter, logger } = this.#parts
+    if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'request failed')
+    const problem = error instanceof Problem ? error : new Problem('internal')
+    const headers = [...call.base]
+    if (!call.limited) headers.push(...limiter.take(call.address).headers)
+    if (problem.code === 'payload_too_large' && !request.isComplete) headers.push('connection', 'close')
+    answerProblem(answer, problem, call.requestId, headers)
+  }
+}

@@ -1,0 +1,179 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  acceptsStream,
+  answerClientError,
+  PlainServer,
+  Problem,
+  rawProblem,
+  requestIdFrom,
+  requestIdOf,
+  type Logger,
+} from '@maru/service-host'
+import type { RateLimiter } from '../edge/rate-limit.ts'
+import { parseTarget } from '../edge/target.ts'
+import { requestHeaders } from '../proxy/headers.ts'
+import { passUpgrade } from '../proxy/upgrade.ts'
+import type { Instances } from '../routing/instances.ts'
+import type { Edge, EdgeCall } from './edge.ts'
+import { headerOf } from './exchange.ts'
+import { NodeAnswer, NodeRequest } from './node-exchange.ts'
+import { PlainAnswer, PlainEdgeRequest } from './plain-exchange.ts'
+
+export interface FrontOptions {
+  edge: Edge
+  instances: Instances
+  limiter: RateLimiter
+  logger: Logger
+  /** `plain`: requests in the plain form are read by the short parser, all others by Node's. `node`: all by Node's. */
+  parser: 'plain' | 'node'
+  bodyMaxBytes: number
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  upstreamTimeoutMs: number
+}
+
+const headerMaxBytes = 16 * 1_024
+const connectionsMax = 20_000
+const keepAliveTimeoutMs = 65_000
+/** A connection on which nothing moves, in the middle of a request or an answer, is cut. Event streams send heartbeats. */
+const idleMs = 120_000
+
+/**
+ * The public side: Node's HTTP server, whose strict parser guards the edge, with the short path for plain requests before it. Upgrades, event streams and whatever
+ * is not plain are Node's.
+ */
+export class Front {
+  readonly server: Server
+  readonly #options: FrontOptions
+  readonly #plain: PlainServer | undefined
+  readonly #upgraded = new Set<Duplex>()
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+    const { edge } = options
+    this.server = createServer(
+      {
+        maxHeaderSize: headerMaxBytes,
+        headersTimeout: options.headersTimeoutMs,
+        requestTimeout: options.requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(1_000, options.headersTimeoutMs),
+        keepAliveTimeout: keepAliveTimeoutMs,
+        insecureHTTPParser: false,
+        // Answered here as a problem instead.
+        requireHostHeader: false,
+        noDelay: true,
+        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+      },
+      (request, response) => this.#take(request, response),
+    )
+    this.server.maxConnections = connectionsMax
+    this.server.setTimeout(idleMs)
+    this.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      // Nothing is asked for that would be refused anyway.
+      if (Number(request.headers['content-length'] ?? 0) <= options.bodyMaxBytes) response.writeContinue()
+      this.#take(request, response)
+    })
+    this.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+      edge.refuse(new NodeRequest(request), answerOf(request, response), new Problem('expectation_failed')),
+    )
+    this.server.on('clientError', (error: Error & { code?: string }, socket) => {
+      const address = 'remoteAddress' in socket ? String(socket.remoteAddress) : ''
+      answerClientError(error, socket, toRecord(options.limiter.take(address).headers))
+    })
+    this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
+      socket.end(rawProblem(new Problem('method_not_allowed'), requestIdOf(request))),
+    )
+    this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#takeUpgrade(request, socket, head))
+    this.#plain = options.parser === 'plain' ? this.#servePlain() : undefined
+  }
+
+  /** Takes no more connections, lets requests in flight end within `deadlineMs`, then cuts off what is left. */
+  async close(deadlineMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    for (const socket of this.#upgraded) socket.destroy()
+    this.server.closeIdleConnections()
+    const cutOff = setTimeout(() => this.server.closeAllConnections(), deadlineMs)
+    await Promise.all([closed, this.#plain?.close(deadlineMs)])
+    clearTimeout(cutOff)
+  }
+
+  #servePlain(): PlainServer {
+    const { edge, limiter, bodyMaxBytes, headersTimeoutMs, requestTimeoutMs } = this.#options
+    return new PlainServer(this.server, {
+      bodyMaxBytes,
+      headersTimeoutMs,
+      requestTimeoutMs,
+      keepAliveTimeoutMs,
+      idleMs,
+      take(request, connection) {
+        const plain = new PlainEdgeRequest(request)
+        // An event stream has no bound in time, which the ways of Node and undici know how to keep.
+        if (acceptsStream(headerOf(plain, 'accept'))) return false
+        edge.take(plain, new PlainAnswer(connection), true)
+        return true
+      },
+      timedOut: (address) => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined), toRecord(limiter.take(address).headers)),
+    })
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    this.#options.edge.take(new NodeRequest(request), answerOf(request, response), false)
+  }
+
+  #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { edge, logger, limiter } = this.#options
+    const call = edge.open(new NodeRequest(request))
+    const onError = () => socket.destroy()
+    socket.on('error', onError)
+    this.#upgrade(request, socket, head, call).catch((error: unknown) => {
+      if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'upgrade failed')
+      if (!call.limited) call.base.push(...limiter.take(call.address).headers)
+      const problem = error instanceof Problem ? error : new Problem('internal')
+      socket.end(rawProblem(problem, call.requestId, toRecord(call.base)))
+    })
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, call: EdgeCall): Promise<void> {
+    const { edge, instances, upstreamTimeoutMs, logger } = this.#options
+    const target = parseTarget(request.url)
+    const headers = requestHeaders(new NodeRequest(request), call)
+    edge.limit(call, call.address)
+    if (!edge.allowsSocket(request.headers)) throw new Problem('origin_not_allowed')
+    const destination = edge.destination(target)
+    if (destination === undefined) throw new Problem('not_found', 'No socket is at this path.')
+    const leave = edge.takeStream()
+    const upstream = instances.pick(destination.service)
+    if (!upstream) {
+      leave()
+      throw new Problem('unavailable', `No instance of ${destination.service} takes requests now.`)
+    }
+    this.#upgraded.add(socket)
+    const release = () => {
+      leave()
+      this.#upgraded.delete(socket)
+    }
+    const path = `${destination.path}${target.query}`
+    try {
+      const passed = await passUpgrade(
+        upstream,
+        { incoming: request, socket, head, path, headers, baseHeaders: call.base, timeoutMs: upstreamTimeoutMs, logger },
+        release,
+      )
+      if (passed === 'refused') release()
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+}
+
+function answerOf(request: IncomingMessage, response: ServerResponse): NodeAnswer {
+  return new NodeAnswer(response, request.method === 'HEAD')
+}
+
+function toRecord(flat: readonly string[]): Record<string, string> {
+  const record: Record<string, string> = {}
+  for (let index = 0; index < flat.length; index += 2) record[flat[index] as string] = flat[index + 1] as string
+  return record
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readBody } from '@maru/service-host'
+import type { EdgeAnswer, EdgeRequest } from './exchange.ts'
+
+/** A request that Node's parser read. */
+export class NodeRequest implements EdgeRequest {
+  readonly method: string
+  readonly target: string
+  readonly names: readonly string[]
+  readonly values: readonly string[]
+  readonly remoteAddress: string
+  readonly #incoming: IncomingMessage
+
+  constructor(incoming: IncomingMessage) {
+    const { rawHeaders } = incoming
+    this.method = incoming.method ?? 'GET'
+    this.target = incoming.url ?? ''
+    this.names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+    this.values = rawHeaders.filter((_, index) => index % 2 === 1)
+    this.remoteAddress = incoming.socket.remoteAddress ?? ''
+    this.#incoming = incoming
+  }
+
+  get isComplete(): boolean {
+    return this.#incoming.complete
+  }
+
+  body(maxBytes: number): null | Promise<Buffer> {
+    const { headers } = this.#incoming
+    const isAnnounced = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    return isAnnounced ? readBody(this.#incoming, maxBytes) : null
+  }
+}
+
+export class NodeAnswer implements EdgeAnswer {
+  readonly #response: ServerResponse
+  readonly #isHead: boolean
+
+  constructor(response: ServerResponse, isHead: boolean) {
+    this.#response = response
+    this.#isHead = isHead
+  }
+
+  get isOver(): boolean {
+    return this.#response.headersSent || this.#response.destroyed
+  }
+
+  whole(status: number, headers: readonly string[], body: string | Buffer, headLength = Buffer.byteLength(body)): void {
+    if (this.isOver) {
+      this.#response.destroy()
+      return
+    }
+    const hasLength = status !== 204 && status !== 304
+    this.#response.writeHead(status, hasLength ? [...headers, 'content-length', String(headLength)] : [...headers])
+    if (this.#isHead) this.#response.end()
+    // As text of one byte a character, head and body leave in one write; a buffer would take the dearer writev.
+    else if (typeof body === 'string') this.#response.end(body)
+    else this.#response.end(body.toString('latin1'), 'latin1')
+  }
+
+  begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
+    this.#response.writeHead(status, contentLength === undefined ? [...headers] : [...headers, 'content-length', String(contentLength)])
+    this.#response.flushHeaders()
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk)
+  }
+
+  onceDrained(callback: () => void): void {
+    this.#response.once('drain', callback)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+
+  onClose(callback: () => void): void {
+    this.#response.once('close', callback)
+  }
+}

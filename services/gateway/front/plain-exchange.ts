@@ -1,0 +1,95 @@
+import { STATUS_CODES } from 'node:http'
+import type { PlainConnection, PlainRequest } from '@maru/service-host'
+import type { EdgeAnswer, EdgeRequest } from './exchange.ts'
+
+/** A request that the short parser read, with its body. */
+export class PlainEdgeRequest implements EdgeRequest {
+  readonly isComplete = true
+  readonly #request: PlainRequest
+
+  constructor(request: PlainRequest) {
+    this.#request = request
+  }
+
+  get method(): string {
+    return this.#request.method
+  }
+
+  get target(): string {
+    return this.#request.target
+  }
+
+  get names(): readonly string[] {
+    return this.#request.names
+  }
+
+  get values(): readonly string[] {
+    return this.#request.values
+  }
+
+  get remoteAddress(): string {
+    return this.#request.remoteAddress
+  }
+
+  /** The short path takes no longer body than the edge does. */
+  body(): Buffer | null {
+    return this.#request.hasContentLength ? this.#request.body : null
+  }
+}
+
+const statusLines = new Map<number, string>()
+
+export class PlainAnswer implements EdgeAnswer {
+  readonly #connection: PlainConnection
+  #hasBegun = false
+
+  constructor(connection: PlainConnection) {
+    this.#connection = connection
+  }
+
+  get isOver(): boolean {
+    return this.#hasBegun || this.#connection.isGone
+  }
+
+  whole(status: number, headers: readonly string[], body: string | Buffer): void {
+    if (this.#hasBegun) {
+      this.destroy()
+      return
+    }
+    this.#hasBegun = true
+    if (status === 204 || status === 304) this.#connection.answerEmpty(headText(status, headers))
+    else this.#connection.answer(headText(status, headers), body)
+  }
+
+  begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
+    this.#hasBegun = true
+    this.#connection.begin(headText(status, headers), contentLength)
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#connection.send(chunk)
+  }
+
+  onceDrained(callback: () => void): void {
+    this.#connection.onceDrained(callback)
+  }
+
+  end(): void {
+    this.#connection.finish()
+  }
+
+  destroy(): void {
+    this.#connection.destroy()
+  }
+
+  onClose(callback: () => void): void {
+    this.#connection.onDone = callback
+  }
+}
+
+function headText(status: number, headers: readonly string[]): string {
+  let text = statusLines.get(status)
+  if (text === undefined) statusLines.set(status, (text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`))
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] !== 'date') text += `${headers[at]}: ${headers[at + 1]}\r\n`
+  return text
+}
