@@ -100,6 +100,8 @@ describe('a trailing stop', () => {
     await place(alice, { price: '52000', quantity: '0.001' })
     expect((await alice.get(`/orders/${byDistance.body.id}`)).body).toMatchObject({ stop_price: '51500' })
     expect((await alice.get(`/orders/${byShare.body.id}`)).body).toMatchObject({ stop_price: '51220' })
+    const listed = await alice.get<{ items: OrderBody[] }>('/orders?status=PENDING&limit=2')
+    expect(listed.body.items.map(({ stop_price: stop }) => stop)).toEqual(['51220', '51500'])
     await cancelAll()
   })
 })
