@@ -127,6 +127,7 @@ export const errorCatalogue = {
   ioc_not_filled: { status: 422, retryable: true, meaning: 'Nothing could be filled at once at this price; an IOC order does not rest.' },
   self_trade_prevented: { status: 422, retryable: false, meaning: 'The rest would have traded with an order of your own, so it expired.' },
   order_not_found: { status: 404, retryable: false, meaning: 'You have no order of this id.' },
+  order_list_not_found: { status: 404, retryable: false, meaning: 'You have no order list of this id.' },
   order_not_open: { status: 409, retryable: false, meaning: 'The order is final: filled, cancelled, expired or rejected.' },
   status_not_settable: { status: 409, retryable: false, meaning: 'An owner may only cancel; other states are reached by trading alone.' },
   reference_reused: { status: 409, retryable: false, meaning: 'The reference belongs to an earlier movement with other terms.' },

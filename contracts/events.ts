@@ -71,6 +71,16 @@ export interface OrderData {
   is_waiting?: true
 }
 
+/** Orders that depend on each other, as they were placed. What became of them is told of each. */
+export interface OrderListData {
+  id: string
+  type: 'OCO' | 'OTO' | 'BRACKET'
+  client_list_id: string | null
+  symbol: string
+  /** OCO: limit order, stop. OTO: first, second. BRACKET: entry, limit exit, stop exit. */
+  order_ids: string[]
+}
+
 /** A fill as its order's owner sees it. */
 export interface FillData {
   trade_id: string
@@ -111,6 +121,8 @@ export type TradingEvent =
   | AccountEvent<'order.triggered', OrderData>
   | AccountEvent<'order.status_updated', OrderData>
   | AccountEvent<'order.amended', OrderData>
+  /** Its orders follow, each with an event of its own. */
+  | AccountEvent<'order_list.created', OrderListData>
   | AccountEvent<
       'trade.executed',
       {

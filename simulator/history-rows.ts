@@ -1,4 +1,4 @@
-import type { OrderRow, Run } from '@maru/trading/testing'
+import type { ListRow, OrderRow, Run } from '@maru/trading/testing'
 import { connectionLost } from './connection-lost.ts'
 
 /** The history tables and the reader's position, which is the lock that its transactions take one after another. */
@@ -6,6 +6,7 @@ export class HistoryRows {
   position = 0
   readonly runs = new Map<string, Run[]>()
   readonly orders = new Map<string, OrderRow>()
+  readonly lists = new Map<string, ListRow>()
   readonly #commit: (undo: () => void) => void
   readonly #open = new Set<HistoryTransaction>()
   #holder: HistoryTransaction | undefined
@@ -104,6 +105,16 @@ export class HistoryTransaction {
       const known = orders.get(id)
       orders.set(id, { ...row, fills: [...(known?.fills ?? []), ...row.fills].slice(0, 1_000) })
       this.#undo.push(() => (known ? orders.set(id, known) : orders.delete(id)))
+    }
+  }
+
+  insertLists(rows: readonly ListRow[]): void {
+    this.#check()
+    const { lists } = this.#rows
+    for (const row of rows) {
+      if (lists.has(row.id)) throw new Error('duplicate key of order_lists')
+      lists.set(row.id, row)
+      this.#undo.push(() => lists.delete(row.id))
     }
   }
 

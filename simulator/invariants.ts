@@ -57,6 +57,7 @@ const singlyNumbered = new Set<number>([
   EventKind.limitsChanged,
   EventKind.modeChanged,
   EventKind.orderAmended,
+  EventKind.listAccepted,
   EventKind.controlsChanged,
   EventKind.fundsTransferred,
   EventKind.accountLiquidated,

@@ -86,7 +86,7 @@ function checkStreams({ auditor, database }: Platform, verdict: Verdict): void {
   }
 }
 
-/** Each order stands in the history as its last event shows it, with the numbers of its fills; among them all that were acknowledged. */
+/** Each order stands in the history as its last event shows it, with the numbers of its fills; among them all that were acknowledged; and each list with its orders. */
 function checkOrders({ auditor, database, clients }: Platform, verdict: Verdict): void {
   const last = new Map<string, number>()
   const fills = new Map<string, number[]>()
@@ -105,6 +105,14 @@ function checkOrders({ auditor, database, clients }: Platform, verdict: Verdict)
       () => `order ${id} stands in the history as of event ${row?.sequence} with the fills ${row?.fills.join()}, not ${sequence}`,
     )
   }
+  const placed = auditor.events.flatMap(({ event }) => (event.type === 'order_list.created' ? [event.data] : []))
+  const { lists } = database.history
+  for (const list of placed)
+    verdict.expect(
+      lists.get(list.id)?.order_ids.join() === list.order_ids.join() && list.order_ids.every((id) => last.has(id)),
+      () => `list ${list.id} stands in the history with the orders ${lists.get(list.id)?.order_ids.join()}, not ${list.order_ids.join()}`,
+    )
+  verdict.expect(lists.size === placed.length, () => `the history has ${lists.size} lists, the log ${placed.length}`)
   verdict.expect(orders.size === last.size, () => `the history has ${orders.size} orders, the log ${last.size}`)
   for (const client of clients)
     for (const order of client.orders)

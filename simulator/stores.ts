@@ -117,6 +117,7 @@ export function openHistory(world: World, thread: Thread): PositionStore<History
           tails: (userIds) => ask('history tails', () => open.tails(userIds)),
           insertRuns: (runs) => ask('insert history runs', () => open.insertRuns(runs)),
           putOrders: (rows) => ask('put history orders', () => open.putOrders(rows)),
+          insertLists: (rows) => ask('insert history lists', () => open.insertLists(rows)),
         })
         await client.ask({ what: `commit history ${to}`, serve: () => open.commit() })
         return true

@@ -66,12 +66,20 @@ export const Order = Type.Object({
   fills: Type.Optional(Type.Array(Fill, { description: 'On the answer to placing the order: its fills so far.' })),
 })
 
+export const OrderListStatus = Type.Union([Type.Literal('OPEN'), Type.Literal('CLOSED')], {
+  description: 'OPEN while one of its orders is, waiting ones too; CLOSED once all are final.',
+})
+
 export const OrderList = Type.Object({
   id: Type.String(),
-  type: Type.String({ description: 'OCO, OTO or BRACKET.' }),
   client_list_id: nullable(Type.String()),
+  user_id: Type.String(),
+  type: Type.String({ description: 'OCO, OTO or BRACKET.' }),
   symbol: Type.String(),
-  orders: Type.Array(Order),
+  status: OrderListStatus,
+  created_at: Timestamp,
+  updated_at: Type.String({ description: 'When one of its orders last changed.' }),
+  orders: Type.Array(Order, { description: 'OCO: limit order, stop. OTO: first, second. BRACKET: entry, limit exit, stop exit.' }),
 })
 
 export const Position = Type.Object({

@@ -34,6 +34,7 @@ export function legFilled(core: Core, market: Market, slot: number, lots: number
     if (other === slot) continue
     if (orders.remaining(other) > lots && orders.remaining(slot) > 0) {
       shrink(core, market, other, lots)
+      orders.details(other).updatedAtMs = core.timeMs
       core.emitOrderUpdated(other)
     } else closeResting(core, market, other, OrderStatus.cancelled, 0)
   }

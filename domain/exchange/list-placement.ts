@@ -168,10 +168,11 @@ function takeLeg(core: Core, market: Market, position: number, leg: PlaceOrder, 
 
 function emitList(core: Core, account: number, list: number, kind: ListKind, count: number): void {
   const { outcome } = core
-  const at = outcome.begin(EventKind.listAccepted, 6)
+  const at = outcome.begin(EventKind.listAccepted, 7)
   const { data } = outcome
   data[at] = account
-  data[at + 1] = list
-  data[at + 2] = kind
-  for (let leg = 0; leg < 3; leg++) data[at + 3 + leg] = leg < count ? core.lastOrder + 1 + leg : 0
+  data[at + 1] = core.accounts.nextSequence(account)
+  data[at + 2] = list
+  data[at + 3] = kind
+  for (let leg = 0; leg < 3; leg++) data[at + 4 + leg] = leg < count ? core.lastOrder + 1 + leg : 0
 }

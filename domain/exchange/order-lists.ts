@@ -58,13 +58,17 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
     // A buy that begins to trail below the limit leg holds for that one, which may still trade at its price.
     startTrailing(core, market, slot, isPair && sideOf(orders.traits(slot)) === Side.buy ? orders.price(legs[0]!) : 0)
     const details = orders.details(slot)
+    details.updatedAtMs = core.timeMs
     details.isShared = isPair && slot === legs[0]
     const isLimitLeg = details.isShared
     if (refused === 0) {
       refused = activationRefusal(core, market, orders.position(slot), termsOf(core, slot), orders.price(slot), isLimitLeg)
     }
-    if (refused === 0) enter(core, market, slot)
-    else expire(core, slot, refused)
+    if (refused === 0) {
+      // It waits no more, and may be for less: its owner is told before it trades.
+      core.emitOrderUpdated(slot)
+      enter(core, market, slot)
+    } else expire(core, slot, refused)
     // Without its limit leg the stop goes on alone: a position must not lose its protection to a price that is not taken.
     if (isLimitLeg && orders.status(slot) === OrderStatus.expired && orders.filled(slot) === 0) core.lists.delete(list.id)
   }

@@ -58,9 +58,9 @@ function notePrevented(core: Core, slot: number, lots: number): void {
   if (!isDetailed(orders.traits(slot))) {
     // A quote shows no such figure: the next mass quote replaces it.
     if (isQuote(orders.traits(slot))) return
-    const details = detailsOf(null)
-    details.shown = orders.remaining(slot)
-    orders.setDetails(slot, details)
+    orders.setDetails(slot, { ...detailsOf(null), shown: orders.remaining(slot) })
   }
-  orders.details(slot).prevented += lots
+  const details = orders.details(slot)
+  details.prevented += lots
+  details.updatedAtMs = core.timeMs
 }

@@ -3,9 +3,8 @@ import type { Core } from './core.ts'
 import type { IdWindow } from './id-window.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
-import type { OrderDetails } from './order-details.ts'
 import { writeVenueControls } from './snapshot-controls.ts'
-import { detailFigures } from './snapshot-orders.ts'
+import { writeOrder } from './snapshot-orders.ts'
 import { isDetailed, isPending } from './traits.ts'
 
 /**
@@ -15,7 +14,7 @@ import { isDetailed, isPending } from './traits.ts'
  */
 
 /** To be raised with any change of what is hashed: hashes of two versions say nothing about each other. */
-export const sliceHashVersion = 2
+export const sliceHashVersion = 3
 /** A hash is due at least once in so many commands, */
 const everyCommands = 4_096
 /** and with the first command of each second, so that a quiet exchange is compared too. */
@@ -138,7 +137,7 @@ function writeOrdersOf(core: Core, members: readonly number[], round: number, ou
   const slots = members.flatMap((account) => core.accountOrders.slots(account))
   const shares = Math.ceil(slots.length / ordersMax)
   const chosen = shares < 2 ? slots : slots.filter((slot) => orders.id(slot) % shares === round % shares)
-  for (const slot of chosen.sort((a, b) => orders.id(a) - orders.id(b))) writeOrder(core, slot, out)
+  for (const slot of chosen.sort((a, b) => orders.id(a) - orders.id(b))) writePlacedOrder(core, slot, out)
 }
 
 function writeQuotesOf(core: Core, members: readonly number[], round: number, out: ByteWriter): void {
@@ -150,40 +149,26 @@ function writeQuotesOf(core: Core, members: readonly number[], round: number, ou
   for (const [index, position] of quoted.entries()) {
     if (index % shares !== round % shares) continue
     for (const side of [0, 1]) {
-      for (let slot = positions.firstQuote(position, side); slot !== none; slot = orders.nextQuote(slot)) writeOrder(core, slot, out)
+      for (let slot = positions.firstQuote(position, side); slot !== none; slot = orders.nextQuote(slot)) writePlacedOrder(core, slot, out)
     }
   }
 }
 
-/** An order with its neighbours in the queue, by their ids, and the sums of its level: so its priority is hashed as well. */
-function writeOrder(core: Core, slot: number, out: ByteWriter): void {
-  const { orders, levels, positions } = core
-  const position = orders.position(slot)
-  out.f64(orders.id(slot))
-  out.i32(positions.account(position))
-  out.i32(positions.symbol(position))
-  out.i32(orders.traits(slot))
-  out.f64(orders.quantity(slot))
-  out.f64(orders.price(slot))
-  out.f64(orders.createdAtMs(slot))
-  out.f64(orders.filled(slot))
-  out.f64(orders.filledNotional(slot))
-  out.f64(orders.fee(slot))
-  out.f64(orders.updatedAtMs(slot))
-  out.text(orders.clientOrderId(slot))
-  if (isDetailed(orders.traits(slot))) writeDetails(orders.details(slot), out)
+/** An order with its list, its neighbours in the queue, by their ids, and the sums of its level: so its priority is hashed as well. */
+function writePlacedOrder(core: Core, slot: number, out: ByteWriter): void {
+  const { orders, levels } = core
+  writeOrder(core, slot, out)
+  const list = isDetailed(orders.traits(slot)) ? core.lists.get(orders.details(slot).list) : undefined
+  if (list) {
+    out.text(list.clientListId)
+    for (const figure of [list.kind, list.account, list.symbol, list.isWaiting ? 1 : 0, list.filled, ...list.legs]) out.f64(figure)
+  }
   // One that waits for another of its list stands in no queue.
   if (isPending(orders.traits(slot))) return
   for (const neighbour of [orders.previous(slot), orders.next(slot)]) out.f64(neighbour === none ? 0 : orders.id(neighbour))
   const level = orders.level(slot)
   out.f64(levels.quantity(level))
   out.i32(levels.count(level))
-}
-
-function writeDetails(details: OrderDetails, out: ByteWriter): void {
-  for (const figure of detailFigures) out.f64(details[figure])
-  out.f64(details.trail?.best ?? 0)
-  out.i32(details.isShared ? 1 : 0)
 }
 
 function writeIds(window: IdWindow, turn: number, out: ByteWriter): void {

@@ -7,7 +7,7 @@ import { detailsOf, type OrderDetails } from './order-details.ts'
 import { TimerKind } from './timers.ts'
 import { firstRulesTraits, fromFirstRulesTraits, isDetailed, isQuote, sideOf } from './traits.ts'
 
-/** Writes one resting order. What it holds, and its place in lists, follow from it. */
+/** Writes one open order, for a snapshot or to be hashed. What it holds, and its place in lists, follow from it. */
 export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
   const { orders } = core
   const traits = orders.traits(slot)
@@ -25,7 +25,7 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
 }
 
 /** Figures of an order's details that are part of the state. */
-export const detailFigures = [
+const detailFigures = [
   'selfTrade',
   'trigger',
   'displayQuantity',

@@ -16,6 +16,7 @@ import type { Intake } from './intake/intake.ts'
 import { serveMarkets } from './markets/routes.ts'
 import { OrderEntry } from './order-management/order-entry.ts'
 import { Orders } from './order-management/orders.ts'
+import { serveOrderLists } from './order-management/order-lists.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
 import { serveOrderSocket } from './order-socket/routes.ts'
 import { servePositionManagement } from './position-management/routes.ts'
@@ -85,6 +86,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const entry = new OrderEntry({ replica, intake, orders, history })
   const places = new StreamPlaces(streamsMax)
   serveOrderManagement({ http, replica, accounts, orders, entry, history })
+  serveOrderLists({ http, replica, accounts, orders, history })
   serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })

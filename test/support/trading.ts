@@ -4,11 +4,12 @@ import { newestRules } from '@maru/domain/exchange'
 import { encodeJsonRecord, openPostgresEventLog } from '@maru/event-log'
 import { Client } from './client.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
-import { logInAt, startServiceProcess, startUserService, type ServiceProcess } from './services.ts'
+import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from './services.ts'
 
 /** One instance of the trading service under the newest rules, without house liquidity, and who may log in at it. */
 export interface TradingSide extends AsyncDisposable {
   readonly service: ServiceProcess
+  readonly users: UserSide
   readonly operator: Client
   /** A new user, whose account has its grant. */
   user(name: string): Promise<Client>
@@ -25,19 +26,18 @@ export async function startTradingSide(): Promise<TradingSide> {
   ])
   const market = await openPostgresEventLog({ connectionString: database.urls['market-data'], applicationName: 'maru-test' })
   let prices = 0
-  const logIn = async (email: string, password: string): Promise<Client> => {
-    const client = new Client(service.url)
-    await logInAt(users.service, client, email, password)
-    return client
-  }
+  const operator = new Client(service.url)
+  await logInAt(users.service, operator, users.operator.email, users.operator.password)
   return {
     service,
-    operator: await logIn(users.operator.email, users.operator.password),
+    users,
+    operator,
     async user(name) {
-      const password = 'correct-horse-battery'
-      const email = `${name}@example.com`
+      const client = new Client(service.url)
+      client.email = `${name}@example.com`
+      const { email, password } = client
       await new Client(users.service.url).post('/register', { email, username: name, password })
-      const client = await logIn(email, password)
+      await logInAt(users.service, client, email, password)
       await client.get(`/accounts/${client.userId}/balances`)
       return client
     },

@@ -125,6 +125,7 @@ const numbered = new Set<keyof typeof EventKind>([
   'limitsChanged',
   'modeChanged',
   'orderAmended',
+  'listAccepted',
   'controlsChanged',
   'fundsTransferred',
   'accountLiquidated',

@@ -220,7 +220,7 @@ describe('with every kind of order', () => {
         const pairs = new Map<number, [number, number]>()
         run(venue, sequence, () => {
           for (const { kind, fields } of venue.events()) {
-            if (kind === 'listAccepted' && fields[2] === ListKind.oco) pairs.set(fields[1]!, [fields[3]!, fields[4]!])
+            if (kind === 'listAccepted' && fields[3] === ListKind.oco) pairs.set(fields[2]!, [fields[4]!, fields[5]!])
             if (kind === 'orderUpdated') filled.set(fields[2]!, fields[4]!)
           }
           for (const [limitLeg, stopLeg] of pairs.values()) {

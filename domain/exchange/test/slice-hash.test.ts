@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CommandKind, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
+import { CommandKind, ListKind, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
 import { Core } from '../core.ts'
 import { Exchange, isSliceDue } from '../index.ts'
 import { btcTerms, one, Venue, type Unstamped } from './venue.ts'
@@ -105,6 +105,32 @@ describe('a hash of a slice', () => {
     venue.timeMs += 1_000
     // By now it is the turn of the second market.
     venue.mark(10_000, 1)
+    for (const past of venue.commands) exchange.apply(past)
+    const before = exchange.sliceHash().hash
+    expect(Exchange.restore(exchange.snapshot()).sliceHash().hash).toBe(before)
+    tamper(core)
+    expect(exchange.sliceHash().hash).not.toBe(before)
+  })
+})
+
+describe('a hash of a slice tells of an order of a list', () => {
+  const [limitLeg, stopLeg] = [1, 2]
+  test.each<[string, (core: Core) => void]>([
+    ['that another holds for it', (core) => (core.orders.details(core.orders.find(limitLeg)).isShared = false)],
+    ['where it is triggered', (core) => (core.orders.details(core.orders.find(stopLeg)).stopPrice -= 1)],
+    ['whether its list waits', (core) => (core.lists.get(1)!.isWaiting = true)],
+    ['what its list goes on with', (core) => (core.lists.get(1)!.filled = 1)],
+  ])('%s', (_, tamper) => {
+    const core = new Core(100)
+    const exchange = new Exchange(core)
+    const venue = new Venue({ terms: { notionalMin: 0, quantityMinLots: 1 }, rules: 2 })
+    const owner = venue.account('ann', 0, 10)
+    venue.mark(10_000)
+    const legs = [
+      { ...venue.placement(owner, { side: 'SELL', price: 10_100, quantity: 1_000 }), time: 0 },
+      { ...venue.placement(owner, { side: 'SELL', type: 'STOP', stopPrice: 9_900, quantity: 1_000 }), time: 0 },
+    ]
+    venue.send({ kind: CommandKind.placeList, listKind: ListKind.oco, account: owner, clientListId: 'pair', legs })
     for (const past of venue.commands) exchange.apply(past)
     const before = exchange.sliceHash().hash
     expect(Exchange.restore(exchange.snapshot()).sliceHash().hash).toBe(before)

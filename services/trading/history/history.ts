@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { FillData, OrderData, TradingEvent } from '@maru/contracts'
+import type { ListRow } from './project.ts'
 import { postingsOf } from './postings.ts'
 import { readRuns, type StoredEvent } from './runs.ts'
 
@@ -62,6 +63,45 @@ export class History {
       [userId, filter.status ?? null, filter.symbol ?? null, filter.cursor ?? null, filter.limit, filter.offset ?? 0],
     )
     return this.#orders(rows)
+  }
+
+  /** Orders of one user, as the tables have them, by id. */
+  async ordersById(userId: string, ids: readonly string[]): Promise<Map<string, OrderData>> {
+    const { rows } = await this.#pool.query<OrderRow>(
+      'select user_id, sequence from trading.orders where id = any($1::text[]) and user_id = $2',
+      [ids, userId],
+    )
+    return new Map((await this.#orders(rows)).map((order) => [order.id, order]))
+  }
+
+  async list(id: string): Promise<ListRow | undefined> {
+    const { rows } = await this.#pool.query<ListRow>(`select ${listColumns} from trading.order_lists where id = $1`, [id])
+    return rows[0]
+  }
+
+  async listOfClientId(userId: string, clientListId: string): Promise<ListRow | undefined> {
+    const { rows } = await this.#pool.query<ListRow>(
+      `select ${listColumns} from trading.order_lists where user_id = $1 and client_list_id = $2 order by id desc limit 1`,
+      [userId, clientListId],
+    )
+    return rows[0]
+  }
+
+  /** Newest first, from before the id `cursor`. A list is open while one of its orders is. */
+  async lists(
+    userId: string,
+    filter: { isOpen?: boolean | undefined; symbol?: string | undefined; limit: number; cursor?: string | undefined },
+  ): Promise<ListRow[]> {
+    const { rows } = await this.#pool.query<ListRow>(
+      `select ${listColumns} from trading.order_lists
+       where user_id = $1 and ($2::text is null or symbol = $2) and ($3::text is null or id < $3)
+         and ($4::boolean is null or $4 = exists (
+           select from trading.orders o where o.id = any(order_ids) and o.status in ('PENDING', 'PARTIALLY_FILLED')
+         ))
+       order by id desc limit $5`,
+      [userId, filter.symbol ?? null, filter.cursor ?? null, filter.isOpen ?? null, filter.limit],
+    )
+    return rows
   }
 
   async events(userId: string, after: number, limit: number): Promise<StoredEvent[]> {
@@ -131,6 +171,8 @@ export class History {
     return events.filter(({ sequence }) => wanted.has(sequence))
   }
 }
+
+const listColumns = 'id, user_id, client_list_id, symbol, type, order_ids'
 
 interface OrderRow {
   user_id: string

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { topics } from '@maru/contracts'
 import { encodeJsonRecord, ReaderStore, type PositionStore } from '@maru/event-log'
-import type { HistoryTables, OrderRow, Run } from './project.ts'
+import type { HistoryTables, ListRow, OrderRow, Run } from './project.ts'
 
 export const hashBytes = 32
 
@@ -97,7 +97,27 @@ export class PostgresTables implements HistoryTables {
       ],
     )
   }
+
+  async insertLists(rows: readonly ListRow[]): Promise<void> {
+    await this.#client.query(
+      `insert into trading.order_lists (id, user_id, client_list_id, symbol, type, order_ids)
+       select id, user_id, client_list_id, symbol, type, string_to_array(order_ids, '${separator}')
+       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+         as row(id, user_id, client_list_id, symbol, type, order_ids)`,
+      [
+        rows.map(({ id }) => id),
+        rows.map((row) => row.user_id),
+        rows.map((row) => row.client_list_id),
+        rows.map(({ symbol }) => symbol),
+        rows.map(({ type }) => type),
+        rows.map((row) => row.order_ids.join(separator)),
+      ],
+    )
+  }
 }
+
+/** Ids of a fixed width in one text, as a list of lists must be given to the database. */
+const separator = ' '
 
 /** Numbers texts from 1 on, as the database counts the items of a list. */
 class Dictionary {

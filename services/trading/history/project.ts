@@ -1,5 +1,5 @@
 import { genesisHash } from '@maru/contracts/account-chain'
-import type { OrderData, TradingEvent } from '@maru/contracts'
+import type { OrderData, OrderListData, TradingEvent } from '@maru/contracts'
 import type { EventText } from '../publisher/event-text.ts'
 import { chainHash } from './chain.ts'
 import { movesLedger } from './postings.ts'
@@ -26,6 +26,11 @@ export interface OrderRow {
   fills: readonly number[]
 }
 
+/** A list as it was placed. */
+export interface ListRow extends OrderListData {
+  user_id: string
+}
+
 /** The history tables within one transaction. */
 export interface HistoryTables {
   /** Number and hash of the last event of each of these accounts that has one. */
@@ -33,6 +38,7 @@ export interface HistoryTables {
   insertRuns(runs: readonly Run[]): Promise<void>
   /** Replaces what is known of these orders, but for their fills, which are added to those known. */
   putOrders(rows: readonly OrderRow[]): Promise<void>
+  insertLists(rows: readonly ListRow[]): Promise<void>
 }
 
 /**
@@ -76,6 +82,8 @@ export async function project(tables: HistoryTables, events: readonly EventText[
   const orders = ordersOf(fresh)
   // A fill and its order's new state are of one command, and so of one record. Only quotes have fills alone: they have no order events and no row.
   if (orders.length > 0) await tables.putOrders(orders)
+  const lists = fresh.flatMap(({ type, data, user_id }) => (type === 'order_list.created' ? [{ ...data, user_id }] : []))
+  if (lists.length > 0) await tables.insertLists(lists)
 }
 
 /** Events whose data is the order. */

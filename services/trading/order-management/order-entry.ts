@@ -10,6 +10,7 @@ import { formatId, parseId } from '../wire/order-id.ts'
 import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
 import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
+import { orderListAnswer, type OrderListAnswer } from './order-lists.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
 import { badField, marketOf, placementOf, type OrderRequest } from './order-request.ts'
 import { listOutcome, placementOutcome, refusalProblem, type PlacementOutcome } from './placing.ts'
@@ -21,7 +22,7 @@ export interface Placed {
 }
 
 export interface PlacedList {
-  list: { id: string; type: ListRequest['type']; client_list_id: string | null; symbol: string; orders: OrderData[] }
+  list: OrderListAnswer
   isReplayed: boolean
 }
 
@@ -155,20 +156,19 @@ export class OrderEntry {
     )
     if (outcome.kind === 'refused') throw refusalProblem(outcome.code)
     if (outcome.kind === 'duplicate' && outcome.conflict) throw new Problem('client_order_id_reused')
-    const orders = outcome.kind === 'placed' ? outcome.orders : await this.#ordersFrom(outcome.firstOrder, legs.length)
-    const list = {
-      id: formatId(outcome.list),
-      type: request.type,
-      client_list_id: request.client_list_id ?? null,
-      symbol: request.symbol,
+    const userId = exchange.userIdOf(account)
+    const orders = outcome.kind === 'placed' ? outcome.orders : await this.#orders.allOfUser(userId, outcome.firstOrder, legs.length)
+    const list = orderListAnswer(
+      {
+        id: formatId(outcome.list),
+        user_id: userId,
+        client_list_id: request.client_list_id ?? null,
+        symbol: request.symbol,
+        type: request.type,
+      },
       orders,
-    }
+    )
     return { list, isReplayed: outcome.kind === 'duplicate' }
-  }
-
-  async #ordersFrom(first: number, count: number): Promise<OrderData[]> {
-    const orders = await Promise.all(Array.from({ length: count }, (_, at) => this.#orders.byNumber(first + at)))
-    return orders.filter((order) => order !== undefined)
   }
 
   /** An order that is final may have been replaced by the very request that is sent again. */

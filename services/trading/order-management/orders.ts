@@ -1,4 +1,5 @@
 import type { OrderData } from '@maru/contracts'
+import { OrderStatus } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -31,7 +32,24 @@ export class Orders {
    * because who publishes has just changed. Undefined where the user has no such order; Problem `unavailable` where that cannot be told.
    */
   async ofUser(userId: string, order: number): Promise<OrderData | undefined> {
-    return (await this.byNumber(order)) ?? this.#onceCurrent(userId, () => this.byNumber(order))
+    return (await this.byNumber(order)) ?? this.onceCurrent(userId, () => this.byNumber(order))
+  }
+
+  /** Orders of a user that were placed together, in their order. Problem `unavailable` where one cannot be read yet. */
+  async allOfUser(userId: string, first: number, count: number): Promise<OrderData[]> {
+    const orders = await Promise.all(Array.from({ length: count }, (_, at) => this.ofUser(userId, first + at)))
+    return orders.map((order) => {
+      if (!order) throw new Problem('unavailable', 'The orders of this list cannot be read yet.')
+      return order
+    })
+  }
+
+  /** An order of the tables as it stands now: where a trailing stop has moved to is told by no event. */
+  asNow(order: OrderData): OrderData {
+    if (order.order_type !== 'TRAILING_STOP' || order.status !== 'PENDING') return order
+    const { exchange } = this.#replica
+    const view = exchange.order(parseId(order.id)!)
+    return view?.status === OrderStatus.pending ? { ...order, stop_price: orderData(exchange, view).stop_price } : order
   }
 
   async byId(id: string): Promise<OrderData | undefined> {
@@ -49,11 +67,11 @@ export class Orders {
       if (own?.user_id === userId && own.client_order_id === clientOrderId) return own
       return this.#history.orderOfClientId(userId, clientOrderId)
     }
-    return (await find()) ?? this.#onceCurrent(userId, find)
+    return (await find()) ?? this.onceCurrent(userId, find)
   }
 
   /** Looks once all is applied that was in the log when this was called, and the tables hold what that did to the user's account. */
-  async #onceCurrent(userId: string, find: () => Promise<OrderData | undefined>): Promise<OrderData | undefined> {
+  async onceCurrent<T>(userId: string, find: () => Promise<T | undefined>): Promise<T | undefined> {
     const replica = this.#replica
     await replica.becomeCurrent()
     const account = replica.exchange.accountOf(userId)

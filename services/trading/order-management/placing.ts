@@ -25,8 +25,8 @@ export function listOutcome(exchange: Exchange): ListOutcome {
       case EventKind.listDuplicate:
         return { kind: 'duplicate', list: data[at + 3]!, conflict: data[at + 4] === 1, listKind: data[at + 5]!, firstOrder: data[at + 6]! }
       case EventKind.listAccepted: {
-        const numbers = [data[at + 5]!, data[at + 6]!, data[at + 7]!].filter((order) => order !== 0)
-        return { kind: 'placed', list: data[at + 3]!, orders: numbers.map((order) => orderData(exchange, exchange.order(order)!)) }
+        const numbers = [data[at + 6]!, data[at + 7]!, data[at + 8]!].filter((order) => order !== 0)
+        return { kind: 'placed', list: data[at + 4]!, orders: numbers.map((order) => orderData(exchange, exchange.order(order)!)) }
       }
       default:
         break

@@ -41,13 +41,14 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
     const account = exchange.accountOf(userId)
     if (account >= 0) await history.reached(userId, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 50
-    const items = await history.orders(userId, {
+    const listed = await history.orders(userId, {
       status: query.status,
       symbol: query.symbol,
       limit,
       cursor: query.cursor,
       offset: query.offset,
     })
+    const items = listed.map((order) => orders.asNow(order))
     return { items, next_cursor: items.length === limit ? items.at(-1)!.id : null }
   }
 

@@ -1,7 +1,7 @@
-import { CommandKind, type Command, type LedgerReason, type TradingEvent } from '@maru/contracts'
+import { CommandKind, type Command, type LedgerReason, type OrderListData, type PlaceList, type TradingEvent } from '@maru/contracts'
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
-import { accountModes, amountText, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+import { accountModes, amountText, listKinds, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
 import { controlsData } from '../wire/controls.ts'
 import { moneyEvent } from './money-events.ts'
 import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
@@ -34,6 +34,9 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         break
       case EventKind.orderAccepted:
         push('order.created', field(0), field(1), orderAt(exchange, field(2), fresh))
+        break
+      case EventKind.listAccepted:
+        push('order_list.created', field(0), field(1), listData(exchange, command, field))
         break
       case EventKind.orderRejected:
         push(
@@ -170,6 +173,18 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
     }
   }
   return events
+}
+
+/** A list that was placed, with sorted keys. */
+function listData(exchange: Exchange, command: Command, field: (index: number) => number): OrderListData {
+  const { clientListId, legs } = command as PlaceList
+  return {
+    client_list_id: clientListId === '' ? null : clientListId,
+    id: formatId(field(2)),
+    order_ids: legs.map((_, leg) => formatId(field(4 + leg))),
+    symbol: exchange.markets[legs[0]!.symbol]!.name,
+    type: listKinds[field(3)]!,
+  }
 }
 
 /** Who ordered a command that names one. */

@@ -1,45 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Client, eventually } from '../../../test/support/client.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { eventually, type Client } from '../../../test/support/client.ts'
+import { startTradingSide, type TradingSide } from '../../../test/support/trading.ts'
 
 /** Every kind of order as a client asks for it, at a real instance over HTTP. */
 
-let database: TestDatabase
-let user: UserSide
-let trading: ServiceProcess
+let side: TradingSide
 let alice: Client
 let bob: Client
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  user = await startUserService(database)
-  trading = await startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' })
-  alice = await account('alice')
-  bob = await account('bobby')
+  side = await startTradingSide()
+  alice = await side.user('alice')
+  bob = await side.user('bobby')
   // Somebody must have coins to sell.
-  const operator = new Client(trading.url)
-  await logInAt(user.service, operator, user.operator.email, user.operator.password)
   for (const { userId } of [alice, bob])
-    await operator.post(`/accounts/${userId}/deposits`, { asset: 'BTC', amount: '10', reference: 'stock' })
+    await side.operator.post(`/accounts/${userId}/deposits`, { asset: 'BTC', amount: '10', reference: 'stock' })
 }, 60_000)
 
-const password = 'correct-horse-battery'
-
-async function account(name: string): Promise<Client> {
-  const email = `${name}@example.com`
-  await new Client(user.service.url).post('/register', { email, username: name, password })
-  const trader = new Client(trading.url)
-  await logInAt(user.service, trader, email, password)
-  await trader.get('/orders')
-  return trader
-}
-
-afterAll(async () => {
-  await trading[Symbol.asyncDispose]()
-  await user[Symbol.asyncDispose]()
-  await database[Symbol.asyncDispose]()
-})
+afterAll(() => side[Symbol.asyncDispose]())
 
 interface OrderBody extends Record<string, unknown> {
   id: string
@@ -122,6 +100,8 @@ describe('a trailing stop', () => {
     await place(alice, { price: '52000', quantity: '0.001' })
     expect((await alice.get(`/orders/${byDistance.body.id}`)).body).toMatchObject({ stop_price: '51500' })
     expect((await alice.get(`/orders/${byShare.body.id}`)).body).toMatchObject({ stop_price: '51220' })
+    const listed = await alice.get<{ items: OrderBody[] }>('/orders?status=PENDING&limit=2')
+    expect(listed.body.items.map(({ stop_price: stop }) => stop)).toEqual(['51220', '51500'])
     await cancelAll()
   })
 })

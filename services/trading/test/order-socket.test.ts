@@ -2,109 +2,34 @@ import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Client, eventually } from '../../../test/support/client.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { logInAt } from '../../../test/support/services.ts'
+import { Bot, type SocketAnswer } from '../../../test/support/order-bot.ts'
+import { startTradingSide, type TradingSide } from '../../../test/support/trading.ts'
 import { chainHash } from '../history/chain.ts'
 
 /** The trading socket of a real instance, with clients of the `ws` package. */
 
-interface Answer {
-  id: string | number | null
-  status: number
-  result?: Record<string, unknown> & { id: string; status: string; items?: { id: string }[] }
-  error?: { code: string; detail: string; errors?: { path: string }[] }
-}
-
-interface Event {
-  sequence: number
-  type: string
-  timestamp: string
-  data: { id?: string; status?: string }
-  hash: string
-  previous_hash: string
-}
-
-class Bot {
-  readonly socket: WebSocket
-  readonly answers: Answer[] = []
-  readonly events: Event[] = []
-  #news: (() => void)[] = []
-
-  constructor(url: string, token: string) {
-    this.socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers: { authorization: `Bearer ${token}` } })
-    this.socket.on('message', (data: Buffer) => {
-      const message = JSON.parse(data.toString('utf8')) as Answer & { event?: Event }
-      if (message.event) this.events.push(message.event)
-      else this.answers.push(message)
-      for (const wake of this.#news.splice(0)) wake()
-    })
-  }
-
-  static async at(service: ServiceProcess, client: Client): Promise<Bot> {
-    const bot = new Bot(service.url, client.token!)
-    await once(bot.socket, 'open')
-    bots.push(bot)
-    return bot
-  }
-
-  send(message: unknown): void {
-    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message))
-  }
-
-  async until(check: (bot: Bot) => boolean): Promise<void> {
-    const timer = setTimeout(() => this.socket.terminate(), 15_000)
-    while (!check(this)) {
-      if (this.socket.readyState === WebSocket.CLOSED) throw new Error(`closed; answers so far: ${JSON.stringify(this.answers)}`)
-      await new Promise<void>((resolve) => {
-        this.#news.push(resolve)
-        this.socket.once('close', resolve)
-      })
-    }
-    clearTimeout(timer)
-  }
-
-  async ask(request: Record<string, unknown>): Promise<Answer> {
-    this.send(request)
-    const mine = (): Answer | undefined => this.answers.find(({ id }) => id === request['id'])
-    await this.until(() => mine() !== undefined)
-    return mine()!
-  }
-}
-
 const bots: Bot[] = []
-let database: TestDatabase
-let user: UserSide
-let trading: ServiceProcess
+const opened = async (client: Client): Promise<Bot> => {
+  const bot = await Bot.at(side.service, client)
+  bots.push(bot)
+  return bot
+}
+let side: TradingSide
 let alice: Client
 let bob: Client
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  user = await startUserService(database)
-  trading = await startServiceProcess('trading', database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' })
-  alice = await account('alice')
-  bob = await account('bobby')
+  side = await startTradingSide()
+  alice = await side.user('alice')
+  bob = await side.user('bobby')
 }, 60_000)
-
-const password = 'correct-horse-battery'
-
-async function account(name: string): Promise<Client> {
-  const email = `${name}@example.com`
-  await new Client(user.service.url).post('/register', { email, username: name, password })
-  const trader = new Client(trading.url)
-  await logInAt(user.service, trader, email, password)
-  return trader
-}
 
 afterEach(() => {
   for (const bot of bots.splice(0)) bot.socket.terminate()
 })
 
-afterAll(async () => {
-  await trading[Symbol.asyncDispose]()
-  await user[Symbol.asyncDispose]()
-  await database[Symbol.asyncDispose]()
-})
+afterAll(() => side[Symbol.asyncDispose]())
 
 let ids = 0
 const limit = (price: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -123,7 +48,7 @@ const place = (price: string, more: Record<string, unknown> = {}): { id: string;
 
 describe('order entry', () => {
   test('an order is placed, seen by HTTP, and cancelled by either id', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     const first = await bot.ask(place('10000'))
     expect(first).toMatchObject({ status: 201, result: { status: 'PENDING', symbol: 'BTC/USDT', fills: [] } })
     expect((await alice.get(`/orders/${first.result!.id}`)).body).toMatchObject({ status: 'PENDING' })
@@ -144,7 +69,7 @@ describe('order entry', () => {
   })
 
   test('what is placed can be cancelled in the same message', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     bot.send([
       place('11000', { client_order_id: 'list-1' }),
       place('12000', { client_order_id: 'list-2' }),
@@ -162,7 +87,7 @@ describe('order entry', () => {
   })
 
   test('an order is amended and replaced, in the order it was sent', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     const { id } = (await bot.ask(place('10000', { quantity: '0.005' }))).result!
     bot.send([
       { id: 'less', op: 'amend', order_id: id, changes: { quantity: '0.004' } },
@@ -185,7 +110,7 @@ describe('order entry', () => {
   })
 
   test('a list is placed whole, and refused whole', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     const exits = [
       { side: 'BUY', order_type: 'LIMIT', quantity: '0.001', price: '10000' },
       { side: 'BUY', order_type: 'STOP', quantity: '0.001', stop_price: '90000' },
@@ -200,7 +125,7 @@ describe('order entry', () => {
   })
 
   test('the same client order id gets the first outcome', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     const first = await bot.ask(place('10500', { client_order_id: 'once' }))
     const again = await bot.ask(place('10500', { client_order_id: 'once' }))
     expect(again).toMatchObject({ status: 201, result: { id: first.result!.id } })
@@ -212,7 +137,7 @@ describe('order entry', () => {
   })
 
   test('a hundred and fifty orders at once are each answered once, in order, and all are there', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     const requests = Array.from({ length: 150 }, (_, at) => place(String(11_000 + at)))
     for (let at = 0; at < requests.length; at += 50) bot.send(requests.slice(at, at + 50))
     await bot.until(({ answers }) => answers.length === requests.length)
@@ -226,7 +151,7 @@ describe('order entry', () => {
 
 describe('the account’s stream', () => {
   test('comes from a number on, goes on as it happens, chained and without a gap', async () => {
-    const bot = await Bot.at(trading, bob)
+    const bot = await opened(bob)
     expect(await bot.ask({ id: 's', op: 'subscribe', after: 0 })).toMatchObject({ status: 200, result: { after: 0 } })
     await bot.until(({ events }) => events.some(({ type }) => type === 'funds.moved'))
     const placed = await bot.ask(place('10000'))
@@ -234,7 +159,7 @@ describe('the account’s stream', () => {
     await bot.until(({ events }) => events.some(({ data }) => data.status === 'CANCELLED'))
     expect(bot.events.map(({ sequence }) => sequence)).toEqual(bot.events.map((_, at) => at + 1))
     for (const event of bot.events) expect(event.hash).toBe(chainHash(event.previous_hash, event))
-    const second = await Bot.at(trading, bob)
+    const second = await opened(bob)
     await second.ask({ id: 's', op: 'subscribe', after: bot.events.length - 1 })
     await second.until(({ events }) => events.length === 1)
     expect(second.events[0]).toEqual(bot.events.at(-1))
@@ -247,9 +172,9 @@ describe('a connection that ends', () => {
     (await client.get<{ status: string }>(`/orders/${id}`)).body.status
 
   test('takes its open orders with it where it asked for that, and no others', async () => {
-    const other = await Bot.at(trading, alice)
+    const other = await opened(alice)
     const stays = await other.ask(place('10100'))
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     expect(await bot.ask({ id: 'set', op: 'set', cancel_on_disconnect: true })).toMatchObject({ result: { cancel_on_disconnect: true } })
     const goes = await bot.ask(place('10200'))
     bot.socket.terminate()
@@ -265,7 +190,7 @@ describe('a connection that ends', () => {
   })
 
   test('takes also what was still on its way', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     await bot.ask({ id: 'set', op: 'set', cancel_on_disconnect: true })
     bot.send(Array.from({ length: 40 }, () => place('10300')))
     bot.socket.close()
@@ -296,7 +221,7 @@ describe('refusals', () => {
     ['money that is not there', { id: 'a', op: 'place', order: limit('60000', { quantity: '5' }) }, 'a', 'insufficient_funds'],
     ['a token that is none', { id: 'a', op: 'authenticate', token: 'x.y.z' }, 'a', 'unauthenticated'],
   ])('%s', async (_, request, id, code) => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     bot.send(request)
     await bot.until(({ answers }) => answers.length === 1)
     expect(bot.answers[0]).toMatchObject({ id, error: { code } })
@@ -305,29 +230,29 @@ describe('refusals', () => {
   })
 
   test('binary is refused', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     bot.socket.send(Buffer.from([1, 2]))
     await bot.until(({ answers }) => answers.length === 1)
     expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request' } })
   })
 
   test('another’s order is as if it were not there, open or closed', async () => {
-    const theirs = await (await Bot.at(trading, bob)).ask(place('10000'))
-    const bot = await Bot.at(trading, alice)
-    const cancel = (id: string): Promise<Answer> => bot.ask({ id, op: 'cancel', order_id: theirs.result!.id })
+    const theirs = await (await opened(bob)).ask(place('10000'))
+    const bot = await opened(alice)
+    const cancel = (id: string): Promise<SocketAnswer> => bot.ask({ id, op: 'cancel', order_id: theirs.result!.id })
     expect(await cancel('open')).toMatchObject({ status: 404, error: { code: 'order_not_found' } })
     await bob.delete('/orders')
     expect(await cancel('closed')).toMatchObject({ status: 404, error: { code: 'order_not_found' } })
   })
 
   test('another’s token does not renew the connection, one’s own does', async () => {
-    const bot = await Bot.at(trading, alice)
+    const bot = await opened(alice)
     expect(await bot.ask({ id: 'a', op: 'authenticate', token: bob.token })).toMatchObject({ status: 403, error: { code: 'forbidden' } })
     expect(await bot.ask({ id: 'b', op: 'authenticate', token: alice.token })).toMatchObject({ status: 200 })
   })
 
   test('without a token the upgrade is refused', async () => {
-    const socket = new WebSocket(`${trading.url.replace('http', 'ws')}/ws`)
+    const socket = new WebSocket(`${side.service.url.replace('http', 'ws')}/ws`)
     const [error] = (await once(socket, 'error')) as [Error]
     expect(error.message).toContain('401')
   })
@@ -338,12 +263,13 @@ describe('a user who is disabled', () => {
     'is refused within seconds with the token there was, by HTTP and on a socket that is open; a new login is good again',
     { timeout: 60_000 },
     async () => {
-      const carol = await account('carol')
-      const bot = await Bot.at(trading, carol)
+      const carol = await side.user('carol')
+      const bot = await opened(carol)
       const closed = once(bot.socket, 'close')
       expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(200)
-      const operator = new Client(user.service.url)
-      await logInAt(user.service, operator, user.operator.email, user.operator.password)
+      const { users } = side
+      const operator = new Client(users.service.url)
+      await logInAt(users.service, operator, users.operator.email, users.operator.password)
       const set = async (status: string): Promise<void> =>
         expect((await operator.put(`/users/${carol.userId}/status`, { status })).status).toBe(200)
       await set('disabled')
@@ -358,7 +284,7 @@ describe('a user who is disabled', () => {
 
       await set('active')
       expect((await carol.get(`/accounts/${carol.userId}/balances`)).status).toBe(401)
-      await logInAt(user.service, carol, 'carol@example.com', password)
+      await logInAt(users.service, carol, carol.email, carol.password)
       await eventually(
         () => carol.get(`/accounts/${carol.userId}/balances`),
         ({ status }) => status === 200,
@@ -369,7 +295,7 @@ describe('a user who is disabled', () => {
   )
 
   test('whose tokens are void is said to services alone', async () => {
-    const answer = await fetch(`${user.service.url}/internal/revoked-tokens`)
+    const answer = await fetch(`${side.users.service.url}/internal/revoked-tokens`)
     expect(((await answer.json()) as { users: unknown[] }).users).toHaveLength(1)
   })
 })

@@ -9,7 +9,12 @@ import { publishWhileLeading } from '../publisher/duty.ts'
 /** A history that takes everything and keeps its position alone. */
 function emptyHistory(): PositionStore<HistoryTables> {
   let position = 0
-  const tables: HistoryTables = { tails: async () => new Map(), insertRuns: async () => undefined, putOrders: async () => undefined }
+  const tables: HistoryTables = {
+    tails: async () => new Map(),
+    insertRuns: async () => undefined,
+    putOrders: async () => undefined,
+    insertLists: async () => undefined,
+  }
   return {
     install: async () => undefined,
     load: async () => position,

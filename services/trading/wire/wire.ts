@@ -12,6 +12,7 @@ export const timesInForce = ['GTC', 'IOC', 'FOK', 'GTD'] as const
 const statuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
 export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED', 'AUCTION'] as const
 export const accountModes = ['CASH', 'MARGIN'] as const
+export const listKinds = ['OCO', 'OTO', 'BRACKET'] as const
 
 export const sideName = (side: number): 'BUY' | 'SELL' => sides[side]!
 
