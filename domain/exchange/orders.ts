@@ -3,9 +3,10 @@ import { asInts, grownInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 import type { OrderDetails } from './order-details.ts'
-import { detailedTrait, hasClientOrderId, isDetailed, isPlainStop } from './traits.ts'
+import * as orderTraits from './traits.ts'
 
-/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { detailedTrait, hasClientOrderId, isDetailed, isPlainStop } = orderTraits
 const none: number = noSlot
 
 /**
@@ -33,7 +34,7 @@ const filledAtMsAt = 2
 const quoteNextIntAt = 6
 const quotePreviousIntAt = 7
 
-/** Status and refusal lie above the `traitBits` of traits.ts in the same integer. */
+/** Status and refusal lie above the traits of traits.ts in the same integer. */
 const statusShift = 13
 const statusMask = 7
 const refusalShift = statusShift + 3

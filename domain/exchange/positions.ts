@@ -1,11 +1,12 @@
-import { mulDiv } from '../money/index.ts'
+import * as money from '../money/index.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BalanceStore } from './balances.ts'
 import { asInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
-/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { mulDiv } = money
 const none: number = noSlot
 
 /**
