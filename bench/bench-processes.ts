@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { startPostgres } from '@maru/postgres-server'
 import { bootstrapDatabase } from '@maru/service-host/bootstrap'
 import { roleOf, serviceKeys, type ServiceKey } from '@maru/service-host/names'
+import { exchangeRuntime, plainRuntime } from '@maru/service-host/runtime'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const readyMaxMs = 30_000
@@ -48,9 +49,10 @@ export async function startBenchProcess(
   listensAt?: string,
   execArgv: readonly string[] = [],
 ): Promise<BenchProcess> {
+  const runtime = script.startsWith('services/trading/') ? exchangeRuntime : plainRuntime
   const child = fork(path.join(root, script), [], {
-    execArgv: [...execArgv],
-    env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'error', ...env },
+    execArgv: [...runtime.execArgv, ...execArgv],
+    env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'error', ...env, ...runtime.environment },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const timer = setTimeout(() => child.kill('SIGKILL'), readyMaxMs)

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { exchangeRuntime } from '@maru/service-host/runtime'
 import type { Answer, Ask } from './exchange-side.ts'
 import { commandCount, type StreamShape } from './exchange-stream.ts'
 import { benchRow, formatTable, median, type BenchRow, type Target } from './report.ts'
@@ -10,8 +11,8 @@ const rounds = 7
 
 /**
  * The state machine, with accounts, ledger, positions and limits on, beside the matching of npm `nodejs-order-book` without any of them, on the
- * same stream: limit orders around the middle, cancels, and orders that trade. Each side is a process of its own; they take turns, and are
- * checked to end with the same books.
+ * same stream: limit orders around the middle, cancels, and orders that trade. Each side is a process of its own, started as
+ * the supervisor starts the trading service; they take turns, and are checked to end with the same books.
  */
 export async function run(): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
@@ -63,7 +64,10 @@ interface SideProcess extends Disposable {
 
 export async function startSide(side: 'own' | 'baseline', { symbols, resting, withClientIds = false }: StreamShape): Promise<SideProcess> {
   const asked = [side, String(symbols), String(resting), ...(withClientIds ? ['client-ids'] : [])]
-  const child = fork(path.join(import.meta.dirname, 'exchange-side.ts'), asked, { execArgv: [] })
+  const child = fork(path.join(import.meta.dirname, 'exchange-side.ts'), asked, {
+    execArgv: [...exchangeRuntime.execArgv],
+    env: { ...process.env, ...exchangeRuntime.environment },
+  })
   await answerOf(child)
   return {
     ask(ask) {

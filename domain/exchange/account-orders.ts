@@ -1,5 +1,5 @@
 import type { AccountStore } from './accounts.ts'
-import { recordBuffer } from './growth.ts'
+import { asInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
@@ -17,7 +17,7 @@ const chained = (next: number): number => -2 - next
  */
 export class AccountOrders {
   readonly #accounts: AccountStore
-  #cells = recordBuffer(16, 64).ints
+  #cells = asInts(recordDoubles(16, 64))
   #used = 0
   /** Runs that were outgrown, by size. */
   readonly #outgrown = new Map<number, number[]>()
@@ -80,9 +80,9 @@ export class AccountOrders {
     const run = this.#used
     this.#used += size
     if (this.#used > this.#cells.length) {
-      const { ints } = recordBuffer(Math.max(this.#cells.length * 2, this.#used) >> 4, 64)
-      ints.set(this.#cells)
-      this.#cells = ints
+      const wider = asInts(recordDoubles(Math.max(this.#cells.length * 2, this.#used) >> 4, 64))
+      wider.set(this.#cells)
+      this.#cells = wider
     }
     return run
   }

@@ -1,6 +1,6 @@
 import { AccountMode } from '@maru/contracts/commands'
 import { flagsOf, modeFlag as modeBit, noControls, type AccountControls } from './account-controls.ts'
-import { recordBuffer } from './growth.ts'
+import { asInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
@@ -35,14 +35,8 @@ export class AccountStore {
   readonly #byUserId = new Map<string, number>()
   readonly #controls = new Map<number, AccountControls>()
   #capacity = 256
-  #doubles: Float64Array
-  #ints: Int32Array
-
-  constructor() {
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.#doubles = doubles
-    this.#ints = ints
-  }
+  #doubles = recordDoubles(this.#capacity, recordBytes)
+  #ints = asInts(this.#doubles)
 
   get count(): number {
     return this.userIds.length
@@ -182,8 +176,7 @@ export class AccountStore {
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.#doubles)
-    this.#doubles = doubles
-    this.#ints = ints
+    this.#doubles = recordDoubles(this.#capacity, recordBytes, this.#doubles)
+    this.#ints = asInts(this.#doubles)
   }
 }

@@ -25,7 +25,7 @@ const emptyMin = 64
 export class BookSide {
   /** The best level, or -1 where the side is empty. */
   bestLevel: number = none
-  readonly sign: 1 | -1
+  readonly sign: 1 | -1 = 1
   readonly #orders: OrderStore
   readonly #store: LevelStore
   readonly #blocks: LevelBlocks

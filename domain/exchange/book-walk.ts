@@ -2,15 +2,20 @@ import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
-import { takerPpmOf } from './fee-tiers.ts'
-import { feeOf } from './fees.ts'
+import * as feeTiers from './fee-tiers.ts'
+import * as fees from './fees.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
-import { marketKey } from './price-bands.ts'
-import { groupOf } from './self-trade.ts'
-import { isDetailed, isReduceOnly } from './traits.ts'
+import * as priceBands from './price-bands.ts'
+import * as selfTrade from './self-trade.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { takerPpmOf } = feeTiers
+const { feeOf } = fees
+const { marketKey } = priceBands
+const { groupOf } = selfTrade
+const { isDetailed, isReduceOnly } = orderTraits
 const { buy } = Side
 const { allow, decrement, expireBoth, expireTaker } = SelfTrade
 const none: number = noSlot

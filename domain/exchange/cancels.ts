@@ -1,13 +1,16 @@
 import type { CancelAll, CancelOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
-import { closeResting, openOrdersOf } from './open-orders.ts'
+import * as openOrders from './open-orders.ts'
+import { openOrdersOf } from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { withdrawQuotes } from './quotes.ts'
 import { Refusal } from './refusals.ts'
-import { isQuote } from './traits.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { closeResting } = openOrders
+const { isQuote } = orderTraits
 const { cancelled, partiallyFilled } = OrderStatus
 const none: number = noSlot
 

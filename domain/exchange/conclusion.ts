@@ -8,7 +8,10 @@ import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { expireUseless } from './reduce-only.ts'
 import { TimerKind, type Timer } from './timers.ts'
-import { runTriggers } from './triggers.ts'
+import * as triggers from './triggers.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { runTriggers } = triggers
 
 /** Does what a command in a market has brought about: stops wake, lists go on, reduce-only orders without a position expire, until nothing more follows. */
 export function conclude(core: Core, symbol: number): void {

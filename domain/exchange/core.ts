@@ -16,10 +16,11 @@ import { EventKind } from './outcome.ts'
 import { OutcomeWriter } from './outcome-writer.ts'
 import { PositionStore } from './positions.ts'
 import { Timers } from './timers.ts'
-import { isQuote } from './traits.ts'
+import * as orderTraits from './traits.ts'
 import type { MarketView } from './views.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { isQuote } = orderTraits
 const { commandRefused, commandRepeated, orderUpdated } = EventKind
 
 const msPerDay = 86_400_000

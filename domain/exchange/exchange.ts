@@ -4,13 +4,15 @@ import { accountPositionMax, setAccountControls, setLimits, setMode } from './ac
 import { amendOrder } from './amendment.ts'
 import { unset } from './accounts.ts'
 import { addAsset, addMarket, markPrice, setMarketStatus } from './administration.ts'
-import { cancelAll, cancelOrder } from './cancels.ts'
+import * as cancels from './cancels.ts'
+import { cancelAll } from './cancels.ts'
 import { auctionPrice, type AuctionPrice } from './auction.ts'
-import { conclude, runDue } from './conclusion.ts'
+import * as conclusion from './conclusion.ts'
 import { Core } from './core.ts'
 import type { ForgottenIds } from './forgotten-ids.ts'
 import { allRates, ratesOf, setFees, type FeeRates } from './fee-tiers.ts'
-import { foresee, foresightMax } from './foresight.ts'
+import * as foresight from './foresight.ts'
+import { foresightMax } from './foresight.ts'
 import { bookFill, moveFunds, openAccount } from './funds.ts'
 import { cancelAllAfter } from './dead-man.ts'
 import { setKillSwitch } from './kill-switch.ts'
@@ -19,8 +21,8 @@ import { initialMarginOf, maintenanceOf, owes } from './margin.ts'
 import { setMarketRules } from './market-phases.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
-import { placeOrder } from './placement.ts'
-import { massQuote } from './quotes.ts'
+import * as placement from './placement.ts'
+import * as quotes from './quotes.ts'
 import { previewOrder, type OrderPreview } from './preview.ts'
 import { replaceOrder } from './replacement.ts'
 import { placeList } from './list-placement.ts'
@@ -32,6 +34,14 @@ import { hashState, readSnapshot, writeSnapshot } from './snapshot.ts'
 import { moveInsurance, transferFunds } from './transfers.ts'
 import { borrowedOf, equityOf } from './valuation.ts'
 import * as views from './views.ts'
+
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const kinds = CommandKind
+const { cancelOrder } = cancels
+const { conclude, runDue } = conclusion
+const { foresee } = foresight
+const { placeOrder } = placement
+const { massQuote } = quotes
 
 /** Client order ids, and references of movements, that are remembered where nothing else is said. */
 const idWindowDefault = 1_048_576
@@ -89,22 +99,22 @@ export class Exchange {
     core.begin()
     // Each case reads its own fields, so that each of these reads sees one shape of command.
     switch (command.kind) {
-      case CommandKind.placeOrder:
+      case kinds.placeOrder:
         advance(core, command.time)
         placeOrder(core, command)
         conclude(core, command.symbol)
         return
-      case CommandKind.cancelOrder:
+      case kinds.cancelOrder:
         advance(core, command.time)
         cancelOrder(core, command)
         conclude(core, -1)
         return
-      case CommandKind.massQuote:
+      case kinds.massQuote:
         advance(core, command.time)
         massQuote(core, command)
         conclude(core, command.symbol)
         return
-      case CommandKind.markPrice:
+      case kinds.markPrice:
         advance(core, command.time)
         markPrice(core, command)
         conclude(core, command.symbol)

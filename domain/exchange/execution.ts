@@ -1,20 +1,26 @@
 import { AccountMode, MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
 import type { BookSide } from './book-side.ts'
-import { walkBook } from './book-walk.ts'
+import * as bookWalk from './book-walk.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
-import { leastKey, match, oppositeOf } from './matching.ts'
-import { closeOrder, rest } from './open-orders.ts'
+import * as matching from './matching.ts'
+import * as openOrders from './open-orders.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
-import { marketKey } from './price-bands.ts'
+import * as priceBands from './price-bands.ts'
 import { reducibleLots } from './reduce-only.ts'
 import { Refusal } from './refusals.ts'
-import { selfTradeOf } from './self-trade.ts'
-import { isDetailed, isPostOnly, isReduceOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } from './traits.ts'
+import * as selfTrade from './self-trade.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { walkBook } = bookWalk
+const { leastKey, match, oppositeOf } = matching
+const { closeOrder, rest } = openOrders
+const { marketKey } = priceBands
+const { selfTradeOf } = selfTrade
+const { isDetailed, isPostOnly, isReduceOnly, isWaiting, orderTypeOf, sideOf, timeInForceOf } = orderTraits
 const { margin } = AccountMode
 const { auction } = MarketStatus
 const { expired, filled: filledWhole, partiallyFilled } = OrderStatus

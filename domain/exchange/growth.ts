@@ -1,8 +1,7 @@
-/** Records of a fixed size over one buffer, seen as doubles and as 32-bit integers, so that a record lies on few cache lines. */
-export interface RecordBuffer {
-  readonly doubles: Float64Array
-  readonly ints: Int32Array
-}
+/**
+ * Tables of records of a fixed size, seen as doubles and as 32-bit integers over one buffer, so that a record lies on few cache lines. Whoever keeps
+ * one should make it where its field is declared: of a field that is `undefined` first, the compiler checks at each use what it holds.
+ */
 
 /**
  * Allocators hand out large blocks 16 bytes into a page, after their own notes. 48 bytes further on, records of 64 or 128 bytes begin on cache
@@ -10,12 +9,16 @@ export interface RecordBuffer {
  */
 const alignmentBytes = 48
 
-/** A buffer for `records` records of `bytes` bytes (a multiple of 8), with what `from` held at its start. */
-export function recordBuffer(records: number, bytes: number, from?: Float64Array): RecordBuffer {
-  const buffer = new ArrayBuffer(alignmentBytes + records * bytes)
-  const doubles = new Float64Array(buffer, alignmentBytes)
+/** A table of `records` records of `bytes` bytes (a multiple of 8), with what `from` held at its start. */
+export function recordDoubles(records: number, bytes: number, from?: Float64Array): Float64Array<ArrayBuffer> {
+  const doubles = new Float64Array(new ArrayBuffer(alignmentBytes + records * bytes), alignmentBytes)
   if (from) doubles.set(from)
-  return { doubles, ints: new Int32Array(buffer, alignmentBytes) }
+  return doubles
+}
+
+/** The same table as 32-bit integers, two to a double. */
+export function asInts(doubles: Float64Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  return new Int32Array(doubles.buffer, doubles.byteOffset)
 }
 
 /** The same figures in an array of `length`. */

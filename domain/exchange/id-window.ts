@@ -1,6 +1,6 @@
 import type { ForgottenIds } from './forgotten-ids.ts'
 import { none } from './no-slot.ts'
-import { recordBuffer } from './growth.ts'
+import { asInts, recordDoubles } from './growth.ts'
 
 const recordBytes = 64
 /** Doubles of a record: two of the result, four terms by which a repeat is told from another use of the id. */
@@ -13,13 +13,13 @@ const roomAtFirst = 1_024
  */
 export class IdWindow {
   readonly capacity: number
-  #room: number
+  #room = roomAtFirst
   /** Where the next one goes, which is where the oldest lies once the room is full. */
   #next = 0
   #kept = 0
   #texts: string[] = []
-  #doubles: Float64Array
-  #ints: Int32Array
+  #doubles = recordDoubles(roomAtFirst, recordBytes)
+  #ints = asInts(this.#doubles)
   /** Entries of hash and place + 1: most misses are told without a look at a record. */
   #table = new Int32Array(roomAtFirst * 4)
   #mask = roomAtFirst * 2 - 1
@@ -31,9 +31,6 @@ export class IdWindow {
     this.#forgotten = forgotten
     this.capacity = Math.max(1, Math.floor(capacity))
     this.#room = Math.min(this.capacity, roomAtFirst)
-    const { doubles, ints } = recordBuffer(this.#room, recordBytes)
-    this.#doubles = doubles
-    this.#ints = ints
   }
 
   get size(): number {
@@ -131,9 +128,8 @@ export class IdWindow {
   /** Only while nothing was forgotten yet, so records lie in order from place 0. */
   #grow(): void {
     this.#room = Math.min(this.#room * 2, this.capacity)
-    const { doubles, ints } = recordBuffer(this.#room, recordBytes, this.#doubles)
-    this.#doubles = doubles
-    this.#ints = ints
+    this.#doubles = recordDoubles(this.#room, recordBytes, this.#doubles)
+    this.#ints = asInts(this.#doubles)
     const old = this.#table
     this.#table = new Int32Array(old.length * 2)
     this.#mask = this.#mask * 2 + 1

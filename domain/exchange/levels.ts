@@ -1,4 +1,4 @@
-import { grownInts, recordBuffer } from './growth.ts'
+import { asInts, grownInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
@@ -14,21 +14,15 @@ const countIntAt = 6
 
 /** Price levels of all books: price and total of open lots, first and last order, and their number. An empty one keeps its price alone. */
 export class LevelStore {
-  #doubles: Float64Array
-  #ints: Int32Array
+  #capacity = 1_024
+  #doubles = recordDoubles(this.#capacity, levelBytes)
+  #ints = asInts(this.#doubles)
   /** Whether a level has orders, a byte each: who sweeps a book looks at many levels, and would wait for the record of each. */
   #occupied = new Uint8Array(1_024)
-  #capacity = 1_024
   #used = 0
   /** Levels that were given back, the last to be taken first. */
   #free = new Int32Array(1_024)
   #freeCount = 0
-
-  constructor() {
-    const { doubles, ints } = recordBuffer(this.#capacity, levelBytes)
-    this.#doubles = doubles
-    this.#ints = ints
-  }
 
   /** A level of one order. */
   create(price: number, slot: number, lots: number): number {
@@ -114,9 +108,8 @@ export class LevelStore {
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, levelBytes, this.#doubles)
-    this.#doubles = doubles
-    this.#ints = ints
+    this.#doubles = recordDoubles(this.#capacity, levelBytes, this.#doubles)
+    this.#ints = asInts(this.#doubles)
     const occupied = new Uint8Array(this.#capacity)
     occupied.set(this.#occupied)
     this.#occupied = occupied

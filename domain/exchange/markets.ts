@@ -36,20 +36,20 @@ export type MarketTerms = Omit<AddMarket, 'kind' | 'time'>
 
 /** A market: its terms, its prices, its book and its waiting stops. */
 export class Market {
-  readonly symbol: number
+  readonly symbol: number = 0
   readonly terms: MarketTerms
-  readonly base: number
-  readonly quote: number
+  readonly base: number = 0
+  readonly quote: number = 0
   /** Quote minor units of one tick times one lot. */
-  readonly notionalFactor: number
+  readonly notionalFactor: number = 0
   /** Base minor units of one lot. */
-  readonly lotFactor: number
-  readonly priceMax: number
-  readonly makerFeePpm: number
-  readonly takerFeePpm: number
-  readonly feeMaxPpm: number
+  readonly lotFactor: number = 0
+  readonly priceMax: number = 0
+  readonly makerFeePpm: number = 0
+  readonly takerFeePpm: number = 0
+  readonly feeMaxPpm: number = 0
   /** The position limit of accounts that were given none, quote minor units. */
-  readonly positionNotionalMax: number
+  readonly positionNotionalMax: number = 0
   status: MarketStatus = MarketStatus.open
   /** As it is shown; made once, since it is read for every answer. */
   readonly view: { -readonly [field in keyof MarketView]: MarketView[field] }

@@ -1,21 +1,31 @@
 import { SelfTrade, Side } from '@maru/contracts/commands'
 import { amountMax as unitsMax } from '../money/index.ts'
-import { leaveQueue, type BookSide } from './book-side.ts'
+import * as bookSide from './book-side.ts'
+import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
-import { makerPpmOf, takerPpmOf } from './fee-tiers.ts'
-import { feeOf, holdFor } from './fees.ts'
+import * as feeTiers from './fee-tiers.ts'
+import * as fees from './fees.ts'
 import type { Market } from './markets.ts'
-import { back, closeOrder, closeResting, unlist } from './open-orders.ts'
+import * as openOrders from './open-orders.ts'
+import { back, closeOrder, closeResting } from './open-orders.ts'
 import { legFilled } from './list-legs.ts'
 import { none as noSlot } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
-import { settle } from './settlement.ts'
+import * as settlement from './settlement.ts'
 import { reducibleLots } from './reduce-only.ts'
-import { groupOf, preventSelfTrade, selfTradeOf } from './self-trade.ts'
-import { isDetailed, isReduceOnly, sideOf } from './traits.ts'
+import * as selfTrade from './self-trade.ts'
+import { preventSelfTrade } from './self-trade.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { leaveQueue } = bookSide
+const { makerPpmOf, takerPpmOf } = feeTiers
+const { feeOf, holdFor } = fees
+const { unlist } = openOrders
+const { settle } = settlement
+const { groupOf, selfTradeOf } = selfTrade
+const { isDetailed, isReduceOnly, sideOf } = orderTraits
 const { trade: tradeEvent } = EventKind
 const { expired, filled: filledWhole, partiallyFilled } = OrderStatus
 const { buy } = Side

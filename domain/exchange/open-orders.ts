@@ -1,14 +1,18 @@
 import { OrderType, Side, TriggerPrice } from '@maru/contracts/commands'
-import { leaveQueue, type BookSide } from './book-side.ts'
+import * as bookSide from './book-side.ts'
+import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
-import { holdFor } from './fees.ts'
+import * as fees from './fees.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
 import type { OrderStatus } from './outcome.ts'
 import { addTrailing, removeTrailing, trailingStopPrice } from './trailing.ts'
-import { isDetailed, isPending, isQuote, isReduceOnly, isWaiting, orderTypeOf, sideOf } from './traits.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { leaveQueue } = bookSide
+const { holdFor } = fees
+const { isDetailed, isPending, isQuote, isReduceOnly, isWaiting, orderTypeOf, sideOf } = orderTraits
 const { trailingStop } = OrderType
 const { buy } = Side
 const { lastOrMark } = TriggerPrice

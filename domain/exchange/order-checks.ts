@@ -9,21 +9,29 @@ import {
   type OrderExtras,
   type PlaceOrder,
 } from '@maru/contracts/commands'
-import { walkBook } from './book-walk.ts'
+import * as bookWalk from './book-walk.ts'
 import type { Core } from './core.ts'
-import { marketFundsRefusal } from './execution.ts'
-import { holdFor, notionalMax } from './fees.ts'
+import * as execution from './execution.ts'
+import * as fees from './fees.ts'
 import type { Market } from './markets.ts'
-import { leastKey, oppositeOf } from './matching.ts'
+import * as matching from './matching.ts'
 import { none as noSlot } from './no-slot.ts'
-import { bandRefusal, marketKey } from './price-bands.ts'
+import * as priceBands from './price-bands.ts'
 import { Refusal } from './refusals.ts'
 import { reducibleLots } from './reduce-only.ts'
-import { entryRefusal, isRestricted, openOrdersMaxOf } from './restrictions.ts'
-import { riskRefusal } from './risk.ts'
+import * as restrictions from './restrictions.ts'
+import { entryRefusal } from './restrictions.ts'
+import * as risk from './risk.ts'
 import { followedPrice, trailedPrice } from './trailing.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { walkBook } = bookWalk
+const { marketFundsRefusal } = execution
+const { holdFor, notionalMax } = fees
+const { leastKey, oppositeOf } = matching
+const { bandRefusal, marketKey } = priceBands
+const { isRestricted, openOrdersMaxOf } = restrictions
+const { riskRefusal } = risk
 const { margin } = AccountMode
 const { auction, open } = MarketStatus
 const { limit, market: marketType, stop, stopLimit, trailingStop } = OrderType

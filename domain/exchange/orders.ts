@@ -1,11 +1,12 @@
 import type { OrderStatus } from './outcome.ts'
-import { grownInts, recordBuffer } from './growth.ts'
+import { asInts, grownInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 import type { OrderDetails } from './order-details.ts'
-import { detailedTrait, hasClientOrderId, isDetailed, isPlainStop } from './traits.ts'
+import * as orderTraits from './traits.ts'
 
-/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { detailedTrait, hasClientOrderId, isDetailed, isPlainStop } = orderTraits
 const none: number = noSlot
 
 /**
@@ -33,7 +34,7 @@ const filledAtMsAt = 2
 const quoteNextIntAt = 6
 const quotePreviousIntAt = 7
 
-/** Status and refusal lie above the `traitBits` of traits.ts in the same integer. */
+/** Status and refusal lie above the traits of traits.ts in the same integer. */
 const statusShift = 13
 const statusMask = 7
 const refusalShift = statusShift + 3
@@ -44,29 +45,20 @@ const stateMask = -1 << statusShift
  * given back at the start of the next command, the last first, so that the next order finds its record in the cache.
  */
 export class OrderStore {
-  #doubles: Float64Array
-  #ints: Int32Array
-  #fills: Float64Array
-  #fillInts: Int32Array
+  #capacity = 1_024
+  #doubles = recordDoubles(this.#capacity, recordBytes)
+  #ints = asInts(this.#doubles)
+  #fills = recordDoubles(this.#capacity, fillBytes)
+  #fillInts = asInts(this.#fills)
   readonly #clientOrderIds: string[] = []
   /** By slot; of orders whose traits say that they have some. */
   readonly #details = new Map<number, OrderDetails>()
   readonly #index = new OrderIndex()
-  #capacity = 1_024
   #used = 0
   #firstFree: number = none
   #closed = new Int32Array(1_024)
   #closedCount = 0
   #openCount = 0
-
-  constructor() {
-    const records = recordBuffer(this.#capacity, recordBytes)
-    this.#doubles = records.doubles
-    this.#ints = records.ints
-    const fills = recordBuffer(this.#capacity, fillBytes)
-    this.#fills = fills.doubles
-    this.#fillInts = fills.ints
-  }
 
   /** Orders that are open now. */
   get openCount(): number {
@@ -286,11 +278,9 @@ export class OrderStore {
 
   #grow(): void {
     this.#capacity *= 2
-    const records = recordBuffer(this.#capacity, recordBytes, this.#doubles)
-    this.#doubles = records.doubles
-    this.#ints = records.ints
-    const fills = recordBuffer(this.#capacity, fillBytes, this.#fills)
-    this.#fills = fills.doubles
-    this.#fillInts = fills.ints
+    this.#doubles = recordDoubles(this.#capacity, recordBytes, this.#doubles)
+    this.#ints = asInts(this.#doubles)
+    this.#fills = recordDoubles(this.#capacity, fillBytes, this.#fills)
+    this.#fillInts = asInts(this.#fills)
   }
 }

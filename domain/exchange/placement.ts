@@ -1,19 +1,25 @@
 import { OrderType, type OrderExtras, type PlaceOrder } from '@maru/contracts/commands'
 import { lotsForValue } from './book-walk.ts'
 import type { Core } from './core.ts'
-import { enter } from './execution.ts'
-import { isWellFormed } from './order-form.ts'
-import { orderRefusal, restPrice } from './order-checks.ts'
+import * as execution from './execution.ts'
+import * as orderForm from './order-form.ts'
+import * as orderChecks from './order-checks.ts'
 import { detailsOf } from './order-details.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
-import { rateRefusal } from './restrictions.ts'
+import * as restrictions from './restrictions.ts'
 import { TimerKind } from './timers.ts'
-import { clientOrderIdTrait, packTraits, postOnlyTrait, reduceOnlyTrait } from './traits.ts'
+import * as orderTraits from './traits.ts'
+import { postOnlyTrait, reduceOnlyTrait } from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { enter } = execution
+const { isWellFormed } = orderForm
+const { orderRefusal, restPrice } = orderChecks
+const { rateRefusal } = restrictions
+const { packTraits, clientOrderIdTrait } = orderTraits
 const { orderAccepted, orderDuplicate, orderRejected } = EventKind
 const { rejected } = OrderStatus
 const { market: marketType } = OrderType

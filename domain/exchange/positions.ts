@@ -1,11 +1,12 @@
-import { mulDiv } from '../money/index.ts'
+import * as money from '../money/index.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BalanceStore } from './balances.ts'
-import { recordBuffer } from './growth.ts'
+import { asInts, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
-/** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
+/** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { mulDiv } = money
 const none: number = noSlot
 
 /**
@@ -46,22 +47,18 @@ export const positionFigures = entryFigures + 2
  * minor units a lot, which reducing leaves alone; a flat position keeps its last one.
  */
 export class PositionStore {
-  #doubles: Float64Array
-  #ints: Int32Array
-  #entries: Float64Array
+  #capacity = 1_024
+  #doubles = recordDoubles(this.#capacity, recordBytes)
+  #ints = asInts(this.#doubles)
+  #entries = recordDoubles(this.#capacity, recordBytes)
   readonly #index = new PairIndex()
   readonly #accounts: AccountStore
   readonly #balances: BalanceStore
-  #capacity = 1_024
   #count = 0
 
   constructor(accounts: AccountStore, balances: BalanceStore) {
     this.#accounts = accounts
     this.#balances = balances
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes)
-    this.#doubles = doubles
-    this.#ints = ints
-    this.#entries = recordBuffer(this.#capacity, recordBytes).doubles
   }
 
   get count(): number {
@@ -292,9 +289,8 @@ export class PositionStore {
 
   #grow(): void {
     this.#capacity *= 2
-    const { doubles, ints } = recordBuffer(this.#capacity, recordBytes, this.#doubles)
-    this.#doubles = doubles
-    this.#ints = ints
-    this.#entries = recordBuffer(this.#capacity, recordBytes, this.#entries).doubles
+    this.#doubles = recordDoubles(this.#capacity, recordBytes, this.#doubles)
+    this.#ints = asInts(this.#doubles)
+    this.#entries = recordDoubles(this.#capacity, recordBytes, this.#entries)
   }
 }

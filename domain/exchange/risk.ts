@@ -1,13 +1,16 @@
 import { AccountMode, Side } from '@maru/contracts/commands'
-import { unset } from './accounts.ts'
+import * as accounts from './accounts.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { none as noSlot } from './no-slot.ts'
 import { Refusal } from './refusals.ts'
-import { isRestricted, reducingRefusal } from './restrictions.ts'
+import * as restrictions from './restrictions.ts'
+import { reducingRefusal } from './restrictions.ts'
 import { equityOf, inRiskAsset } from './valuation.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { unset } = accounts
+const { isRestricted } = restrictions
 const { margin } = AccountMode
 const { buy, sell } = Side
 const none: number = noSlot

@@ -2,12 +2,13 @@ import { Side } from '@maru/contracts/commands'
 import { modeFlag } from './account-controls.ts'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
-import { inRiskAsset } from './valuation.ts'
+import * as valuation from './valuation.ts'
 
 /** The mode of a margin account is its flag. */
 const marginFlag: number = modeFlag
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
+const { inRiskAsset } = valuation
 const { buy } = Side
 
 /**

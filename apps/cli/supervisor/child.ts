@@ -1,13 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { healthyAfterMs, restartDelayMs } from './backoff.ts'
+import type { Runtime } from '@maru/service-host/runtime'
 import { splitLines } from './log-file.ts'
 
 export interface ChildDefinition {
   name: string
   /** Absolute path of the program, a `main.ts`. */
   entry: string
-  /** The whole environment of the process. */
+  /** The whole environment of the process, but for what its runtime adds. */
   environment: Readonly<Record<string, string>>
+  runtime: Runtime
 }
 
 export interface ChildObserver {
@@ -66,10 +68,10 @@ export class Child {
   start(): void {
     if (this.#stopping) return
     this.#starts += 1
-    const { entry, environment } = this.definition
+    const { entry, environment, runtime } = this.definition
     // A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops the services in order.
-    const child = spawn(process.execPath, [entry], {
-      env: environment,
+    const child = spawn(process.execPath, [...runtime.execArgv, entry], {
+      env: { ...environment, ...runtime.environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32',
       windowsHide: true,

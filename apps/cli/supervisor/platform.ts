@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { ServiceKey } from '@maru/service-host/names'
+import { exchangeRuntime, plainRuntime, type Runtime } from '@maru/service-host/runtime'
 import type { Environment } from '@maru/service-host/settings'
 import type { SupervisedService } from './supervisor.ts'
 
@@ -13,6 +14,7 @@ interface ServicePlan {
   stopPhase: number
   /** Settings of the person who runs Maru that reach this service; no service sees those of another. */
   settings: readonly string[]
+  runtime?: Runtime
 }
 
 /** For reaching hosts outside, where a company's network asks for it. */
@@ -42,6 +44,7 @@ export const servicePlans: readonly ServicePlan[] = [
   {
     name: 'trading',
     stopPhase: 1,
+    runtime: exchangeRuntime,
     settings: [
       'MARU_GRANT_AMOUNT',
       'MARU_HOUSE_LIQUIDITY',
@@ -106,7 +109,7 @@ export function planServices(options: {
     user: { MARU_TOKEN_KEY_FILE: options.tokenKeyFile, MARU_OPERATOR_FILE: options.operatorFile },
     gateway: { MARU_PORT: String(options.gatewayPort) },
   }
-  return servicePlans.map(({ name, stopPhase, settings }) => {
+  return servicePlans.map(({ name, stopPhase, settings, runtime = plainRuntime }) => {
     return {
       name,
       stopPhase,
@@ -117,6 +120,7 @@ export function planServices(options: {
         DATABASE_URL: options.databaseUrls[name],
         NODE_COMPILE_CACHE: compileCache,
       },
+      runtime,
     }
   })
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { plainRuntime } from '@maru/service-host/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { endLeftovers, ProcessList } from '../supervisor/leftovers.ts'
 import { Child } from '../supervisor/child.ts'
@@ -13,7 +14,7 @@ const never = new AbortController().signal
 const always = async (): Promise<boolean> => true
 
 function service(name: string, environment: Record<string, string> = {}, stopPhase = 0): SupervisedService {
-  return { name, entry, stopPhase, environment: { PATH: '/usr/bin:/bin', ...environment } }
+  return { name, entry, stopPhase, environment: { PATH: '/usr/bin:/bin', ...environment }, runtime: plainRuntime }
 }
 
 async function given(services: SupervisedService[]) {

@@ -1,0 +1,22 @@
+/** How a process of Node is started, beyond its program and settings. */
+export interface Runtime {
+  /** Options of Node, before the program. */
+  readonly execArgv: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/**
+ * For processes that hold the exchange: its state is some large tables, and a command runs through many small functions.
+ *
+ * - glibc asks for pages of 2 MB for its tables (where the kernel gives them on request, as most do), so that most look-ups find the page they are in.
+ *   Other C libraries do not know the setting.
+ * - The compiler joins functions into one up to so many bytes instead of 920, so that a command is a few calls instead of thirty.
+ *
+ * Nothing but speed depends on either. Workers of such a process have both too.
+ */
+export const exchangeRuntime: Runtime = {
+  execArgv: ['--max-inlined-bytecode-size-cumulative=4000'],
+  environment: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
+}
+
+export const plainRuntime: Runtime = { execArgv: [], environment: {} }
