@@ -18,6 +18,13 @@ export function recordBuffer(records: number, bytes: number, from?: Float64Array
   return { doubles, ints: new Int32Array(buffer, alignmentBytes) }
 }
 
+/** How large a table becomes that doubles from `room` until so many records fit. */
+export function roomFor(records: number, room: number): number {
+  let found = room
+  while (found < records) found *= 2
+  return found
+}
+
 /** The same figures in an array of `length`. */
 export function grownInts(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(length)

@@ -66,3 +66,10 @@ test('a snapshot of version 2 is read as the state that its log leads to', () =>
   const exchange = Exchange.restore(unzipped('rules-2-snapshot-2.bin.gz'))
   expect(exchange.stateHash()).toBe(replay(2).exchange.stateHash())
 })
+
+test('a snapshot of version 3 is read as that state too, and written byte for byte', () => {
+  const bytes = unzipped('rules-2-snapshot-3.bin.gz')
+  const exchange = Exchange.restore(bytes)
+  expect(exchange.stateHash()).toBe(replay(2).exchange.stateHash())
+  expect(Buffer.from(exchange.snapshot())).toEqual(bytes)
+})
