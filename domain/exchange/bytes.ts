@@ -25,7 +25,9 @@ export class ByteWriter {
   text(value: string): void {
     const start = this.#at
     this.i32(0)
-    this.#view.setInt32(start, this.#units(value), true)
+    // Before the view is looked up: the bytes may be others by then.
+    const header = this.#units(value)
+    this.#view.setInt32(start, header, true)
   }
 
   /** So many texts, the one at `indexOf` each, empty where that is -1: the bytes of all one after another, then their headers. */

@@ -169,6 +169,12 @@ describe('columns of a snapshot', () => {
     )
   })
 
+  test('and single texts too, wherever the bytes they are written into have to grow', () => {
+    const many = Array.from({ length: 20_000 }, (_, nth) => `text ${nth}`)
+    const write = (out: ByteWriter): void => many.forEach((text) => out.text(text))
+    expect(again(write, (from) => many.map(() => from.text()))).toEqual(many)
+  })
+
   test('with a user or an id twice are refused', () => {
     const texts = new Texts()
     texts.set(0, 'one')
