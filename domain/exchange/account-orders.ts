@@ -26,6 +26,11 @@ export class AccountOrders {
     this.#accounts = accounts
   }
 
+  /** Makes room for the first runs of so many accounts; before there is any. */
+  reserve(accounts: number): void {
+    this.#cells = asInts(recordDoubles(Math.max(sizeAtFirst, accounts), sizeAtFirst * 4))
+  }
+
   /** Lists an order and returns its cell. */
   add(account: number, slot: number): number {
     const accounts = this.#accounts

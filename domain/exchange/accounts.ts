@@ -1,7 +1,9 @@
 import { AccountMode } from '@maru/contracts/commands'
 import { flagsOf, modeFlag as modeBit, noControls, type AccountControls } from './account-controls.ts'
-import { asInts, recordDoubles } from './growth.ts'
+import { asInts, recordDoubles, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
+import type { PackedTexts } from './texts.ts'
+import { UserIds } from './user-ids.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { cash } = AccountMode
@@ -31,30 +33,45 @@ const firstBalanceIntAt = 15
 
 /** Accounts: numbering of their stream, results of the day, limits, mode and where their orders, positions and balances begin. */
 export class AccountStore {
-  readonly userIds: string[] = []
-  readonly #byUserId = new Map<string, number>()
+  readonly userIds = new UserIds()
+  #count = 0
   readonly #controls = new Map<number, AccountControls>()
   #capacity = 256
   #doubles = recordDoubles(this.#capacity, recordBytes)
   #ints = asInts(this.#doubles)
 
   get count(): number {
-    return this.userIds.length
+    return this.#count
   }
 
   has(account: number): boolean {
-    return account >= 0 && account < this.userIds.length && Number.isInteger(account)
+    return account >= 0 && account < this.#count && Number.isInteger(account)
   }
 
   find(userId: string): number {
-    return this.#byUserId.get(userId) ?? none
+    return this.userIds.find(userId)
   }
 
   open(userId: string): number {
-    const account = this.userIds.length
-    if (account === this.#capacity) this.#grow()
-    this.userIds.push(userId)
-    this.#byUserId.set(userId, account)
+    this.userIds.add(userId)
+    return this.#create()
+  }
+
+  /** Opens the accounts of a snapshot; before any other. */
+  restore(userIds: PackedTexts): void {
+    this.userIds.restore(userIds)
+    this.#capacity = roomFor(userIds.count, this.#capacity)
+    const doubles = recordDoubles(this.#capacity, recordBytes)
+    const ints = asInts(doubles)
+    this.#doubles = doubles
+    this.#ints = ints
+    for (let left = userIds.count; left > 0; left--) this.#create()
+  }
+
+  #create(): number {
+    if (this.#count === this.#capacity) this.#grow()
+    const account = this.#count
+    this.#count += 1
     const at = account << 3
     this.#doubles[at | sequenceAt] = 0
     this.#doubles[at | dayRealizedAt] = 0

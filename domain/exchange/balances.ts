@@ -1,5 +1,6 @@
 import type { AccountStore } from './accounts.ts'
-import { grownDoubles, grownInts } from './growth.ts'
+import { SnapshotError } from './bytes.ts'
+import { grownDoubles, grownInts, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
@@ -24,6 +25,23 @@ export class BalanceStore {
     return this.#count
   }
 
+  /**
+   * Takes the balances of a snapshot; before there is any. Throws SnapshotError where an account has two in an asset.
+   * @param assetCount how many assets there are
+   */
+  restore(owners: Float64Array, assets: Float64Array, totals: Float64Array, assetCount: number): void {
+    const room = roomFor(owners.length, this.#units.length / 2)
+    this.#units = new Float64Array(room * 2)
+    this.#owners = new Int32Array(room * 4)
+    this.#index.reserve(this.#accounts.count, assetCount)
+    for (let nth = 0; nth < owners.length; nth++) {
+      const account = owners[nth]!
+      const asset = assets[nth]!
+      if (this.#index.find(account, asset) !== none) throw new SnapshotError('the snapshot has a balance twice')
+      this.setTotal(this.#create(account, asset), totals[nth]!)
+    }
+  }
+
   find(account: number, asset: number): number {
     return this.#index.find(account, asset)
   }
@@ -32,6 +50,10 @@ export class BalanceStore {
   of(account: number, asset: number): number {
     const found = this.#index.find(account, asset)
     if (found !== none) return found
+    return this.#create(account, asset)
+  }
+
+  #create(account: number, asset: number): number {
     const balance = this.#count
     if (balance * 2 === this.#units.length) {
       this.#units = grownDoubles(this.#units, balance << 2)

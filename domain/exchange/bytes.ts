@@ -1,3 +1,5 @@
+import { decodeText, PackedTexts, wide, type Texts } from './texts.ts'
+
 /** Thrown for bytes that are not a snapshot of a known version, or are damaged. */
 export class SnapshotError extends Error {
   override name = 'SnapshotError'
@@ -21,9 +23,61 @@ export class ByteWriter {
   }
   /** Length in UTF-16 units, then a byte a unit where all fit, else two: the high bit of the length says which. */
   text(value: string): void {
+    const start = this.#at
+    this.i32(0)
+    // Before the view is looked up: the bytes may be others by then.
+    const header = this.#units(value)
+    this.#view.setInt32(start, header, true)
+  }
+
+  /** So many texts, the one at `indexOf` each, empty where that is -1: the bytes of all one after another, then their headers. */
+  texts(count: number, texts: Texts, indexOf: (nth: number) => number): void {
+    const start = this.#at
+    this.i32(0)
+    const headers = new Float64Array(count)
+    for (let nth = 0; nth < count; nth++) {
+      const index = indexOf(nth)
+      if (index < 0) continue
+      const packed = texts.packedAt(index)
+      headers[nth] = packed === undefined ? this.#units(texts.get(index)) : this.#packed(packed, index)
+    }
+    this.#view.setInt32(start, this.#at - start - 4, true)
+    this.#column(headers)
+  }
+
+  /**
+   * Figures of each of many records, a column each: how many bytes a figure takes, then the least, then what each is above that; or, in eight bytes, themselves. It is
+   * the narrowest form that holds all of them exactly, so what is alike has like bytes; where all figures are, it is no bytes at all.
+   */
+  columns(count: number, figures: readonly ((nth: number) => number)[]): void {
+    const column = new Float64Array(count)
+    for (const figureOf of figures) {
+      for (let nth = 0; nth < count; nth++) column[nth] = figureOf(nth)
+      this.#column(column)
+    }
+  }
+
+  /** What was written, filled up with zeros to a multiple of 16 bytes. */
+  take(): Uint8Array {
+    const length = Math.ceil(this.#at / 16) * 16
+    this.#room(length - this.#at)
+    return this.#bytes.subarray(0, length)
+  }
+
+  #column(figures: Float64Array): void {
+    const { low, width } = formOf(figures)
+    this.i32(width)
+    if (width < 8) this.f64(low)
+    this.#room(figures.length * width)
+    writeColumn(figures, low, width, this.#view, this.#at)
+    this.#at += figures.length * width
+  }
+
+  /** Writes the units of a text and returns its header. */
+  #units(value: string): number {
     const { length } = value
-    this.#room(4 + length * 2)
-    const start = this.#at + 4
+    this.#room(length * 2)
+    const start = this.#at
     let at = start
     let isNarrow = true
     for (let index = 0; index < length && isNarrow; index++) {
@@ -35,14 +89,16 @@ export class ByteWriter {
       at = start
       for (let index = 0; index < length; index++, at += 2) this.#view.setUint16(at, value.charCodeAt(index), true)
     }
-    this.#view.setInt32(this.#at, isNarrow ? length : length | wide, true)
     this.#at = at
+    return isNarrow ? length : length | wide
   }
-  /** What was written, filled up with zeros to a multiple of 16 bytes. */
-  take(): Uint8Array {
-    const length = Math.ceil(this.#at / 16) * 16
-    this.#room(length - this.#at)
-    return this.#bytes.subarray(0, length)
+
+  #packed(texts: PackedTexts, index: number): number {
+    const bytes = texts.bytes(index)
+    this.#room(bytes.length)
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+    return texts.header(index)
   }
 
   #room(size: number): void {
@@ -54,14 +110,53 @@ export class ByteWriter {
   }
 }
 
-const wide = 1 << 30
+/** The least of some figures, and the bytes that each needs above it. */
+function formOf(figures: Float64Array): { low: number; width: number } {
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  let isWhole = true
+  for (let index = 0; index < figures.length; index++) {
+    const figure = figures[index]!
+    if (figure < low) low = figure
+    if (figure > high) high = figure
+    // Not so: fractions, what is no number, and the zero that is less than none.
+    if (Math.floor(figure) !== figure || (figure === 0 && 1 / figure < 0)) isWhole = false
+  }
+  if (figures.length === 0) return { low: 0, width: 0 }
+  const span = high - low
+  if (!isWhole || !(span < 2 ** 32)) return { low, width: 8 }
+  return { low, width: span === 0 ? 0 : span < 2 ** 8 ? 1 : span < 2 ** 16 ? 2 : 4 }
+}
+
+function writeColumn(figures: Float64Array, low: number, width: number, to: DataView, start: number): void {
+  const { length } = figures
+  if (width === 1) for (let index = 0; index < length; index++) to.setUint8(start + index, figures[index]! - low)
+  else if (width === 2) for (let index = 0; index < length; index++) to.setUint16(start + index * 2, figures[index]! - low, true)
+  else if (width === 4) for (let index = 0; index < length; index++) to.setUint32(start + index * 4, figures[index]! - low, true)
+  else if (width === 8) for (let index = 0; index < length; index++) to.setFloat64(start + index * 8, figures[index]!, true)
+}
+
+function readColumn(figures: Float64Array, low: number, width: number, from: DataView, start: number): void {
+  const { length } = figures
+  if (width === 1) for (let index = 0; index < length; index++) figures[index] = low + from.getUint8(start + index)
+  else if (width === 2) for (let index = 0; index < length; index++) figures[index] = low + from.getUint16(start + index * 2, true)
+  else if (width === 4) for (let index = 0; index < length; index++) figures[index] = low + from.getUint32(start + index * 4, true)
+  else if (width === 8) for (let index = 0; index < length; index++) figures[index] = from.getFloat64(start + index * 8, true)
+  else figures.fill(low)
+}
+
+/** Bounds what a reader is willing to make room for. */
+const recordsMax = 2 ** 27
 
 /** Reads what a ByteWriter wrote. Throws SnapshotError at the end of the bytes. */
 export class ByteReader {
+  readonly #bytes: Uint8Array
   readonly #view: DataView
+  #columns = new Float64Array(0)
   #at = 0
 
   constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
   f64(): number {
@@ -74,36 +169,32 @@ export class ByteReader {
   text(): string {
     const header = this.i32()
     const length = header & ~wide
-    const isNarrow = (header & wide) === 0
-    const start = this.#take(isNarrow ? length : length * 2)
-    return isNarrow ? this.#narrow(start, length) : this.#wide(start, length)
+    const start = this.#take((header & wide) === 0 ? length : length * 2)
+    return decodeText(this.#bytes, start, header)
+  }
+  texts(count: number): PackedTexts {
+    const size = this.i32()
+    const start = this.#take(size)
+    const [headers] = this.columns(count, 1)
+    // A copy: the bytes may be kept for long, and the snapshot around them is many times as large.
+    const packed = new PackedTexts(Int32Array.from(headers!), new Uint8Array(this.#bytes.subarray(start, start + size)))
+    if (packed.size !== size) throw new SnapshotError('the snapshot has texts of another length')
+    return packed
+  }
+  /** The next columns, with a figure of each of `count` records; good until others are read. */
+  columns(count: number, wanted: number): Float64Array[] {
+    if (count < 0 || count > recordsMax) throw new SnapshotError('the snapshot has an impossible number of records')
+    if (this.#columns.length < count * wanted) this.#columns = new Float64Array(count * wanted)
+    return Array.from({ length: wanted }, (_, column) => this.#column(this.#columns.subarray(column * count, (column + 1) * count)))
   }
 
-  /** Eight at a time: a piece for each character would leave behind hundreds of megabytes where a state has some 100,000 texts. */
-  #narrow(start: number, length: number): string {
-    const view = this.#view
-    let text = ''
-    let at = start
-    for (const end = start + length - 7; at < end; at += 8) {
-      text += String.fromCharCode(
-        view.getUint8(at),
-        view.getUint8(at + 1),
-        view.getUint8(at + 2),
-        view.getUint8(at + 3),
-        view.getUint8(at + 4),
-        view.getUint8(at + 5),
-        view.getUint8(at + 6),
-        view.getUint8(at + 7),
-      )
-    }
-    for (; at < start + length; at++) text += String.fromCharCode(view.getUint8(at))
-    return text
-  }
-
-  #wide(start: number, length: number): string {
-    let text = ''
-    for (let index = 0; index < length; index++) text += String.fromCharCode(this.#view.getUint16(start + index * 2, true))
-    return text
+  #column(into: Float64Array): Float64Array {
+    const width = this.i32()
+    if (width !== 0 && width !== 1 && width !== 2 && width !== 4 && width !== 8)
+      throw new SnapshotError('the snapshot has figures of an unknown form')
+    const low = width < 8 ? this.f64() : 0
+    readColumn(into, low, width, this.#view, this.#take(into.length * width))
+    return into
   }
 
   #take(size: number): number {

@@ -150,7 +150,8 @@ export class Exchange {
   }
   /** User of an account; empty for an unknown one. */
   userIdOf(account: number): string {
-    return this.#core.accounts.userIds[account] ?? ''
+    const { accounts } = this.#core
+    return accounts.has(account) ? accounts.userIds.get(account) : ''
   }
   mode(account: number): AccountMode {
     return this.#core.accounts.mode(account)

@@ -21,6 +21,13 @@ export function asInts(doubles: Float64Array<ArrayBuffer>): Int32Array<ArrayBuff
   return new Int32Array(doubles.buffer, doubles.byteOffset)
 }
 
+/** How large a table becomes that doubles from `room` until so many records fit. */
+export function roomFor(records: number, room: number): number {
+  let found = room
+  while (found < records) found *= 2
+  return found
+}
+
 /** The same figures in an array of `length`. */
 export function grownInts(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(length)

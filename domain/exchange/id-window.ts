@@ -1,6 +1,8 @@
+import { SnapshotError } from './bytes.ts'
 import type { ForgottenIds } from './forgotten-ids.ts'
 import { none } from './no-slot.ts'
-import { asInts, recordDoubles } from './growth.ts'
+import { asInts, recordDoubles, roomFor } from './growth.ts'
+import { hashOf, Texts, type PackedTexts } from './texts.ts'
 
 const recordBytes = 64
 /** Doubles of a record: two of the result, four terms by which a repeat is told from another use of the id. */
@@ -17,7 +19,8 @@ export class IdWindow {
   /** Where the next one goes, which is where the oldest lies once the room is full. */
   #next = 0
   #kept = 0
-  #texts: string[] = []
+  /** By place. */
+  readonly texts = new Texts()
   #doubles = recordDoubles(roomAtFirst, recordBytes)
   #ints = asInts(this.#doubles)
   /** Entries of hash and place + 1: most misses are told without a look at a record. */
@@ -46,7 +49,7 @@ export class IdWindow {
     for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
       const place = table[(at << 1) | 1]! - 1
       if (place < 0) return none
-      if (table[at << 1] === hash && ints[(place << 4) | 12] === account && this.#texts[place] === text) return place
+      if (table[at << 1] === hash && ints[(place << 4) | 12] === account && this.texts.get(place) === text) return place
     }
   }
 
@@ -75,7 +78,7 @@ export class IdWindow {
     }
     const place = this.#next
     const hash = this.#lastHash
-    this.#texts[place] = text
+    this.texts.set(place, text)
     this.#ints[(place << 4) | 12] = account
     this.#ints[(place << 4) | 13] = hash
     const at = place * 8
@@ -96,8 +99,58 @@ export class IdWindow {
     const isFull = this.#kept === this.capacity
     for (let index = from; index < to; index++) {
       const place = isFull ? (this.#next + index) % this.#room : index
-      visit(this.#ints[(place << 4) | 12]!, this.#texts[place]!, this.#doubles.subarray(place << 3, place * 8 + figureCount))
+      visit(this.#ints[(place << 4) | 12]!, this.texts.get(place), this.#doubles.subarray(place << 3, place * 8 + figureCount))
     }
+  }
+
+  /** Places of all that is remembered, oldest first. */
+  places(): Int32Array {
+    const isFull = this.#kept === this.capacity
+    return Int32Array.from({ length: this.#kept }, (_, index) => (isFull ? (this.#next + index) % this.#room : index))
+  }
+
+  account(place: number): number {
+    return this.#ints[(place << 4) | 12]!
+  }
+
+  /**
+   * Takes what a snapshot remembered, oldest first, and nothing before.
+   * @param accounts of each id its account
+   * @param figures six columns
+   */
+  restore(texts: PackedTexts, accounts: Float64Array, figures: readonly Float64Array[]): void {
+    const { count } = texts
+    if (count > this.capacity) throw new SnapshotError('the snapshot remembers more ids than it can')
+    this.#room = Math.min(this.capacity, roomFor(count, roomAtFirst))
+    const doubles = recordDoubles(this.#room, recordBytes)
+    const ints = asInts(doubles)
+    this.#doubles = doubles
+    this.#ints = ints
+    this.#table = new Int32Array(roomFor(count, roomAtFirst) * 4)
+    this.#mask = this.#table.length / 2 - 1
+    this.texts.restore(texts)
+    for (let place = 0; place < count; place++) {
+      const account = accounts[place]!
+      const hash = texts.hash(account, place)
+      this.#ints[(place << 4) | 12] = account
+      this.#ints[(place << 4) | 13] = hash
+      for (let figure = 0; figure < figureCount; figure++) doubles[place * 8 + figure] = figures[figure]![place]!
+      this.#putNew(hash, place, texts)
+    }
+    this.#kept = count
+    this.#next = count === this.capacity ? 0 : count
+  }
+
+  #putNew(hash: number, place: number, texts: PackedTexts): void {
+    const table = this.#table
+    let at = hash & this.#mask
+    for (; table[(at << 1) | 1] !== 0; at = (at + 1) & this.#mask) {
+      const other = table[(at << 1) | 1]! - 1
+      if (table[at << 1] === hash && this.account(other) === this.account(place) && texts.areAlike(other, place))
+        throw new SnapshotError('the snapshot has an id twice')
+    }
+    table[at << 1] = hash
+    table[(at << 1) | 1] = place + 1
   }
 
   #put(hash: number, value: number): void {
@@ -135,12 +188,4 @@ export class IdWindow {
     this.#mask = this.#mask * 2 + 1
     for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!)
   }
-}
-
-function hashOf(account: number, text: string): number {
-  let hash = Math.imul(account + 1, 0x9e3779b1)
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  hash ^= hash >>> 16
-  hash = Math.imul(hash, 0x7feb352d)
-  return hash ^ (hash >>> 15)
 }

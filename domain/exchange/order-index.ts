@@ -1,3 +1,4 @@
+import { roomFor } from './growth.ts'
 import { none } from './no-slot.ts'
 import { OlderOrders } from './older-orders.ts'
 
@@ -36,6 +37,12 @@ export class OrderIndex {
     if (before !== none) this.#older.add(records[before << 3]!, before)
     this.#ring[place] = slot + 1
     this.#count += 1
+  }
+
+  /** Makes room for so many orders; before there is any. */
+  reserve(orders: number): void {
+    this.#ring = new Int32Array(roomFor(orders * placesPerOrder + 1, this.#ring.length))
+    this.#mask = this.#ring.length - 1
   }
 
   /** Removes an order that is in it. */

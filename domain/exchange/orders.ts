@@ -1,8 +1,9 @@
 import type { OrderStatus } from './outcome.ts'
-import { asInts, grownInts, recordDoubles } from './growth.ts'
+import { asInts, grownInts, recordDoubles, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 import type { OrderDetails } from './order-details.ts'
+import { Texts, type PackedTexts } from './texts.ts'
 import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
@@ -50,7 +51,7 @@ export class OrderStore {
   #ints = asInts(this.#doubles)
   #fills = recordDoubles(this.#capacity, fillBytes)
   #fillInts = asInts(this.#fills)
-  readonly #clientOrderIds: string[] = []
+  readonly #clientOrderIds = new Texts()
   /** By slot; of orders whose traits say that they have some. */
   readonly #details = new Map<number, OrderDetails>()
   readonly #index = new OrderIndex()
@@ -99,6 +100,14 @@ export class OrderStore {
     return slot
   }
 
+  /** Makes room for the orders of a snapshot, which take the first slots one after another; before there is any. */
+  reserve(clientOrderIds: PackedTexts): void {
+    this.#clientOrderIds.restore(clientOrderIds)
+    this.#capacity = roomFor(clientOrderIds.count, this.#capacity) / 2
+    this.#grow()
+    this.#index.reserve(clientOrderIds.count)
+  }
+
   #nextUnused(): number {
     if (this.#used === this.#capacity) this.#grow()
     this.#used += 1
@@ -107,10 +116,14 @@ export class OrderStore {
 
   /** The client order id of an order whose traits say that it has one; else empty. */
   clientOrderId(slot: number): string {
-    return hasClientOrderId(this.traits(slot)) ? this.#clientOrderIds[slot]! : ''
+    return hasClientOrderId(this.traits(slot)) ? this.#clientOrderIds.get(slot) : ''
+  }
+  /** Client order ids by slot, of those orders that have one. */
+  get clientOrderIds(): Texts {
+    return this.#clientOrderIds
   }
   setClientOrderId(slot: number, clientOrderId: string): void {
-    this.#clientOrderIds[slot] = clientOrderId
+    this.#clientOrderIds.set(slot, clientOrderId)
   }
 
   /** Makes an order final. It stays readable until `releaseClosed`. */

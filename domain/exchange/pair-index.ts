@@ -22,6 +22,12 @@ export class PairIndex {
     this.#plainMax = plainEntriesMax
   }
 
+  /** Makes room for pairs of so many; before there is any. */
+  reserve(aCount: number, bCount: number): void {
+    const [a, b] = [Math.max(0, aCount - 1), Math.max(0, bCount - 1)]
+    if (!this.#fitsPlain(a, b)) this.#widen(a, b)
+  }
+
   /** The slot of a pair, or -1. `a` below 2^22, `b` below 2^10. */
   find(a: number, b: number): number {
     if (!this.#isPlain) return this.#findHashed(a, b)

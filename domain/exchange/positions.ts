@@ -1,7 +1,7 @@
 import * as money from '../money/index.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BalanceStore } from './balances.ts'
-import { asInts, recordDoubles } from './growth.ts'
+import { asInts, recordDoubles, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
@@ -63,6 +63,16 @@ export class PositionStore {
 
   get count(): number {
     return this.#count
+  }
+
+  /**
+   * Makes room for so many; before there is any.
+   * @param symbols how many markets there are
+   */
+  reserve(positions: number, symbols: number): void {
+    this.#capacity = roomFor(positions, this.#capacity) / 2
+    this.#grow()
+    this.#index.reserve(this.#accounts.count, symbols)
   }
 
   find(account: number, symbol: number): number {
@@ -184,15 +194,20 @@ export class PositionStore {
     entries[(position << 3) | updatedAt] = timeMs
   }
 
-  /** Every figure that is not derived from orders, for a snapshot: quantity and limit, then the entry. */
-  figures(position: number): number[] {
-    return [this.quantity(position), this.notionalMax(position), ...this.#entries.subarray(position << 3, (position << 3) + entryFigures)]
+  /** One of the figures that are not derived from orders: quantity and limit, then the entry. */
+  figure(position: number, figure: number): number {
+    if (figure === 0) return this.quantity(position)
+    return figure === 1 ? this.notionalMax(position) : this.#entries[(position << 3) + figure - 2]!
   }
-  /** Sets what `figures` gave. */
-  setFigures(position: number, figures: readonly number[]): void {
-    this.#doubles[(position << 3) | quantityAt] = figures[0]!
-    this.setNotionalMax(position, figures[1]!)
-    for (let figure = 0; figure < entryFigures; figure++) this.#entries[(position << 3) + figure] = figures[figure + 2]!
+  /** All of them. */
+  figures(position: number): number[] {
+    return Array.from({ length: positionFigures }, (_, figure) => this.figure(position, figure))
+  }
+  /** Sets what `figure` gave, from row `nth` of so many columns. */
+  setFigures(position: number, columns: readonly Float64Array[], nth: number): void {
+    this.#doubles[(position << 3) | quantityAt] = columns[0]![nth]!
+    this.setNotionalMax(position, columns[1]![nth]!)
+    for (let figure = 0; figure < entryFigures; figure++) this.#entries[(position << 3) + figure] = columns[figure + 2]![nth]!
   }
 
   /** Signed lots. */

@@ -93,7 +93,7 @@ function writeMarket(market: Market, out: ByteWriter): void {
 function writeAccount(core: Core, account: number, out: ByteWriter): void {
   const { accounts, balances, positions } = core
   const day = accounts.realizedDay(account)
-  out.text(accounts.userIds[account]!)
+  out.text(accounts.userIds.get(account))
   out.i32(accounts.flags(account))
   for (const figure of Object.values(accounts.controls(account))) out.f64(figure)
   out.f64(accounts.sequence(account))

@@ -2,8 +2,6 @@ import type { ListKind } from '@maru/contracts/commands'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import type { Core } from './core.ts'
 import { none } from './no-slot.ts'
-import { rest } from './open-orders.ts'
-import { readOrder, writeOrder } from './snapshot-orders.ts'
 import { isPending } from './traits.ts'
 
 /** Slots of the orders that wait for another of their list, by list and leg. */
@@ -19,10 +17,8 @@ export function pendingOrders(core: Core): number[] {
   return slots
 }
 
-/** Writes the lists, which stand in the order in which they were placed, and the orders that wait in them. */
+/** Writes the lists, which stand in the order in which they were placed. */
 export function writeLists(core: Core, out: ByteWriter): void {
-  const pending = pendingOrders(core)
-  for (const slot of pending) writeOrder(core, slot, out)
   out.f64(core.lastList)
   out.i32(core.lists.size)
   for (const { id, kind, account, symbol, clientListId, legs, isWaiting, filled } of core.lists.values()) {
@@ -38,12 +34,7 @@ export function writeLists(core: Core, out: ByteWriter): void {
   }
 }
 
-/** @param pending how many orders wait in lists */
-export function readLists(core: Core, from: ByteReader, pending: number): void {
-  for (let left = pending; left > 0; left--) {
-    const slot = readOrder(core, from)
-    rest(core, core.markets[core.positions.symbol(core.orders.position(slot))]!, slot)
-  }
+export function readLists(core: Core, from: ByteReader): void {
   core.lastList = from.f64()
   for (let left = from.i32(); left > 0; left--) {
     const [id, kind, account, symbol] = [from.f64(), from.i32() as ListKind, from.i32(), from.i32()]

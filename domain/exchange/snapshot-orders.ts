@@ -7,23 +7,6 @@ import { detailsOf, type OrderDetails } from './order-details.ts'
 import { TimerKind } from './timers.ts'
 import { firstRulesTraits, fromFirstRulesTraits, isDetailed, isQuote, sideOf } from './traits.ts'
 
-/** Writes one open order, for a snapshot or to be hashed. What it holds, and its place in lists, follow from it. */
-export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
-  const { orders } = core
-  const traits = orders.traits(slot)
-  writeOwner(core, slot, out)
-  // With the status in its upper bits.
-  out.i32(traits)
-  out.f64(orders.quantity(slot))
-  out.f64(orders.price(slot))
-  writeProgress(core, slot, out)
-  if (!isDetailed(traits)) return
-  const details = orders.details(slot)
-  for (const figure of detailFigures) out.f64(details[figure])
-  out.f64(details.trail?.best ?? 0)
-  out.f64(details.isShared ? 1 : 0)
-}
-
 /** Figures of an order's details that are part of the state. */
 const detailFigures = [
   'selfTrade',
@@ -39,26 +22,17 @@ const detailFigures = [
   'updatedAtMs',
 ] as const satisfies readonly (keyof OrderDetails)[]
 
-/** The same as releases wrote it that knew only rules 1. */
+/** Writes one resting order as releases did that knew only rules 1. What it holds, and its place in lists, follow from it. */
 export function writeFirstOrder(core: Core, slot: number, out: ByteWriter): void {
-  const { orders } = core
-  writeOwner(core, slot, out)
+  const { orders, positions } = core
+  const position = orders.position(slot)
+  out.f64(orders.id(slot))
+  out.i32(positions.account(position))
+  out.i32(positions.symbol(position))
   out.i32(firstRulesTraits(orders.traits(slot)))
   out.f64(orders.quantity(slot))
   out.f64(orders.limitPrice(slot))
   out.f64(orders.stopPrice(slot))
-  writeProgress(core, slot, out)
-}
-
-function writeOwner(core: Core, slot: number, out: ByteWriter): void {
-  const { orders, positions } = core
-  out.f64(orders.id(slot))
-  out.i32(positions.account(orders.position(slot)))
-  out.i32(positions.symbol(orders.position(slot)))
-}
-
-function writeProgress(core: Core, slot: number, out: ByteWriter): void {
-  const { orders } = core
   out.f64(orders.createdAtMs(slot))
   out.f64(orders.filled(slot))
   out.f64(orders.filledNotional(slot))
@@ -67,49 +41,60 @@ function writeProgress(core: Core, slot: number, out: ByteWriter): void {
   out.text(orders.clientOrderId(slot))
 }
 
-/** Reads the orders and rests them again as they were written, by book, price and place in the queue; those that wait in lists come after them. @returns how many */
-export function readOrders(core: Core, from: ByteReader): number {
-  const slots: number[] = []
+export function writeDetails(details: OrderDetails, out: ByteWriter): void {
+  for (const figure of detailFigures) out.f64(details[figure])
+  out.f64(details.trail?.best ?? 0)
+  out.f64(details.isShared ? 1 : 0)
+}
+
+/** Gives an order that was just read its details. */
+export function readDetails(core: Core, slot: number, from: ByteReader): void {
+  const details = detailsOf(null)
+  for (const figure of detailFigures) details[figure] = from.f64() as never
+  details.best = from.f64()
+  details.isShared = from.f64() === 1
+  core.orders.setDetails(slot, details)
+  if (details.expiresAtMs > 0) core.timers.add({ dueMs: details.expiresAtMs, kind: TimerKind.orderExpiry, subject: core.orders.id(slot) })
+}
+
+/** Reads the orders of a snapshot of version 2, and rests them; those that wait in lists come last. */
+export function readOrders(core: Core, from: ByteReader): void {
   const count = from.i32()
   const pending = from.i32()
-  for (let left = count - pending; left > 0; left--) {
-    const slot = readOrder(core, from)
-    slots.push(slot)
-    rest(core, core.markets[core.positions.symbol(core.orders.position(slot))]!, slot)
-    forgetBest(core, slot)
+  restAll(core, count, pending, () => readOrder(core, from))
+}
+
+/** Rests orders again as they were written, by book, price and place in the queue; the last ones, `pending`, wait in lists. @param next reads one and returns its slot */
+export function restAll(core: Core, count: number, pending: number, next: () => number): void {
+  const { orders, positions, markets } = core
+  const quotes: number[] = []
+  for (let nth = 0; nth < count; nth++) {
+    const slot = next()
+    const traits = orders.traits(slot)
+    rest(core, markets[positions.symbol(orders.position(slot))]!, slot)
+    if (isQuote(traits)) quotes.push(slot)
+    // From here on a trailing stop follows its group.
+    if (isDetailed(traits) && nth < count - pending) orders.details(slot).best = 0
   }
-  linkQuotes(core, slots)
-  return pending
+  linkQuotes(core, quotes)
 }
 
-/** From here on a trailing stop follows its group. */
-function forgetBest(core: Core, slot: number): void {
-  if (isDetailed(core.orders.traits(slot))) core.orders.details(slot).best = 0
-}
-
-/** Reads one order, which is not rested yet. */
-export function readOrder(core: Core, from: ByteReader): number {
+function readOrder(core: Core, from: ByteReader): number {
   const id = from.f64()
-  const position = readPosition(core, from)
+  const position = positionFor(core, from.i32(), from.i32())
   const traits = from.i32()
   const { orders } = core
   const [quantity, price, createdAtMs] = [from.f64(), from.f64(), from.f64()]
   const slot = orders.create(id, position, traits, quantity, price, createdAtMs)
   readProgress(core, slot, from)
-  if (!isDetailed(traits)) return slot
-  const details = detailsOf(null)
-  for (const figure of detailFigures) details[figure] = from.f64() as never
-  details.best = from.f64()
-  details.isShared = from.f64() === 1
-  orders.setDetails(slot, details)
-  if (details.expiresAtMs > 0) core.timers.add({ dueMs: details.expiresAtMs, kind: TimerKind.orderExpiry, subject: id })
+  if (isDetailed(traits)) readDetails(core, slot, from)
   return slot
 }
 
-function readPosition(core: Core, from: ByteReader): number {
-  const account = from.i32()
-  const market = core.market(from.i32())
-  if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has an order of nobody or in no market')
+/** The position of an account in a market, for what a snapshot has of it. */
+export function positionFor(core: Core, account: number, symbol: number): number {
+  const market = core.market(symbol)
+  if (!market || !core.accounts.has(account)) throw new SnapshotError('the snapshot has an order or a position of nobody or in no market')
   return core.positionOf(account, market)
 }
 
@@ -127,13 +112,15 @@ function readProgress(core: Core, slot: number, from: ByteReader): void {
 export function readFirstOrders(core: Core, from: ByteReader): void {
   const { orders, positions } = core
   const slots: number[] = []
+  const quotes: number[] = []
   for (let left = from.i32(); left > 0; left--) {
     const id = from.f64()
-    const position = readPosition(core, from)
+    const position = positionFor(core, from.i32(), from.i32())
     const traits = fromFirstRulesTraits(from.i32())
     const [quantity, limitPrice, stopPrice, createdAtMs] = [from.f64(), from.f64(), from.f64(), from.f64()]
     const slot = orders.create(id, position, traits, quantity, limitPrice || stopPrice, createdAtMs)
     readProgress(core, slot, from)
+    if (isQuote(traits)) quotes.push(slot)
     slots.push(slot)
   }
   // Sorted as plain numbers and looked up again: to compare them slot by slot would take as long as all else.
@@ -141,18 +128,17 @@ export function readFirstOrders(core: Core, from: ByteReader): void {
     const slot = orders.find(id)
     rest(core, core.markets[positions.symbol(orders.position(slot))]!, slot)
   }
-  linkQuotes(core, slots)
+  linkQuotes(core, quotes)
 }
 
 /** Quotes are listed by price, best first, which is how they were written. */
-function linkQuotes(core: Core, slots: readonly number[]): void {
+function linkQuotes(core: Core, quotes: readonly number[]): void {
   const { orders, positions } = core
+  if (quotes.length === 0) return
   const last = new Int32Array(positions.count * 2).fill(none)
-  for (const slot of slots) {
-    const traits = orders.traits(slot)
-    if (!isQuote(traits)) continue
+  for (const slot of quotes) {
     const position = orders.position(slot)
-    const side = sideOf(traits)
+    const side = sideOf(orders.traits(slot))
     const before = last[position * 2 + side]!
     orders.setPreviousQuote(slot, before)
     orders.setNextQuote(slot, none)
@@ -160,4 +146,24 @@ function linkQuotes(core: Core, slots: readonly number[]): void {
     else orders.setNextQuote(before, slot)
     last[position * 2 + side] = slot
   }
+}
+
+/** Writes one open order, to be hashed. What it holds follows from it. */
+export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
+  const { orders, positions } = core
+  const traits = orders.traits(slot)
+  out.f64(orders.id(slot))
+  out.i32(positions.account(orders.position(slot)))
+  out.i32(positions.symbol(orders.position(slot)))
+  // With the status in its upper bits.
+  out.i32(traits)
+  out.f64(orders.quantity(slot))
+  out.f64(orders.price(slot))
+  out.f64(orders.createdAtMs(slot))
+  out.f64(orders.filled(slot))
+  out.f64(orders.filledNotional(slot))
+  out.f64(orders.fee(slot))
+  out.f64(orders.updatedAtMs(slot))
+  out.text(orders.clientOrderId(slot))
+  if (isDetailed(traits)) writeDetails(orders.details(slot), out)
 }

@@ -2,9 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AccountOrders } from '../account-orders.ts'
 import { AccountStore } from '../accounts.ts'
+import { ByteReader, ByteWriter, SnapshotError } from '../bytes.ts'
 import { IdWindow } from '../id-window.ts'
 import { OrderIndex } from '../order-index.ts'
 import { PairIndex } from '../pair-index.ts'
+import { hashOf, Texts } from '../texts.ts'
+import { UserIds } from '../user-ids.ts'
 
 /** The hand-made tables beside JavaScript's own. */
 describe('tables', () => {
@@ -98,5 +101,91 @@ describe('tables', () => {
       }),
       { numRuns: 20 },
     )
+  })
+})
+
+/** What columns and texts are after they were written and read. */
+function again<Read>(write: (out: ByteWriter) => void, read: (from: ByteReader) => Read): Read {
+  const out = new ByteWriter()
+  write(out)
+  return read(new ByteReader(out.take()))
+}
+
+describe('columns of a snapshot', () => {
+  const figure = fc.oneof(
+    fc.integer(),
+    fc.nat(300),
+    fc.maxSafeInteger(),
+    fc.constantFrom(0, -0, 0.5, Number.NaN, 2 ** 53 - 1, -(2 ** 53) + 1, 2 ** 32 - 1, 2 ** 32),
+  )
+
+  test('hold every figure exactly, in as few bytes as they need', () => {
+    fc.assert(
+      fc.property(fc.array(figure, { maxLength: 20 }), fc.integer(), fc.nat(70_000), (figures, low, span) => {
+        for (const column of [figures, figures.map(() => low), figures.map((_, nth) => low + (nth % 2) * span)]) {
+          const write = (out: ByteWriter): void => out.columns(column.length, [(nth) => column[nth]!])
+          const [read] = again(write, (from) => from.columns(column.length, 1))
+          expect([...read!].map((value) => (Object.is(value, -0) ? '-0' : value))).toEqual(
+            column.map((value) => (Object.is(value, -0) ? '-0' : value)),
+          )
+        }
+      }),
+    )
+    const sizeOf = (column: readonly number[]): number => {
+      const out = new ByteWriter()
+      out.columns(column.length, [(nth) => column[nth]!])
+      return out.take().length
+    }
+    const many = Array.from({ length: 1_000 }, (_, nth) => nth)
+    expect([many.map(() => 7e15), many.map((nth) => 7e15 + (nth % 256)), many, many.map((nth) => nth * 70)].map(sizeOf)).toEqual([
+      16, 1_024, 2_016, 4_016,
+    ])
+  })
+
+  test('of an unknown form, or beyond the end, are refused', () => {
+    const bytes = (...ints: number[]): Uint8Array => new Uint8Array(Int32Array.from(ints).buffer)
+    expect(() => new ByteReader(bytes(3, 0, 0, 0)).columns(1, 1)).toThrow(SnapshotError)
+    expect(() => new ByteReader(bytes(8, 0, 0, 0)).columns(2, 1)).toThrow(SnapshotError)
+    expect(() => new ByteReader(bytes(0, 0, 0, 0)).columns(-1, 1)).toThrow(SnapshotError)
+  })
+
+  test('have texts, which are found and hashed as bytes as they are as strings, and written again alike', () => {
+    const text = fc.string({ maxLength: 12, unit: fc.constantFrom('a', 'b', 'é', '한', '😀') })
+    fc.assert(
+      fc.property(fc.uniqueArray(text, { maxLength: 30 }), fc.array(text, { maxLength: 5 }), (known, others) => {
+        const before = new UserIds()
+        for (const userId of known) before.add(userId)
+        const write = (texts: Texts) => (out: ByteWriter) => out.texts(known.length, texts, (nth) => nth)
+        const packed = again(write(before.texts), (from) => from.texts(known.length))
+        for (const [nth, userId] of known.entries()) expect(packed.hash(5, nth)).toBe(hashOf(5, userId))
+        const after = new UserIds()
+        after.restore(packed)
+        const copy = again(write(after.texts), (from) => from.texts(known.length))
+        expect(known.map((_, nth) => copy.text(nth))).toEqual(known)
+        for (const userId of others) if (after.find(userId) < 0) after.add(userId)
+        for (const [nth, userId] of known.entries()) expect([after.find(userId), after.get(nth)]).toEqual([nth, userId])
+        for (const userId of others) expect(after.get(after.find(userId))).toBe(userId)
+      }),
+    )
+  })
+
+  test('and single texts too, wherever the bytes they are written into have to grow', () => {
+    const many = Array.from({ length: 20_000 }, (_, nth) => `text ${nth}`)
+    const write = (out: ByteWriter): void => many.forEach((text) => out.text(text))
+    expect(again(write, (from) => many.map(() => from.text()))).toEqual(many)
+  })
+
+  test('with a user or an id twice are refused', () => {
+    const texts = new Texts()
+    texts.set(0, 'one')
+    const packed = again(
+      (out) => out.texts(2, texts, () => 0),
+      (from) => from.texts(2),
+    )
+    expect(() => new UserIds().restore(packed)).toThrow(SnapshotError)
+    const figures = Array.from({ length: 6 }, () => new Float64Array(2))
+    expect(() => new IdWindow(10).restore(packed, Float64Array.of(4, 4), figures)).toThrow(SnapshotError)
+    new IdWindow(10).restore(packed, Float64Array.of(4, 5), figures)
+    expect(() => new IdWindow(1).restore(packed, Float64Array.of(4, 5), figures)).toThrow(SnapshotError)
   })
 })
