@@ -17,11 +17,12 @@ const pruning = new Ajv({ ...unjudged, allErrors: true, removeAdditional: true }
  * logged as faults of ours. With `strict` either throws instead, which the caller answers as `internal`.
  */
 export function compileReply(schema: unknown, options: { logger: Logger; strict: boolean; route: string }): (reply: unknown) => string {
-  const closed = closeObjects(schema as Schema)
-  const check = checking.compile(closed)
+  let check: ValidateFunction | undefined
   let prune: ValidateFunction | undefined
   let logged = 0
   return (reply) => {
+    // With the first reply, not at the start: most instances see few of their routes.
+    check ??= checking.compile(closeObjects(schema as Schema))
     if (check(reply)) return JSON.stringify(reply)
     const fault = check.errors?.[0]
     const where = `${fault?.instancePath ?? ''} ${fault?.message ?? ''} ${JSON.stringify(fault?.params ?? {})}`
@@ -29,7 +30,7 @@ export function compileReply(schema: unknown, options: { logger: Logger; strict:
     // One route at fault must not fill the log.
     if (logged++ < 10) options.logger.error({ route: options.route, fault: where }, 'a reply does not have the shape of its contract')
     const copy = JSON.parse(JSON.stringify(reply)) as unknown
-    prune ??= pruning.compile(closed)
+    prune ??= pruning.compile(closeObjects(schema as Schema))
     prune(copy)
     return JSON.stringify(copy)
   }

@@ -177,7 +177,7 @@ export class ByteReader {
     const start = this.#take(size)
     const [headers] = this.columns(count, 1)
     // A copy: the bytes may be kept for long, and the snapshot around them is many times as large.
-    const packed = new PackedTexts(Int32Array.from(headers!), new Uint8Array(this.#bytes.subarray(start, start + size)))
+    const packed = new PackedTexts(new Int32Array(headers!), new Uint8Array(this.#bytes.subarray(start, start + size)))
     if (packed.size !== size) throw new SnapshotError('the snapshot has texts of another length')
     return packed
   }

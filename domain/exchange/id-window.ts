@@ -106,7 +106,9 @@ export class IdWindow {
   /** Places of all that is remembered, oldest first. */
   places(): Int32Array {
     const isFull = this.#kept === this.capacity
-    return Int32Array.from({ length: this.#kept }, (_, index) => (isFull ? (this.#next + index) % this.#room : index))
+    const places = new Int32Array(this.#kept)
+    for (let index = 0; index < places.length; index++) places[index] = isFull ? (this.#next + index) % this.#room : index
+    return places
   }
 
   account(place: number): number {

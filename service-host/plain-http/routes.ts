@@ -1,6 +1,5 @@
 import { STATUS_CODES, type IncomingHttpHeaders } from 'node:http'
 import { parse as parseQuery } from 'node:querystring'
-import type { ValidateFunction } from 'ajv'
 import type { Endpoint } from '@maru/contracts'
 import type { Identity, TokenVerifier } from '../authentication.ts'
 import type { BodyParsers } from '../body-parsers.ts'
@@ -19,7 +18,7 @@ import {
 import type { RouteMetrics } from '../metrics.ts'
 import { PathMatcher } from '../path-matcher.ts'
 import { Problem } from '../problem.ts'
-import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem } from '../validation.ts'
+import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem, type Validator } from '../validation.ts'
 import { headerOf, type PlainConnection, type PlainRequest } from './connection.ts'
 
 /** An endpoint with what answers it. */
@@ -34,9 +33,9 @@ export interface ServedEndpoint {
 interface Route extends ServedEndpoint {
   /** Status line and content type of a success. */
   head: string
-  checkParams: ValidateFunction | undefined
-  checkQuery: ValidateFunction
-  checkBody: ValidateFunction | undefined
+  checkParams: Validator | undefined
+  checkQuery: Validator
+  checkBody: Validator | undefined
 }
 
 export interface PlainRoutesOptions {
@@ -200,7 +199,7 @@ class PlainCall implements CallRequest, CallReply {
   }
 }
 
-function check(validate: ValidateFunction | undefined, value: unknown, part: string): void {
+function check(validate: Validator | undefined, value: unknown, part: string): void {
   if (validate && !validate(value)) throw shapeProblem(validate.errors ?? [], part)
 }
 
