@@ -1,6 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startBenchDatabase, startBenchProcess, type BenchDatabase, type BenchProcess } from './bench-processes.ts'
+import { freePort, startBenchDatabase, startBenchProcess, type BenchDatabase, type BenchProcess } from './bench-processes.ts'
 import { httpLoad, jsonRequest, type LoadResult } from './http-load.ts'
 import { benchRow, median, type BenchRow } from './report.ts'
 
@@ -76,12 +75,4 @@ async function loadWith(target: BenchProcess, path: string): Promise<LoadResult>
   const unexpected = Object.keys(result.statuses).filter((status) => status !== '200')
   if (unexpected.length > 0) throw new Error(`${target.url}${path} answered with ${JSON.stringify(result.statuses)}`)
   return result
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,0 +1,66 @@
+import { startBenchDatabase, startBenchProcess, freePort } from './bench-processes.ts'
+import { startBenchGateway, untilRouted } from './gateway.ts'
+import { httpLoad, jsonRequest } from './http-load.ts'
+import { cpuMicroseconds } from './process-cpu.ts'
+import { processTree } from './process-memory.ts'
+import { startNginx } from './proxies/nginx.ts'
+import { benchRow, median, type BenchRow, type Target } from './report.ts'
+
+const connections = 64
+const rounds = 7
+const warmupMs = 500
+const durationMs = 1_500
+const order = JSON.stringify({
+  symbol: 'BTC/USDT',
+  side: 'BUY',
+  order_type: 'LIMIT',
+  quantity: '0.01',
+  price: '64250.10',
+  client_order_id: 'bench-000000001',
+})
+
+/** CPU a request in the proxy process, of our gateway and of others before the same JSON echo, in turns. Ours checks, counts and routes besides. */
+export async function run(): Promise<BenchRow[]> {
+  await using database = await startBenchDatabase()
+  await using echo = await startBenchProcess('bench/echo-server.ts', { DATABASE_URL: database.urls.trading })
+  await using gateway = await startBenchGateway(database)
+  const path = '/api/trading/echo'
+  await untilRouted(gateway.url, path)
+  await using undici = await startBenchProcess('bench/proxies/undici.ts', { UPSTREAM_URL: echo.url })
+  await using fastify = await startBenchProcess('bench/proxies/fastify.ts', { UPSTREAM_URL: echo.url })
+  await using nginx = await startNginx(echo.url, await freePort())
+  const sides = [
+    { name: 'gateway', url: gateway.url, path, pid: gateway.pid },
+    { name: 'undici dispatch on node:http', url: undici.url, path: '/echo', pid: undici.pid },
+    { name: '@fastify/http-proxy', url: fastify.url, path: '/echo', pid: fastify.pid },
+    ...(nginx ? [{ name: 'nginx', url: nginx.url, path: '/echo', pid: nginx.pid }] : []),
+  ]
+  const costs = new Map(sides.map(({ name }) => [name, [] as number[]]))
+  for (let round = 0; round < rounds; round += 1) for (const side of sides) costs.get(side.name)!.push(await costOf(side))
+
+  const cost = (name: string): number => median(costs.get(name)!)
+  const atMost = (bound: number): Target => ({ of: 'ratio', is: 'at most', bound })
+  const row = (baseline: string, bound: number): BenchRow =>
+    benchRow({
+      name: `gateway hop beside ${baseline}`,
+      unit: 'µs of CPU a request',
+      value: cost('gateway'),
+      baseline: { name: baseline, value: cost(baseline) },
+      target: atMost(bound),
+    })
+  const rows = [row('undici dispatch on node:http', 0.6), row('@fastify/http-proxy', 0.2)]
+  if (nginx) rows.unshift(row('nginx', 2))
+  else process.stderr.write('hop: nginx is not installed here, so that comparison is left out\n')
+  return rows
+}
+
+async function costOf({ name, url, path, pid }: { name: string; url: string; path: string; pid: number }): Promise<number> {
+  const request = jsonRequest(url, path, order)
+  await httpLoad({ url, connections, warmupMs: 0, durationMs: warmupMs, request: () => request })
+  const pids = processTree(pid)
+  const before = cpuMicroseconds(pids)
+  const { statuses } = await httpLoad({ url, connections, warmupMs: 0, durationMs, request: () => request })
+  const used = cpuMicroseconds(pids) - before
+  if (Object.keys(statuses).join() !== '200') throw new Error(`${name} answered with ${JSON.stringify(statuses)}`)
+  return used / statuses[200]!
+}
