@@ -39,11 +39,19 @@ export function serviceTarget(path: string, services: ReadonlySet<string>): Serv
 
 /** What services show to the platform alone, however it is spelt. */
 export function isInternal(path: string): boolean {
-  const first = path.split('/').find((segment) => segment !== '') ?? ''
+  let from = 0
+  while (path.charCodeAt(from) === 0x2f) from += 1
+  const end = path.indexOf('/', from)
+  const first = end === -1 ? path.slice(from) : path.slice(from, end)
+  if (!first.includes('%')) return isInternalName(first)
   try {
-    return /^(?:health|metrics|internal)$/i.test(decodeURIComponent(first))
+    return isInternalName(decodeURIComponent(first))
   } catch {
     // A broken escape reaches no route of a service.
     return false
   }
+}
+
+function isInternalName(name: string): boolean {
+  return name.length >= 6 && name.length <= 8 && /^(?:health|metrics|internal)$/i.test(name)
 }

@@ -1,9 +1,10 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import { readHeaderLines } from '@maru/service-host'
 
 /** The head of an instance's answer. */
 export interface AnswerHead {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  /** Names in lower case, each with its value; flat. */
+  readonly headers: string[]
   /** Bytes of the body; undefined where it comes in chunks. */
   readonly contentLength: number | undefined
   /** Whether the connection may be used again. */
@@ -13,8 +14,8 @@ export interface AnswerHead {
 }
 
 export const answerHeadMaxBytes = 32 * 1_024
+const headersMax = 200
 const endOfHead = Buffer.from('\r\n\r\n')
-const line = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*?)[ \t]*\r\n/y
 
 /** An instance answered with what is no answer. */
 export class AnswerFault extends Error {
@@ -29,25 +30,40 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
     return undefined
   }
   const text = bytes.toString('latin1', 0, end + 2)
-  const status = Number(/^HTTP\/1\.1 ([2-5]\d\d) [^\r\n]*\r\n/.exec(text)?.[1])
-  if (Number.isNaN(status)) throw new AnswerFault('the answer has no status line')
-  const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
-  line.lastIndex = text.indexOf('\r\n') + 2
-  while (line.lastIndex < text.length) {
-    const found = line.exec(text)
-    if (!found) throw new AnswerFault('the answer has a header that is none')
-    const name = found[1]!.toLowerCase()
-    const value = found[2]!
-    const before = headers[name]
-    if (before === undefined) headers[name] = value
-    else if (name === 'content-length' || name === 'transfer-encoding') throw new AnswerFault(`the answer has ${name} twice`)
-    else headers[name] = typeof before === 'string' ? [before, value] : [...before, value]
+  const status = statusOf(text)
+  const names: string[] = []
+  const values: string[] = []
+  if (!readHeaderLines(text, text.indexOf('\r\n') + 2, names, values, headersMax, true))
+    throw new AnswerFault('the answer has a header that is none')
+  const headers: string[] = []
+  let length: string | undefined
+  let coding: string | undefined
+  let staysOpen = true
+  for (let at = 0; at < names.length; at++) {
+    const name = names[at]!
+    const value = values[at]!
+    headers.push(name, value)
+    if (name === 'content-length') length = onlyOnce(name, length, value)
+    else if (name === 'transfer-encoding') coding = onlyOnce(name, coding, value)
+    else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') staysOpen = false
   }
-  return { status, headers, contentLength: lengthOf(status, headers), staysOpen: headers['connection'] !== 'close', bytes: end + 4 }
+  return { status, headers, contentLength: lengthOf(status, length, coding), staysOpen, bytes: end + 4 }
 }
 
-function lengthOf(status: number, headers: IncomingHttpHeaders): number | undefined {
-  const { 'content-length': length, 'transfer-encoding': coding } = headers
+/** Of `HTTP/1.1 200 OK`: from 200 on, as nothing was asked that an earlier answer would go before. */
+function statusOf(text: string): number {
+  const status = Number(text.slice(9, 12))
+  if (!text.startsWith('HTTP/1.1 ') || text[12] !== ' ' || !(status >= 200 && status <= 599))
+    throw new AnswerFault('the answer has no status line')
+  return status
+}
+
+function onlyOnce(name: string, before: string | undefined, value: string): string {
+  if (before !== undefined) throw new AnswerFault(`the answer has ${name} twice`)
+  return value
+}
+
+function lengthOf(status: number, length: string | undefined, coding: string | undefined): number | undefined {
   if (status === 204 || status === 304) return 0
   if (coding !== undefined) {
     if (coding !== 'chunked' || length !== undefined) throw new AnswerFault('the answer is framed in two ways')

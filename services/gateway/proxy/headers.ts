@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { Problem } from '@maru/service-host'
 import { headerOf, type EdgeRequest } from '../front/exchange.ts'
 
@@ -65,22 +64,24 @@ export function requestHeaders({ names, values }: Pick<EdgeRequest, 'names' | 'v
   return headers
 }
 
-/** Answer headers for the client, appended flat to `base`; those in `base` win. */
-export function answerHeaders(headers: IncomingHttpHeaders, base: readonly string[]): string[] {
-  const answer = [...base]
-  const own = new Set<string>()
-  for (let index = 0; index < base.length; index += 2) own.add(base[index] as string)
-  const named = namedByConnection(headers.connection)
-  for (const name in headers) {
-    const value = headers[name]
-    if (value === undefined || hopByHop.has(name) || own.has(name) || named?.has(name)) continue
-    if (Array.isArray(value)) for (const one of value) answer.push(name, one)
-    else answer.push(name, value)
+/** Answer headers for the client, those of the service appended to `base`; all flat. Those in `base` win. */
+export function answerHeaders(headers: readonly string[], base: readonly string[]): string[] {
+  const answer = base.slice()
+  const named = namedByConnection(valueOf(headers, 'connection'))
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]!
+    if (hopByHop.has(name) || named?.has(name) || valueOf(base, name) !== undefined) continue
+    answer.push(name, headers[index + 1]!)
   }
   return answer
 }
 
+function valueOf(flat: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < flat.length; index += 2) if (flat[index] === name) return flat[index + 1]
+  return undefined
+}
+
 function namedByConnection(value: string | undefined): Set<string> | undefined {
-  if (value === undefined || /^(?:keep-alive|close)$/i.test(value)) return undefined
+  if (value === undefined || value === 'keep-alive' || /^(?:keep-alive|close)$/i.test(value)) return undefined
   return new Set(value.split(',').map((part) => part.trim().toLowerCase()))
 }

@@ -19,11 +19,15 @@ export interface PlainDispatch {
   body: Buffer | null
 }
 
-/** What a caller is told of its request: a part of undici's interface, so that one handler serves both. */
-export type PlainHandler = Pick<
-  Required<Dispatcher.DispatchHandler>,
-  'onRequestStart' | 'onResponseStart' | 'onResponseData' | 'onResponseEnd' | 'onResponseError'
->
+/** What a caller is told of its request: as undici tells it, but for the head. */
+export interface PlainHandler {
+  /** The request is about to be sent. */
+  onRequestStart(controller: Dispatcher.DispatchController): void
+  onHead(status: number, headers: readonly string[], contentLength: number | undefined): void
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void
+  onResponseEnd(): void
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void
+}
 
 export class UpstreamTimeout extends Error {
   override name = 'UpstreamTimeout'
@@ -205,7 +209,7 @@ class Connection {
     this.#handler = handler
     this.#requests += 1
     this.sinceMs = performance.now()
-    handler.onRequestStart(this.#controller, null)
+    handler.onRequestStart(this.#controller)
     if (this.#socket.destroyed) return
     let head = `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n`
     for (let at = 0; at < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`
@@ -266,7 +270,7 @@ class Connection {
     this.#head = head
     this.#left = head.contentLength ?? 0
     this.#chunked = head.contentLength === undefined ? new ChunkedBody() : undefined
-    handler.onResponseStart(this.#controller, head.status, head.headers, '')
+    handler.onHead(head.status, head.headers, head.contentLength)
     this.#takeBody(handler, all.subarray(head.bytes))
   }
 
@@ -290,7 +294,7 @@ class Connection {
     // Whatever is left over could be taken for the answer to the next request.
     const isReusable = isClean && staysOpen && this.#requests < requestsMax
     if (!isReusable) this.destroy(new Error(isClean ? 'the connection has served' : 'the instance said more than it was asked'))
-    handler.onResponseEnd(this.#controller, {})
+    handler.onResponseEnd()
     if (isReusable && !this.#socket.destroyed) this.#options.free(this)
   }
 

@@ -86,16 +86,21 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return
-    this.#status = status
-    this.#judge(status < 500 || (status === 503 && headers['retry-after'] !== undefined))
-    this.#headers = answerHeaders(headers, this.#request.baseHeaders)
     const { 'content-length': length } = headers
-    this.#contentLength = length === undefined ? undefined : Number(length)
-    if (Number(length) <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
+    this.onHead(status, flat(headers), length === undefined ? undefined : Number(length))
+  }
+
+  /** As `PlainHandler.onHead`. */
+  onHead(status: number, headers: readonly string[], contentLength: number | undefined): void {
+    this.#status = status
+    this.#judge(status < 500 || (status === 503 && headers.includes('retry-after')))
+    this.#headers = answerHeaders(headers, this.#request.baseHeaders)
+    this.#contentLength = contentLength
+    if ((contentLength ?? Infinity) <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
       this.#held = []
       return
     }
-    this.#request.answer.begin(status, this.#headers, this.#contentLength)
+    this.#request.answer.begin(status, this.#headers, contentLength)
     this.#request.onStreaming()
   }
 
@@ -165,4 +170,8 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     if (!this.#judged) this.#upstream.circuit.abandoned()
     this.#resolve(outcome)
   }
+}
+
+function flat(headers: IncomingHttpHeaders): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => (Array.isArray(value) ? value : [value ?? '']).flatMap((one) => [name, one]))
 }

@@ -54,7 +54,13 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
     outgoing.on('upgrade', (answer, service, head) => {
       socket.off('close', onClientClose)
       upstream.circuit.succeeded()
-      const headers = [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'Upgrade', 'upgrade', 'websocket']
+      const headers = [
+        ...answerHeaders(flatHeaders(answer.rawHeaders), request.baseHeaders),
+        'connection',
+        'Upgrade',
+        'upgrade',
+        'websocket',
+      ]
       socket.write(headOf(101, 'Switching Protocols', headers))
       if (head.length > 0) socket.write(head)
       if (request.head.length > 0) service.write(request.head)
@@ -68,7 +74,11 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       else upstream.circuit.failed()
       // A refusal, with its body; the connection ends with it, so that nothing more can be sent down this way.
       socket.write(
-        headOf(status, answer.statusMessage ?? '', [...answerHeaders(answer.headers, request.baseHeaders), 'connection', 'close']),
+        headOf(status, answer.statusMessage ?? '', [
+          ...answerHeaders(flatHeaders(answer.rawHeaders), request.baseHeaders),
+          'connection',
+          'close',
+        ]),
       )
       answer.pipe(socket)
       answer.on('error', () => socket.destroy())
@@ -77,6 +87,11 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
     })
     outgoing.end()
   })
+}
+
+/** As they came, with names in lower case. */
+function flatHeaders(raw: readonly string[]): string[] {
+  return raw.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text))
 }
 
 function headOf(status: number, text: string, headers: readonly string[]): string {
