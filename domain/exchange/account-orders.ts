@@ -17,6 +17,7 @@ const chained = (next: number): number => -2 - next
  */
 export class AccountOrders {
   readonly #accounts: AccountStore
+  /** A power of two of them. */
   #cells = asInts(recordDoubles(16, 64))
   #used = 0
   /** Runs that were outgrown, by size. */
@@ -42,9 +43,9 @@ export class AccountOrders {
     return cell
   }
 
-  /** Reads the cell that the next order of an account takes, for reading ahead only; no number where it has none. */
-  nextCell(account: number): number {
-    return this.#cells[this.#accounts.orderRun(account) + this.#accounts.freeCell(account)]!
+  /** Reads a cell of an account, or any other, for reading ahead only. */
+  look(account: number, cell: number): number {
+    return this.#cells[(this.#accounts.orderRun(account) + cell) & (this.#cells.length - 1)]!
   }
 
   remove(account: number, cell: number): void {
@@ -84,8 +85,10 @@ export class AccountOrders {
     if (freed !== undefined) return freed
     const run = this.#used
     this.#used += size
-    if (this.#used > this.#cells.length) {
-      const wider = asInts(recordDoubles(Math.max(this.#cells.length * 2, this.#used) >> 4, 64))
+    let { length } = this.#cells
+    if (this.#used > length) {
+      while (this.#used > length) length *= 2
+      const wider = asInts(recordDoubles(length >> 4, 64))
       wider.set(this.#cells)
       this.#cells = wider
     }

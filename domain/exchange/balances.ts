@@ -95,6 +95,10 @@ export class BalanceStore {
   addHeld(balance: number, units: number): void {
     this.#units[(balance << 1) | 1] = this.#units[(balance << 1) | 1]! + units
   }
+  /** Reads a balance, for reading ahead only. */
+  look(balance: number): number {
+    return this.#units[balance << 1]! | 0
+  }
   available(balance: number): number {
     return this.#units[balance << 1]! - this.#units[(balance << 1) | 1]!
   }

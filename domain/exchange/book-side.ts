@@ -69,19 +69,12 @@ export class BookSide {
     return this.#blocks.levels[(this.#blockOf(place >> blockBits) << blockBits) | (place & (blockSize - 1))]!
   }
 
-  /** Reads the block of levels a price belongs to, for reading ahead only: without a branch that would wait for what is read. */
+  /** Reads the block of levels a price belongs to, for reading ahead only. */
   glance(price: number): number {
-    const key = price * this.sign
-    const bounds = this.#bounds
-    const count = this.#blockCount
-    let rank = 0
-    for (let step = 64; step > 0; step >>= 1) {
-      const next = rank + step
-      rank = next < count && bounds[next]! <= key ? next : rank
-    }
-    const at = this.#blockAt[rank]! << blockBits
-    const { keys, levels } = this.#blocks
-    return keys[at]! + keys[at | 8]! + keys[at | 16]! + keys[at | 24]! + levels[at]! + levels[at | 16]!
+    const block = this.#blockAt[this.#rankOf(price * this.sign)]!
+    const at = block << blockBits
+    const { counts, keys, levels } = this.#blocks
+    return (keys[at]! + keys[at | 8]! + keys[at | 16]! + keys[at | 24]! + levels[at]! + levels[at | 16]! + counts[block]!) | 0
   }
 
   /** Puts an order with `lots` open lots at the end of the queue at its price. */
@@ -123,8 +116,8 @@ export class BookSide {
     return rank < 0 ? none : (rank << blockBits) + this.#blocks.counts[this.#blockOf(rank)]! - 1
   }
 
-  /** Looks for a key; true if it is there, else `#rank` and `#index` are where it belongs. */
-  #seek(key: number): boolean {
+  /** Rank of the block that a key belongs to, if there is one. */
+  #rankOf(key: number): number {
     const bounds = this.#bounds
     let rank = 0
     for (let above = this.#blockCount; above - rank > 1;) {
@@ -132,6 +125,12 @@ export class BookSide {
       if (bounds[middle]! <= key) rank = middle
       else above = middle
     }
+    return rank
+  }
+
+  /** Looks for a key; true if it is there, else `#rank` and `#index` are where it belongs. */
+  #seek(key: number): boolean {
+    const rank = this.#rankOf(key)
     this.#rank = rank
     if (this.#blockCount === 0) return false
     const block = this.#blockOf(rank)

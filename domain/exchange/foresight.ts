@@ -1,53 +1,84 @@
 import { CommandKind, OrderType, Side, type Command, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { none as noSlot } from './no-slot.ts'
+import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { placeOrder, cancelOrder } = CommandKind
 const { limit } = OrderType
+const { sideOf } = orderTraits
 const { buy } = Side
 const none: number = noSlot
 
 /** Commands that are looked ahead at once: more would push each other out of the nearest cache. */
 export const foresightMax = 16
 
-/** Orders to be cancelled, then positions, of the commands that are looked at. */
+/** Of the commands that are looked at: slots of orders to be cancelled; placements by their place among the commands, and their positions. */
 const slots = new Int32Array(foresightMax)
+const places = new Int32Array(foresightMax)
 const positions = new Int32Array(foresightMax)
 
 /**
  * Reads what the next commands will need, so that it is in the cache when they are applied. A command waits for a handful of places in memory
  * one after another; here the same places of many commands are read with nothing in between that waits for them, so the processor fetches them
- * side by side. Changes nothing, and nothing depends on it but speed.
+ * side by side. Cancels and placements are told apart once, as each look at what a command is would be guessed wrong every other time. Changes nothing,
+ * and nothing depends on it but speed.
  *
  * @returns a number made of what was read, which keeps the reads from being left out as useless
  */
 export function foresee(core: Core, commands: readonly Command[], from: number, to: number): number {
-  let seen = 0
+  let cancels = 0
+  let placements = 0
   for (let at = from; at < to; at++) {
     const command = commands[at]!
     const { kind } = command
-    slots[at - from] = kind === cancelOrder ? core.orders.likelySlot(command.order) : none
-    positions[at - from] = kind === placeOrder ? core.positions.find(command.account, command.symbol) : none
+    if (kind === cancelOrder) {
+      const slot = core.orders.likelySlot(command.order)
+      slots[cancels] = slot
+      cancels += slot === none ? 0 : 1
+    } else if (kind === placeOrder) {
+      const position = core.positions.find(command.account, command.symbol)
+      places[placements] = at
+      positions[placements] = position
+      placements += position === none ? 0 : 1
+    }
   }
-  for (let at = 0; at < to - from; at++) {
+  return seeCancels(core, cancels) + seePlacements(core, commands, placements)
+}
+
+/** The order, then its level, position and the cell in which it is listed, then what it is held from. */
+function seeCancels(core: Core, count: number): number {
+  const { orders, levels, accountOrders, balances } = core
+  let seen = 0
+  for (let at = 0; at < count; at++) seen = (seen + orders.level(slots[at]!)) | 0
+  for (let at = 0; at < count; at++) {
     const slot = slots[at]!
-    if (slot !== none) seen += core.orders.level(slot)
-    const position = positions[at]!
-    if (position !== none) seen += core.positions.quantity(position)
+    seen = (seen + levels.count(orders.level(slot)) + core.positions.account(orders.position(slot))) | 0
   }
-  for (let at = 0; at < to - from; at++) {
+  for (let at = 0; at < count; at++) {
     const slot = slots[at]!
-    if (slot !== none) seen += core.levels.count(core.orders.level(slot)) + core.positions.quantity(core.orders.position(slot))
-    if (positions[at] !== none) seen += seePlacement(core, commands[from + at] as PlaceOrder, positions[at]!)
+    const position = orders.position(slot)
+    seen = (seen + accountOrders.look(core.positions.account(position), orders.cell(slot))) | 0
+    seen = (seen + balances.look(core.positions.heldBalance(position, sideOf(orders.traits(slot))))) | 0
   }
   return seen
 }
 
-/** What an order touches beyond its position: what it is held from, where it is listed, and the levels around its price. */
-function seePlacement(core: Core, order: PlaceOrder, position: number): number {
-  const seen = core.balances.held(core.positions.heldBalance(position, order.side)) + core.accountOrders.nextCell(order.account)
-  const market = core.markets[order.symbol]
-  if (!market || order.orderType !== limit) return seen
-  return seen + (order.side === buy ? market.bids : market.asks).glance(order.price)
+/** The position and the levels around the price, then what the order will be held from and where it will be listed. */
+function seePlacements(core: Core, commands: readonly Command[], count: number): number {
+  const { accounts, accountOrders, balances, markets } = core
+  let seen = 0
+  for (let at = 0; at < count; at++) {
+    const order = commands[places[at]!] as PlaceOrder
+    seen = (seen + core.positions.account(positions[at]!)) | 0
+    // A malformed command may find a position by what is left of its numbers.
+    const market = markets[order.symbol]
+    if (market && order.orderType === limit) seen = (seen + (order.side === buy ? market.bids : market.asks).glance(order.price)) | 0
+  }
+  for (let at = 0; at < count; at++) {
+    const order = commands[places[at]!] as PlaceOrder
+    seen = (seen + balances.look(core.positions.heldBalance(positions[at]!, order.side))) | 0
+    seen = (seen + accountOrders.look(order.account, accounts.freeCell(order.account))) | 0
+  }
+  return seen
 }
