@@ -1,5 +1,7 @@
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
+/** By length, room for the character codes of a short text: made into a string at once it takes half as long as the decoder, which wants a view of the bytes. */
+const codesByLength = Array.from({ length: 41 }, (_, length) => Array.from({ length }, () => 0))
 
 /** Writes figures and texts one after another, little-endian, into a buffer that grows. Texts over 65,535 bytes throw RangeError. */
 export class RecordWriter {
@@ -92,7 +94,19 @@ export class RecordReader {
     this.#at = start + length
     if (this.#at > this.#bytes.length) throw new RangeError('text runs past the end')
     if (length === 0) return ''
-    return textDecoder.decode(this.#bytes.subarray(start, this.#at))
+    return this.#ascii(start, length) ?? textDecoder.decode(this.#bytes.subarray(start, this.#at))
+  }
+
+  /** A short text without other characters. */
+  #ascii(start: number, length: number): string | undefined {
+    const codes = codesByLength[length]
+    if (!codes) return undefined
+    for (let index = 0; index < length; index++) {
+      const byte = this.#bytes[start + index]!
+      if (byte >= 0x80) return undefined
+      codes[index] = byte
+    }
+    return String.fromCharCode(...codes)
   }
   levels(): number[] {
     const length = this.i32()
