@@ -7,8 +7,8 @@ import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
-import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
+import { amendmentOf, notAmendable, type Amendment } from './amendment.ts'
 import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
 import { orderListAnswer, type OrderListAnswer } from './order-lists.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
@@ -26,7 +26,6 @@ export interface PlacedList {
   isReplayed: boolean
 }
 
-type Amendment = BodyOf<typeof tradingEndpoints.amendOrder>
 type ListRequest = Omit<BodyOf<typeof tradingEndpoints.placeOrderList>, 'user_id'>
 
 const listKinds = { OCO: ListKind.oco, OTO: ListKind.oto, BRACKET: ListKind.bracket } as const
@@ -94,22 +93,12 @@ export class OrderEntry {
     if (number === undefined || order?.account !== account)
       return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
     const market = exchange.markets[order.symbol]!
-    const { quantity, price, stop_price: stopPrice } = changes
-    const outcome = await this.#intake.submit(
-      {
-        kind: CommandKind.amendOrder,
-        account,
-        order: number,
-        quantity: quantity === undefined ? -1 : parseQuantity(market, quantity, 'quantity'),
-        price: price === undefined ? -1 : parsePrice(market, price, 'price'),
-        stopPrice: stopPrice === undefined ? -1 : parsePrice(market, stopPrice, 'stop_price'),
-      },
-      (applied) => {
-        const refusal = refusalOf(applied.outcome)
-        const view = applied.order(number)
-        return refusal === 0 && view ? orderData(applied, view) : refusal
-      },
-    )
+    const outcome = await this.#intake.submit(amendmentOf(market, order, changes), (applied) => {
+      const refusal = refusalOf(applied.outcome)
+      const view = applied.order(number)
+      return refusal === 0 && view ? orderData(applied, view) : refusal
+    })
+    if (outcome === Refusal.order_not_amendable) throw notAmendable(exchange.order(number) ?? order, changes)
     return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
   }
 
