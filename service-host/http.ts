@@ -163,7 +163,10 @@ function serveEndpoint(
       if (request.method === endpoint.method) (request as Carried).routeMetrics = routeMetrics
       const { url } = request
       if (url.length > targetMaxCharacters) throw new Problem('uri_too_long')
-      if (url.includes('%00')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+      if (url.includes('%00')) {
+        const message = 'NUL characters are not accepted.'
+        throw new Problem('invalid_request', message, { errors: [{ path: 'path', message }] })
+      }
       const { authorization } = request.headers
       const known = authorization === undefined ? undefined : options.verifier.verifyKnown(authorization)
       if (known || (authorization === undefined && endpoint.access === 'public')) {

@@ -143,7 +143,8 @@ export class OrderEntry {
       { kind: CommandKind.placeList, listKind: kind, account, clientListId: request.client_list_id ?? '', legs },
       listOutcome,
     )
-    if (outcome.kind === 'refused') throw refusalProblem(outcome.code)
+    // Of which of its orders is not told.
+    if (outcome.kind === 'refused') throw new Problem(refusals[outcome.code]!)
     if (outcome.kind === 'duplicate' && outcome.conflict) throw new Problem('client_order_id_reused')
     const userId = exchange.userIdOf(account)
     const orders = outcome.kind === 'placed' ? outcome.orders : await this.#orders.allOfUser(userId, outcome.firstOrder, legs.length)
@@ -171,7 +172,7 @@ export class OrderEntry {
   /** Says why nothing could be done with an order. A number that was given out may be another's order, of which nothing is said. */
   async #notDone(account: number, id: string, refusal: number): Promise<never> {
     const code = refusals[refusal]!
-    if (code !== 'order_not_open') throw new Problem(code)
+    if (code !== 'order_not_open') throw refusalProblem(refusal)
     const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), parseId(id) ?? 0)
     if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
     throw new Problem(code, `The order is ${order.status}.`)

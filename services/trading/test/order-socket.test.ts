@@ -258,6 +258,7 @@ describe('refusals', () => {
     bot.send(request)
     await bot.until(({ answers }) => answers.length === 1)
     expect(bot.answers[0]).toMatchObject({ id, error: { code } })
+    if (code === 'invalid_request') expect(bot.answers[0]!.error!.errors?.length).toBeGreaterThan(0)
     // The connection is as good as before.
     expect(await bot.ask({ id: 'after', op: 'cancel_all' })).toMatchObject({ status: 200 })
   })
@@ -266,7 +267,7 @@ describe('refusals', () => {
     const bot = await opened(alice)
     bot.socket.send(Buffer.from([1, 2]))
     await bot.until(({ answers }) => answers.length === 1)
-    expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request' } })
+    expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request', errors: [{ path: 'message' }] } })
   })
 
   test('another’s order is as if it were not there, open or closed', async () => {
