@@ -246,7 +246,7 @@ export interface Tick extends Stamped {
   kind: typeof CommandKind.tick
 }
 
-/** -1 leaves a figure as it is. An order keeps its place in the queue where only its quantity falls. */
+/** -1 leaves a figure as it is. An order keeps its place in the queue where its prices stay and neither its quantity nor what it shows grows. */
 export interface AmendOrder extends Stamped {
   kind: typeof CommandKind.amendOrder
   account: number
@@ -255,7 +255,24 @@ export interface AmendOrder extends Stamped {
   quantity: number
   price: number
   stopPrice: number
+  /** Of a trailing stop, with its unit. */
+  trailingOffset: number
+  trailingUnit: TrailingUnit
+  /** Of a GTD order. */
+  expiresAtMs: number
+  displayQuantity: number
 }
+
+/** What an amendment leaves as it is. */
+export const unamended = {
+  quantity: -1,
+  price: -1,
+  stopPrice: -1,
+  trailingOffset: -1,
+  trailingUnit: TrailingUnit.ticks,
+  expiresAtMs: -1,
+  displayQuantity: -1,
+} as const
 
 /** Cancels an order and places another, both or neither. */
 export interface ReplaceOrder extends Stamped {

@@ -41,7 +41,9 @@ const targetMaxCharacters = 8 * 1_024
 /** Throws Problem for a request target that no endpoint is asked with. */
 export function checkTarget(target: string): void {
   if (target.length > targetMaxCharacters) throw new Problem('uri_too_long')
-  if (target.includes('%00')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+  if (!target.includes('%00')) return
+  const message = 'NUL characters are not accepted.'
+  throw new Problem('invalid_request', message, { errors: [{ path: 'path', message }] })
 }
 
 /** A public endpoint takes whoever comes: a token that is not valid is as good as none, so that an expired one never bars a refresh. */

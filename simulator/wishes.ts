@@ -8,6 +8,7 @@ import {
   Side,
   TimeInForce,
   TrailingUnit,
+  unamended,
   TriggerPrice,
   type OrderExtras,
   type PlaceOrder,
@@ -220,7 +221,9 @@ function amend({ random, orders, userId, exchange }: Wisher): Wish | undefined {
   const quantity = known && random.chance(0.6) ? Math.max(1, known.quantity + random.between(-2_000, 1_000)) : -1
   const price =
     known && known.price > 0 && (quantity === -1 || random.chance(0.3)) ? Math.max(1, known.price + random.between(-10, 10)) : -1
-  const changes = { order, quantity, price, stopPrice: -1 }
+  const isTrailing = known?.orderType === OrderType.trailingStop && random.chance(0.5)
+  const trailingOffset = isTrailing ? random.between(2, 30) : -1
+  const changes = { ...unamended, order, quantity, price, trailingOffset }
   return repeatable(`amendment of order ${order}`, userId, (account) => ({ kind: CommandKind.amendOrder, account, ...changes }))
 }
 

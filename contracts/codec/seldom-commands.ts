@@ -73,6 +73,10 @@ const fields = {
     ['quantity', 'f64'],
     ['price', 'f64'],
     ['stopPrice', 'f64'],
+    ['trailingOffset', 'f64'],
+    ['trailingUnit', 'u8'],
+    ['expiresAtMs', 'f64'],
+    ['displayQuantity', 'f64'],
   ],
   [CommandKind.setKillSwitch]: [
     ['account', 'i32'],

@@ -58,8 +58,16 @@ export const orderProperties = {
   client_order_id: Type.Optional(ClientOrderId),
 }
 
+const { price, stop_price, trailing_delta, expires_at, display_quantity } = orderProperties
 export const amendment = Strict(
-  { quantity: Type.Optional(DecimalIn), price: Type.Optional(DecimalIn), stop_price: Type.Optional(DecimalIn) },
+  {
+    quantity: Type.Optional(Type.Union([DecimalIn], { description: 'The whole quantity, with what is filled.' })),
+    price,
+    stop_price,
+    trailing_delta,
+    expires_at,
+    display_quantity,
+  },
   { minProperties: 1 },
 )
 
@@ -89,9 +97,18 @@ export const amendRefusals = [
   'price_out_of_range',
   'amount_too_large',
   'min_notional',
+  'invalid_expiry',
+  'invalid_display_quantity',
+  'invalid_trailing_delta',
   'stop_would_trigger',
+  'no_reference_price',
   'post_only_would_take',
+  'reduce_only_would_increase',
   'price_collar',
+  'market_auction',
+  'rate_limited',
+  'liquidation',
+  'rules_not_switched_on',
   'kill_switch',
   'reduce_only_mode',
   'position_limit',
@@ -102,19 +119,4 @@ export const amendRefusals = [
   'outcome_pending',
 ] as const
 
-export const orderRefusals = [
-  'client_order_id_reused',
-  'symbol_not_found',
-  'invalid_expiry',
-  'invalid_display_quantity',
-  'invalid_trailing_delta',
-  'reduce_only_would_increase',
-  'no_reference_price',
-  'no_liquidity',
-  'open_order_limit',
-  'rate_limited',
-  'liquidation',
-  'market_auction',
-  'rules_not_switched_on',
-  ...amendRefusals,
-] as const
+export const orderRefusals = ['client_order_id_reused', 'symbol_not_found', 'no_liquidity', 'open_order_limit', ...amendRefusals] as const

@@ -149,9 +149,9 @@ export const tradingEndpoints = {
     method: 'PATCH',
     path: '/orders/:id',
     access: 'user',
-    summary: 'Change quantity or prices of an open order',
+    summary: 'Change an open order',
     description:
-      'The quantity is the whole one, with what is filled. Where only it falls the order keeps its place in the queue. Refused, the order stays as it was.',
+      'The quantity is the whole one, with what is filled. price of LIMIT and STOP_LIMIT, stop_price of STOP and STOP_LIMIT until triggered, trailing_delta of TRAILING_STOP (the best price it has seen stays), expires_at of GTD, display_quantity of LIMIT and STOP_LIMIT. Where its prices stay and neither its quantity nor what it shows grows the order keeps its place in the queue. The other leg of an OCO, and the exits of a bracket, follow the quantity. Refused, all stay as they were.',
     params: orderParams,
     body: amendment,
     status: 200,

@@ -124,6 +124,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     quantity: integer,
     price: integer,
     stopPrice: integer,
+    trailingOffset: integer,
+    trailingUnit: fc.constantFrom(...Object.values(TrailingUnit)),
+    expiresAtMs: integer,
+    displayQuantity: integer,
   }),
   // What is placed is placed at the time of the whole.
   fc

@@ -1,24 +1,24 @@
-import { OrderType, Side, type AmendOrder, type PlaceOrder } from '@maru/contracts/commands'
+import { OrderType, type AmendOrder } from '@maru/contracts/commands'
+import { changesOf, checkedTerms, expiryOf, trailingHold, type Change } from './amended-terms.ts'
 import { ownOrderRefusal } from './cancels.ts'
 import type { Core } from './core.ts'
 import { enter } from './execution.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { holdOf, shrink, withdraw } from './open-orders.ts'
-import { orderRefusal, unbackedRefusal, termsRefusal } from './order-checks.ts'
-import { pairOf } from './list-legs.ts'
+import { orderRefusal, restPrice, termsRefusal, unbackedRefusal } from './order-checks.ts'
 import { detailsOf } from './order-details.ts'
 import { termsOf } from './order-terms.ts'
 import { EventKind } from './outcome.ts'
+import { expireLater } from './placement.ts'
 import { Refusal } from './refusals.ts'
-import { rateRefusal } from './restrictions.ts'
+import { entryRefusal, rateRefusal } from './restrictions.ts'
 import { isDetailed, isPending, isWaiting, orderTypeOf, sideOf } from './traits.ts'
 
-const unchanged = -1
-
 /**
- * Changes quantity or prices of an open order. Where only its quantity falls it keeps its place in the queue; else it is checked like a new order,
- * with what it holds counted as free, and goes to the end of the queue at its price, or trades. Refused, it stays as it was.
+ * Changes what an open order is for. Where its prices stay, and neither its quantity nor what it shows grows, it keeps its place in the queue; else it is
+ * checked like a new order, with what it holds counted as free, and goes to the end of the queue at its price, or trades. The other leg of an OCO, and the
+ * exits of a bracket, follow its quantity. Refused, all stay as they were.
  *
  * @returns the market of the order, or -1
  */
@@ -32,75 +32,89 @@ export function amendOrder(core: Core, command: AmendOrder): number {
   const slot = orders.find(command.order)
   const symbol = positions.symbol(orders.position(slot))
   const market = core.markets[symbol]!
-  const terms = amendedTerms(core, slot, command)
-  if (typeof terms === 'number') {
-    core.emitRefused(terms)
-    return none
-  }
-  const isLess = terms.price === terms.before.price && terms.stopPrice === terms.before.stopPrice && terms.quantity <= terms.before.quantity
-  if (isLess && terms.quantity === terms.before.quantity) {
-    core.emitRepeated()
-    return none
-  }
-  const refused = isLess
-    ? termsRefusal(core, market, terms)
-    : withoutOrder(core, market, slot, () => amendedRefusal(core, market, slot, terms))
+  const changes = changesOf(core, market, slot, command)
+  const refused = typeof changes === 'number' ? changes : changesRefusal(core, market, changes)
   if (refused !== 0) {
     core.emitRefused(refused)
     return none
   }
-  if (isLess) shrink(core, market, slot, terms.before.quantity - terms.quantity)
-  else withdraw(core, market, slot)
-  noteChange(core, slot, isLess)
-  if (!isLess) setTerms(core, slot, terms)
-  emitAmended(core, slot)
-  if (!isLess) enter(core, market, slot)
+  if (typeof changes === 'number' || changes.length === 0) {
+    core.emitRepeated()
+    return none
+  }
+  applyChanges(core, market, changes)
   return symbol
 }
 
-type AmendedTerms = PlaceOrder & { before: PlaceOrder }
-
-/** The order as it would be, for what is open of it; or why it cannot be asked for. */
-function amendedTerms(core: Core, slot: number, { quantity, price, stopPrice }: AmendOrder): AmendedTerms | number {
-  const { orders } = core
-  const traits = orders.traits(slot)
-  const orderType = orderTypeOf(traits)
-  const hasLimit = orderType === OrderType.limit || orderType === OrderType.stopLimit
-  const hasStop = isWaiting(traits) && (orderType === OrderType.stop || orderType === OrderType.stopLimit)
-  if (isPending(traits) || !(hasLimit || hasStop)) return Refusal.order_not_amendable
-  if ((price !== unchanged && !hasLimit) || (stopPrice !== unchanged && !hasStop)) return Refusal.order_not_amendable
-  const pair = pairOf(core, slot)
-  if (pair !== none && quantity !== unchanged) return Refusal.order_not_amendable
-  const before = termsOf(core, slot)
-  // Of an order whose quantity an own order has lessened, that much less is asked for.
-  const prevented = isDetailed(traits) ? orders.details(slot).prevented : 0
-  const open = quantity === unchanged ? before.quantity : quantity - prevented - orders.filled(slot)
-  if (!Number.isSafeInteger(open) || open <= 0) return Refusal.invalid_quantity
-  const terms = {
-    ...before,
-    before,
-    quantity: open,
-    price: price === unchanged ? before.price : price,
-    stopPrice: stopPrice === unchanged ? before.stopPrice : stopPrice,
+/** The first refusal of any of them, with what they hold counted as free. */
+function changesRefusal(core: Core, market: Market, changes: readonly Change[]): number {
+  for (const change of changes) {
+    const refusal = change.keepsSize ? expiryRefusal(core, market, change) : changeRefusal(core, market, change)
+    if (refusal !== 0) return refusal
   }
-  if (terms.extras !== null) terms.extras = { ...terms.extras, displayQuantity: Math.min(terms.extras.displayQuantity, open) }
-  return pair === none || keepsPair(core, slot, pair, terms) ? terms : Refusal.invalid_price
+  return 0
 }
 
-/** The legs of an OCO stand on both sides of the market: so the stop leg holds enough for both. */
-function keepsPair(core: Core, slot: number, other: number, terms: PlaceOrder): boolean {
+function changeRefusal(core: Core, market: Market, change: Change): number {
+  const { slot, keepsPlace } = change
   const { orders } = core
-  const isLimitLeg = orders.details(slot).isShared
-  const limitPrice = isLimitLeg ? terms.price : orders.price(other)
-  const stop = isLimitLeg ? orders.price(other) : terms.orderType === OrderType.stop ? terms.stopPrice : terms.price
-  return terms.side === Side.sell ? limitPrice > stop : limitPrice < stop
+  const terms = checkedTerms(market, change)
+  if (typeof terms === 'number') return terms
+  if (keepsPlace || isPending(orders.traits(slot))) return termsRefusal(core, market, terms)
+  return withoutOrder(core, market, slot, () =>
+    isShared(core, slot)
+      ? unbackedRefusal(core, market, orders.position(slot), terms)
+      : orderRefusal(core, market, orders.position(slot), terms),
+  )
 }
 
-function amendedRefusal(core: Core, market: Market, slot: number, terms: PlaceOrder): number {
+function expiryRefusal(core: Core, market: Market, { terms }: Change): number {
+  return entryRefusal(core, market, terms) || (expiryOf(terms) <= core.timeMs ? Refusal.invalid_expiry : 0)
+}
+
+const isShared = (core: Core, slot: number): boolean => isDetailed(core.orders.traits(slot)) && core.orders.details(slot).isShared
+
+function applyChanges(core: Core, market: Market, changes: readonly Change[]): void {
   const { orders } = core
-  const isShared = isDetailed(orders.traits(slot)) && orders.details(slot).isShared
-  if (isShared) return unbackedRefusal(core, market, orders.position(slot), terms)
-  return orderRefusal(core, market, orders.position(slot), terms)
+  const moved = changes.filter(({ slot, keepsPlace }) => !keepsPlace && !isPending(orders.traits(slot)))
+  for (const { slot } of moved) {
+    // A trailing stop goes on from the best price it has seen.
+    const details = isDetailed(orders.traits(slot)) ? orders.details(slot) : undefined
+    const best = details?.trail?.best ?? 0
+    withdraw(core, market, slot)
+    if (details) details.best = best
+  }
+  // The sums of a level are those of what stands in it: what keeps its place is changed there.
+  for (const change of changes) if (!moved.includes(change)) changeInPlace(core, market, change)
+  for (const change of moved) {
+    noteChange(core, change.slot, false)
+    setTerms(core, market, change)
+  }
+  for (const { slot } of changes) emitAmended(core, slot)
+  // The stop leg of an OCO first: it holds for both.
+  for (const { slot } of moved.toSorted((a, b) => Number(isShared(core, a.slot)) - Number(isShared(core, b.slot)))) {
+    enter(core, market, slot)
+    if (isDetailed(orders.traits(slot))) orders.details(slot).best = 0
+  }
+}
+
+/** Lessens an order where it stands, or changes one that waits for its time. */
+function changeInPlace(core: Core, market: Market, change: Change): void {
+  const { orders, levels } = core
+  const { slot, before, terms, display } = change
+  const isInBook = !isWaiting(orders.traits(slot)) && !isPending(orders.traits(slot))
+  if (isPending(orders.traits(slot))) {
+    noteChange(core, slot, true)
+    setTerms(core, market, change)
+    return
+  }
+  if (terms.quantity < before.quantity) shrink(core, market, slot, before.quantity - terms.quantity)
+  noteChange(core, slot, true)
+  setExtras(core, change)
+  const details = orders.details(slot)
+  if (!isInBook || display === 0 || details.shown <= display) return
+  levels.addQuantity(orders.level(slot), display - details.shown)
+  details.shown = display
 }
 
 /** Asks for something as if an open order were not there. */
@@ -120,14 +134,29 @@ export function withoutOrder(core: Core, market: Market, slot: number, ask: () =
   return answer
 }
 
-function setTerms(core: Core, slot: number, terms: PlaceOrder): void {
+function setTerms(core: Core, market: Market, change: Change): void {
   const { orders } = core
+  const { slot, terms, stop } = change
   orders.setQuantity(slot, orders.filled(slot) + terms.quantity)
-  orders.setPrice(slot, terms.orderType === OrderType.stop ? terms.stopPrice : terms.price)
-  if (!isDetailed(orders.traits(slot))) return
-  const details = orders.details(slot)
-  if (terms.orderType !== OrderType.limit) details.stopPrice = terms.stopPrice
-  if (terms.extras !== null) details.displayQuantity = terms.extras.displayQuantity
+  if (stop !== 0) orders.setPrice(slot, trailingHold(core, change))
+  else if (terms.orderType === OrderType.trailingStop) {
+    // Its time has not come: where it would stand now.
+    orders.setPrice(slot, restPrice(market, terms))
+    orders.details(slot).stopPrice = orders.price(slot)
+  } else if (terms.orderType === OrderType.stop) orders.setPrice(slot, terms.stopPrice)
+  else if (terms.price !== 0) orders.setPrice(slot, terms.price)
+  setExtras(core, change)
+  if (isWaiting(orders.traits(slot)) && orderTypeOf(orders.traits(slot)) !== OrderType.trailingStop)
+    orders.details(slot).stopPrice = terms.stopPrice
+}
+
+/** What it shows, how it trails and when it expires. */
+function setExtras(core: Core, { slot, before, terms, display }: Change): void {
+  const details = core.orders.details(slot)
+  if (terms.extras === null) return
+  const { trailingOffset, trailingUnit, expiresAtMs } = terms.extras
+  Object.assign(details, { displayQuantity: display, trailingOffset, trailingUnit, expiresAtMs })
+  if (expiresAtMs !== expiryOf(before)) expireLater(core, core.orders.id(slot), expiresAtMs)
 }
 
 /** Keeps when the order was changed, of a plain one too. @param isResting whether it stands in its queue as before */

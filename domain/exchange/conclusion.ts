@@ -59,11 +59,11 @@ function fallDue(core: Core, { dueMs, kind, subject }: Timer): void {
   }
 }
 
-/** An order that was closed before it was due is gone; one that was closed a moment ago is still there, but final. */
+/** An order that was closed before it was due is gone; one that was closed a moment ago is still there, but final. One that was amended may be due later. */
 function expireOrder(core: Core, id: number): void {
   const { orders, positions } = core
   const slot = orders.find(id)
-  if (slot === none || orders.status(slot) > OrderStatus.partiallyFilled) return
+  if (slot === none || orders.status(slot) > OrderStatus.partiallyFilled || orders.details(slot).expiresAtMs > core.timeMs) return
   const symbol = positions.symbol(orders.position(slot))
   closeResting(core, core.markets[symbol]!, slot, OrderStatus.expired, 0)
 }

@@ -1,4 +1,4 @@
-import type { ListKind } from '@maru/contracts/commands'
+import { OrderType, Side, type ListKind, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import type { Market } from './markets.ts'
 import { closeResting, shrink } from './open-orders.ts'
@@ -55,6 +55,12 @@ export function pairOf(core: Core, slot: number): number {
   const list = isDetailed(orders.traits(slot)) ? core.lists.get(orders.details(slot).list) : undefined
   if (!list || list.isWaiting) return none
   return openLegs(core, list).find((other) => other !== slot) ?? none
+}
+
+/** Whether the stop leg of a pair, which holds at `stop`, is where the limit leg is not: below it where they sell, above it where they buy. */
+export function areApart(limitLeg: PlaceOrder, stopLeg: PlaceOrder, stop: number): boolean {
+  const isBeyond = (price: number): boolean => (limitLeg.side === Side.sell ? limitLeg.price > price : limitLeg.price < price)
+  return isBeyond(stop) && (stopLeg.orderType !== OrderType.stopLimit || isBeyond(stopLeg.stopPrice))
 }
 
 /** Slots of the orders of a list that are open, in the order of its legs. */

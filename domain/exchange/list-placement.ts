@@ -1,6 +1,7 @@
-import { ListKind, OrderType, Side, TimeInForce, type PlaceList, type PlaceOrder } from '@maru/contracts/commands'
+import { ListKind, OrderType, TimeInForce, type PlaceList, type PlaceOrder } from '@maru/contracts/commands'
 import type { Core } from './core.ts'
 import { enter } from './execution.ts'
+import { areApart } from './list-legs.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { rest } from './open-orders.ts'
@@ -85,14 +86,7 @@ function listRefusal(core: Core, market: Market, { listKind, account, legs }: Pl
   }
   if (core.positions.openCount(position) + legs.length > openOrdersMaxOf(core, account)) return Refusal.open_order_limit
   const [limitLeg, stopLeg] = legs.slice(-2) as [PlaceOrder, PlaceOrder]
-  return listKind === ListKind.oto || isApart(market, limitLeg, stopLeg) ? 0 : Refusal.invalid_price
-}
-
-/** The stop leg of a pair is where the limit leg is not: below it where they sell, above it where they buy. */
-function isApart(market: Market, limitLeg: PlaceOrder, stopLeg: PlaceOrder): boolean {
-  const stop = restPrice(market, stopLeg)
-  const isBeyond = (price: number): boolean => (limitLeg.side === Side.sell ? limitLeg.price > price : limitLeg.price < price)
-  return isBeyond(stop) && (stopLeg.orderType !== OrderType.stopLimit || isBeyond(stopLeg.stopPrice))
+  return listKind === ListKind.oto || areApart(limitLeg, stopLeg, restPrice(market, stopLeg)) ? 0 : Refusal.invalid_price
 }
 
 function repeatsList(core: Core, { account, clientListId, listKind, legs }: PlaceList): boolean {

@@ -15,7 +15,7 @@ const phaseMsMax = 86_400_000
 const unchanged = -1
 
 /** What each figure may be at most. A market order that may fall by all of the price is not held by a collar. */
-const rulesMax: Readonly<MarketRules> = {
+export const marketRulesMax: Readonly<MarketRules> = {
   collarPpm: 1_000_000,
   limitBandPpm: 10_000_000,
   maintenancePpm: 1_000_000,
@@ -36,7 +36,7 @@ export function setMarketRules(core: Core, command: SetMarketRules): void {
   const rules = { ...market.rules }
   for (const figure of figures) if (command[figure] !== unchanged) rules[figure] = command[figure]
   const areWithin = figures.every(
-    (figure) => Number.isSafeInteger(rules[figure]) && rules[figure] >= 0 && rules[figure] <= rulesMax[figure],
+    (figure) => Number.isSafeInteger(rules[figure]) && rules[figure] >= 0 && rules[figure] <= marketRulesMax[figure],
   )
   if (!areWithin || (rules.haltMovePpm > 0 && (rules.haltWindowMs === 0 || rules.haltForMs === 0))) {
     core.emitRefused(Refusal.invalid_request)

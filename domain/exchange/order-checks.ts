@@ -84,11 +84,15 @@ function pricesRefusal(market: Market, order: PlaceOrder): number {
   return 0
 }
 
-function trailingRefusal(market: Market, order: PlaceOrder, extras: OrderExtras): number {
-  const { trailingOffset, trailingUnit, trigger } = extras
+/** Whether a trailing stop can stay so far behind. */
+export function isOffset(market: Market, { trailingOffset, trailingUnit }: OrderExtras): boolean {
   const max = trailingUnit === TrailingUnit.ticks ? market.priceMax : trailingPointsMax
-  if (!Number.isSafeInteger(trailingOffset) || trailingOffset <= 0 || trailingOffset > max) return Refusal.invalid_trailing_delta
-  if (followedPrice(market, trigger) === 0) return Refusal.no_reference_price
+  return Number.isSafeInteger(trailingOffset) && trailingOffset > 0 && trailingOffset <= max
+}
+
+function trailingRefusal(market: Market, order: PlaceOrder, extras: OrderExtras): number {
+  if (!isOffset(market, extras)) return Refusal.invalid_trailing_delta
+  if (followedPrice(market, extras.trigger) === 0) return Refusal.no_reference_price
   return priceRefusal(market, restPrice(market, order))
 }
 

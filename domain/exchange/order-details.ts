@@ -16,7 +16,7 @@ export interface OrderDetails {
   quoteQuantity: number
   /** Of a stop, where it waits: what it holds for is its price. Of a trailing one, where it was triggered or closed. */
   stopPrice: number
-  /** Of a trailing stop that is put back where it was: the best price it had seen. */
+  /** Of a trailing stop that is put back after a restart or an amendment: the best price it had seen. */
   best: number
   /** When it was last changed other than by a fill; 0 where it was not. */
   updatedAtMs: number
@@ -32,7 +32,8 @@ export interface OrderDetails {
   isShared: boolean
 }
 
-const plain: OrderExtras = {
+/** What an order has that asks for nothing more. */
+export const plainExtras: OrderExtras = {
   isPostOnly: false,
   isReduceOnly: false,
   selfTrade: SelfTrade.expireTaker,
@@ -46,7 +47,7 @@ const plain: OrderExtras = {
 
 /** Details of an order with these extras; null where it has none. */
 export function detailsOf(extras: OrderExtras | null): OrderDetails {
-  const { selfTrade, trigger, displayQuantity, expiresAtMs, trailingOffset, trailingUnit, quoteQuantity } = extras ?? plain
+  const { selfTrade, trigger, displayQuantity, expiresAtMs, trailingOffset, trailingUnit, quoteQuantity } = extras ?? plainExtras
   return {
     selfTrade,
     trigger,

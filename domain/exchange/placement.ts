@@ -167,14 +167,19 @@ export function recordDetails(core: Core, slot: number, order: PlaceOrder): void
   if (extras.expiresAtMs > 0) expireLater(core, orders.id(slot), extras.expiresAtMs)
 }
 
-/** Timers of orders that were closed before they are due would otherwise stay for as long as their orders asked for, which may be years. */
+/** Timers of orders that were closed, or amended, before they are due would otherwise stay for as long as their orders asked for, which may be years. */
 const staleTimersMin = 1_024
 
-function expireLater(core: Core, order: number, dueMs: number): void {
+/** Lets an order expire at the moment its details have. */
+export function expireLater(core: Core, order: number, dueMs: number): void {
   const { orders, timers } = core
   timers.add({ dueMs, kind: TimerKind.orderExpiry, subject: order })
   if (timers.size < core.pruneTimersAt) return
-  timers.prune(({ kind, subject }) => kind !== TimerKind.orderExpiry || orders.find(subject) !== none)
+  timers.prune(({ kind, subject, dueMs: oldMs }) => {
+    if (kind !== TimerKind.orderExpiry) return true
+    const slot = orders.find(subject)
+    return slot !== none && orders.details(slot).expiresAtMs === oldMs
+  })
   core.pruneTimersAt = timers.size * 2 + staleTimersMin
 }
 

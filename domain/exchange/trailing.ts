@@ -73,7 +73,7 @@ export function trailingStopPrice(core: Core, slot: number, details: OrderDetail
   return trailedPrice(sideOf(core.orders.traits(slot)), details.trail!.best, details.trailingUnit, details.trailingOffset)
 }
 
-/** Lets a trailing stop wait, from the price as it is or, of a snapshot, from the best it has seen. */
+/** Lets a trailing stop wait, from the price as it is or, where it did before, from the best it has seen. */
 export function addTrailing(core: Core, market: Market, slot: number, best: number = 0): void {
   const details = core.orders.details(slot)
   const side = sideOf(core.orders.traits(slot))
@@ -81,10 +81,12 @@ export function addTrailing(core: Core, market: Market, slot: number, best: numb
   const groups = market.trails[place]!
   const from = best === 0 ? followedPrice(market, details.trigger) : best
   if (best === 0) raise(core, market, place, from)
-  let group = groups.at(-1)
+  let at = groups.length
+  while (at > 0 && (side === Side.buy ? groups[at - 1]!.best > from : groups[at - 1]!.best < from)) at -= 1
+  let group = groups[at - 1]
   if (group?.best !== from) {
     group = newGroup(core, from)
-    groups.push(group)
+    groups.splice(at, 0, group)
   }
   join(core, group, slot)
   noteHeads(core, market, place, group)

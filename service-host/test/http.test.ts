@@ -302,7 +302,7 @@ describe.each(parsers)('HTTP, read by the parser %s', (parser) => {
     })
     test('an encoded slash stays in its segment; a NUL and broken escapes are refused', async () => {
       expect((await send('GET', '/orders/BTC%2FUSDT')).body).toEqual({ id: 'BTC/USDT' })
-      await expectProblem(await send('GET', '/orders/a%00b'), 'invalid_request')
+      await expectProblem(await send('GET', '/orders/a%00b'), 'invalid_request', 'path')
       await expectProblem(await send('GET', '/orders/%zz'), 'not_found')
       await expectProblem(await send('GET', `/orders/${'x'.repeat(300)}`), 'not_found')
       await expectProblem(await send('GET', `/orders?limit=${'1'.repeat(9_000)}`), 'uri_too_long')

@@ -2,7 +2,7 @@ import { CommandKind, topics } from '@maru/contracts'
 import { encodeBatch } from '@maru/contracts/commands-codec'
 import { newestRules } from '@maru/domain/exchange'
 import { encodeJsonRecord, openPostgresEventLog } from '@maru/event-log'
-import { Client } from './client.ts'
+import { Client, eventually } from './client.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from './services.ts'
 
@@ -39,6 +39,11 @@ export async function startTradingSide(): Promise<TradingSide> {
       await new Client(users.service.url).post('/register', { email, username: name, password })
       await logInAt(users.service, client, email, password)
       await client.get(`/accounts/${client.userId}/balances`)
+      // Whoever publishes has begun: on a busy machine that may take longer than a read waits for the tables.
+      await eventually(
+        () => client.get<{ items: unknown[] }>(`/accounts/${client.userId}/events`),
+        ({ body }) => body.items.length > 1,
+      )
       return client
     },
     async price(symbol, price) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CommandKind, MarketStatus } from '@maru/contracts/commands'
+import { CommandKind, MarketStatus, unamended } from '@maru/contracts/commands'
 import { Exchange, OrderStatus, refusals } from '../index.ts'
 import { Auditor } from './invariants.ts'
 import { Venue, type OrderRequest } from './venue.ts'
@@ -74,7 +74,7 @@ describe('an auction', () => {
     take(users[1]!, ask(1_990_000, 50))
     const { order, refusal } = take(users[0]!, { ...bid(2_000_000, 100), extras: { isPostOnly: true } })
     expect(refusal).toBe(0)
-    venue.send({ kind: CommandKind.amendOrder, account: users[0]!, order, quantity: 200, price: 2_010_000, stopPrice: -1 })
+    venue.send({ kind: CommandKind.amendOrder, account: users[0]!, order, ...unamended, quantity: 200, price: 2_010_000 })
     expect(venue.exchange.auctionPrice(0)).toMatchObject({ volume: 50, imbalance: 150 })
     venue.send({ kind: CommandKind.cancelOrder, account: users[0]!, order })
     expect(venue.exchange.auctionPrice(0)).toBeUndefined()

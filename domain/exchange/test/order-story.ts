@@ -1,4 +1,4 @@
-import { CommandKind, ListKind, MarketStatus, type OrderExtras } from '@maru/contracts/commands'
+import { CommandKind, ListKind, MarketStatus, TrailingUnit, unamended, type OrderExtras } from '@maru/contracts/commands'
 import { Exchange, OrderStatus, refusals, type OrderView } from '../index.ts'
 import { one, Venue, type OrderRequest } from './venue.ts'
 
@@ -15,10 +15,21 @@ export interface Wish extends Omit<OrderRequest, 'quantity' | 'price' | 'stopPri
   extras?: Partial<OrderExtras>
 }
 
+/** What of an order is changed; `trail` in USDT, `trailBy` in basis points, `expiresIn` milliseconds, `show` in coins. */
+interface Amendment {
+  quantity?: number
+  price?: number
+  stop?: number
+  trail?: number
+  trailBy?: number
+  expiresIn?: number
+  show?: number
+}
+
 export type Step =
   | { do: 'place'; who: string; order: Wish }
   | { do: 'list'; who: string; kind: keyof typeof ListKind; legs: Wish[] }
-  | { do: 'amend'; who: string; order: string; quantity?: number; price?: number; stop?: number }
+  | ({ do: 'amend'; who: string; order: string } & Amendment)
   | { do: 'replace'; who: string; order: string; by: Wish }
   | { do: 'cancel'; who: string; order: string }
   | { do: 'mark'; price: number }
@@ -77,9 +88,14 @@ export class Story {
           kind: CommandKind.amendOrder,
           account,
           order: this.#orders.get(step.order)!,
-          quantity: step.quantity === undefined ? -1 : step.quantity * coin,
-          price: step.price === undefined ? -1 : ticks(step.price),
-          stopPrice: step.stop === undefined ? -1 : ticks(step.stop),
+          ...unamended,
+          ...(step.quantity === undefined ? {} : { quantity: Math.round(step.quantity * coin) }),
+          ...(step.price === undefined ? {} : { price: ticks(step.price) }),
+          ...(step.stop === undefined ? {} : { stopPrice: ticks(step.stop) }),
+          ...(step.trail === undefined ? {} : { trailingOffset: ticks(step.trail) }),
+          ...(step.trailBy === undefined ? {} : { trailingOffset: step.trailBy, trailingUnit: TrailingUnit.basisPoints }),
+          ...(step.expiresIn === undefined ? {} : { expiresAtMs: venue.timeMs + step.expiresIn }),
+          ...(step.show === undefined ? {} : { displayQuantity: step.show * coin }),
         })
         break
       case 'replace':
@@ -91,7 +107,7 @@ export class Story {
         this.#name([step.by])
         break
       case 'cancel':
-        venue.send({ kind: CommandKind.cancelOrder, account, order: this.#orders.get(step.order)! })
+        venue.send({ kind: CommandKind.cancelOrder, account, order: this.#orders.get(step.order) ?? 0 })
         break
       case 'mark':
         venue.mark(ticks(step.price))

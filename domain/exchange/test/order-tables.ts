@@ -11,6 +11,8 @@ export interface Row {
   orders?: Record<string, string>
   book?: string
   held?: Record<string, string>
+  /** Where stops stand. */
+  stops?: Record<string, number>
   position?: Record<string, number>
 }
 export type Table = Record<string, Row>
@@ -24,6 +26,13 @@ export const buy = (who: string, quantity: number, price: number, as?: string): 
   do: 'place',
   who,
   order: { side: 'BUY', quantity, price, ...(as === undefined ? {} : { as }) },
+})
+export const mark = (price: number): Step => ({ do: 'mark', price })
+export const amend = (order: string, changes: Omit<Extract<Step, { do: 'amend' }>, 'do' | 'who' | 'order'>, who = 'ann'): Step => ({
+  do: 'amend',
+  who,
+  order,
+  ...changes,
 })
 export const trade = (price: number): Step[] => [sell('cat', 0.01, price), buy('dan', 0.01, price)]
 export const asks = [sell('bob', 1, 101), sell('bob', 1, 102), sell('bob', 1, 103)]
@@ -41,11 +50,12 @@ export function runTables(tables: Record<string, Table>): void {
           const seen = {
             orders: Object.fromEntries(Object.keys(row.orders ?? {}).map((order) => [order, story.order(order)])),
             ...(row.book === undefined ? {} : { book: story.book() }),
+            stops: Object.fromEntries(Object.keys(row.stops ?? {}).map((order) => [order, story.view(order).stopPrice / 100])),
             held: Object.fromEntries(Object.keys(row.held ?? {}).map((who) => [who, story.held(who)])),
             position: Object.fromEntries(Object.keys(row.position ?? {}).map((who) => [who, story.position(who)])),
           }
-          const { orders = {}, book, held = {}, position = {} } = row
-          expect(seen).toEqual({ orders, ...(book === undefined ? {} : { book }), held, position })
+          const { orders = {}, book, stops = {}, held = {}, position = {} } = row
+          expect(seen).toEqual({ orders, ...(book === undefined ? {} : { book }), stops, held, position })
         })
       }
     })

@@ -11,6 +11,7 @@ import {
   TimeInForce,
   TrailingUnit,
   TriggerPrice,
+  unamended,
   type Command,
   type PlaceOrder,
 } from '@maru/contracts/commands'
@@ -254,14 +255,9 @@ const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant(CommandKind.cancelOrder), account, order }) },
   {
     weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant(CommandKind.amendOrder),
-      account,
-      order,
-      quantity: fc.oneof(fc.constant(-1), lots),
-      price: fc.oneof(fc.constant(-1), price),
-      stopPrice: fc.constant(-1),
-    }),
+    arbitrary: fc
+      .record({ account, order, quantity: fc.oneof(fc.constant(-1), lots), price: fc.oneof(fc.constant(-1), price) })
+      .map((changes) => ({ kind: CommandKind.amendOrder, ...unamended, ...changes })),
   },
   {
     weight: 2,

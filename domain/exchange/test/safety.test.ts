@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CommandKind, MarketStatus } from '@maru/contracts/commands'
+import { CommandKind, MarketStatus, unamended } from '@maru/contracts/commands'
 import { Exchange, OrderStatus, refusals } from '../index.ts'
 import { one, Venue, type OrderRequest } from './venue.ts'
 
@@ -48,7 +48,7 @@ describe('controls of an account', () => {
     const first = venue.order(ann, buy)
     venue.order(ann, buy)
     expect(codeOf(venue.order(ann, buy).refusal)).toBe('rate_limited')
-    venue.send({ kind: CommandKind.amendOrder, account: ann, order: first.order, quantity: 5_000, price: -1, stopPrice: -1 })
+    venue.send({ kind: CommandKind.amendOrder, account: ann, order: first.order, ...unamended, quantity: 5_000 })
     expect(venue.refusal()).toBe('rate_limited')
     venue.send({ kind: CommandKind.cancelOrder, account: ann, order: first.order })
     expect(venue.refusal()).toBeUndefined()
@@ -117,7 +117,7 @@ describe('the kill switch', () => {
     expect(venue.exchange.order(resting.order)).toMatchObject({ status: OrderStatus.cancelled })
     expect(venue.exchange.openOrders(bob)).toEqual([])
     expect(codeOf(venue.order(bob, buy).refusal)).toBe('kill_switch')
-    venue.send({ kind: CommandKind.amendOrder, account: ann, order: elsewhere.order, quantity: 5_000, price: -1, stopPrice: -1 })
+    venue.send({ kind: CommandKind.amendOrder, account: ann, order: elsewhere.order, ...unamended, quantity: 5_000 })
     expect(venue.refusal()).toBeUndefined()
     venue.kill(true)
     expect(venue.exchange.openOrders(ann)).toEqual([])

@@ -7,8 +7,8 @@ import type { Intake } from '../intake/intake.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
-import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { orderData } from '../wire/wire.ts'
+import { amendmentOf, notAmendable, type Amendment } from './amendment.ts'
 import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
 import { orderListAnswer, type OrderListAnswer } from './order-lists.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
@@ -26,7 +26,6 @@ export interface PlacedList {
   isReplayed: boolean
 }
 
-type Amendment = BodyOf<typeof tradingEndpoints.amendOrder>
 type ListRequest = Omit<BodyOf<typeof tradingEndpoints.placeOrderList>, 'user_id'>
 
 const listKinds = { OCO: ListKind.oco, OTO: ListKind.oto, BRACKET: ListKind.bracket } as const
@@ -94,22 +93,12 @@ export class OrderEntry {
     if (number === undefined || order?.account !== account)
       return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
     const market = exchange.markets[order.symbol]!
-    const { quantity, price, stop_price: stopPrice } = changes
-    const outcome = await this.#intake.submit(
-      {
-        kind: CommandKind.amendOrder,
-        account,
-        order: number,
-        quantity: quantity === undefined ? -1 : parseQuantity(market, quantity, 'quantity'),
-        price: price === undefined ? -1 : parsePrice(market, price, 'price'),
-        stopPrice: stopPrice === undefined ? -1 : parsePrice(market, stopPrice, 'stop_price'),
-      },
-      (applied) => {
-        const refusal = refusalOf(applied.outcome)
-        const view = applied.order(number)
-        return refusal === 0 && view ? orderData(applied, view) : refusal
-      },
-    )
+    const outcome = await this.#intake.submit(amendmentOf(market, order, changes), (applied) => {
+      const refusal = refusalOf(applied.outcome)
+      const view = applied.order(number)
+      return refusal === 0 && view ? orderData(applied, view) : refusal
+    })
+    if (outcome === Refusal.order_not_amendable) throw notAmendable(exchange.order(number) ?? order, changes)
     return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
   }
 
@@ -154,7 +143,8 @@ export class OrderEntry {
       { kind: CommandKind.placeList, listKind: kind, account, clientListId: request.client_list_id ?? '', legs },
       listOutcome,
     )
-    if (outcome.kind === 'refused') throw refusalProblem(outcome.code)
+    // Of which of its orders is not told.
+    if (outcome.kind === 'refused') throw new Problem(refusals[outcome.code]!)
     if (outcome.kind === 'duplicate' && outcome.conflict) throw new Problem('client_order_id_reused')
     const userId = exchange.userIdOf(account)
     const orders = outcome.kind === 'placed' ? outcome.orders : await this.#orders.allOfUser(userId, outcome.firstOrder, legs.length)
@@ -182,7 +172,7 @@ export class OrderEntry {
   /** Says why nothing could be done with an order. A number that was given out may be another's order, of which nothing is said. */
   async #notDone(account: number, id: string, refusal: number): Promise<never> {
     const code = refusals[refusal]!
-    if (code !== 'order_not_open') throw new Problem(code)
+    if (code !== 'order_not_open') throw refusalProblem(refusal)
     const order = await this.#orders.ofUser(this.#replica.exchange.userIdOf(account), parseId(id) ?? 0)
     if (!order || this.#replica.exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
     throw new Problem(code, `The order is ${order.status}.`)

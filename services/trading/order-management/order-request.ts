@@ -154,7 +154,8 @@ function isPlain(request: OrderRequest): boolean {
   return true
 }
 
-function trailingOf(
+/** How far a trailing stop is asked to stay behind. */
+export function trailingOf(
   market: MarketView,
   given: string | number | undefined,
   path: string,
@@ -169,7 +170,8 @@ function trailingOf(
   return { trailingOffset: parsePrice(market, given, `${path}trailing_delta`), trailingUnit: TrailingUnit.ticks }
 }
 
-function timeOf(text: string, path: string): number {
+/** Milliseconds since 1970 of a time such as 2027-01-31T12:00:00Z; Problem with its field where it is none. */
+export function timeOf(text: string, path: string): number {
   const ms = /(Z|[+-][0-9]{2}:?[0-9]{2})$/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isSafeInteger(ms) || ms <= 0 || !isOnCalendar(text)) throw badField(path, 'must be a time such as 2027-01-31T12:00:00Z')
   return ms

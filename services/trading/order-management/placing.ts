@@ -1,4 +1,4 @@
-import type { FillData, OrderData } from '@maru/contracts'
+import { errorCatalogue, type ErrorCode, type FillData, type OrderData } from '@maru/contracts'
 import { EventKind, refusals, type Exchange } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import { formatId } from '../wire/order-id.ts'
@@ -80,11 +80,22 @@ function takerFill(exchange: Exchange, at: number): FillData {
   }
 }
 
-/** The refusal numbered `code` as the problem the client sees. */
-export function refusalProblem(code: number, order?: OrderData): Problem {
-  return new Problem(
-    refusals[code]!,
-    undefined,
-    order ? { extensions: { order_id: order.id, client_order_id: order.client_order_id } } : {},
-  )
+/** Refusals that speak of one field of an order. */
+const fieldOf: Partial<Record<ErrorCode, string>> = {
+  invalid_quantity: 'quantity',
+  quantity_too_small: 'quantity',
+  quantity_too_large: 'quantity',
+  invalid_expiry: 'expires_at',
+  invalid_display_quantity: 'display_quantity',
+  invalid_trailing_delta: 'trailing_delta',
+}
+
+/** The refusal numbered `refusal` of one order, as the problem the client sees. */
+export function refusalProblem(refusal: number, order?: OrderData): Problem {
+  const code = refusals[refusal]!
+  const path = fieldOf[code]
+  return new Problem(code, undefined, {
+    ...(path === undefined ? {} : { errors: [{ path, message: errorCatalogue[code].meaning }] }),
+    ...(order ? { extensions: { order_id: order.id, client_order_id: order.client_order_id } } : {}),
+  })
 }

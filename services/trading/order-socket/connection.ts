@@ -10,7 +10,7 @@ import type { Orders } from '../order-management/orders.ts'
 import type { Replica } from '../replica/replica.ts'
 import { OwnOrders } from './own-orders.ts'
 import { Outbox } from './outbox.ts'
-import { parseMessage, type Parsed } from './requests.ts'
+import { badMessage, parseMessage, type Parsed } from './requests.ts'
 
 /** Requests of one connection that are not answered yet; at the bound no more are read until half of them are. */
 const inFlightMax = 512
@@ -70,7 +70,7 @@ export class Connection {
     }
     let requests: Parsed[]
     try {
-      if (isBinary) throw new Problem('invalid_request', 'Send text, not binary.')
+      if (isBinary) throw badMessage('Send text, not binary.')
       requests = parseMessage(data.toString('utf8'))
     } catch (error) {
       this.#answerProblem(null, error, (this.#requests += 1))

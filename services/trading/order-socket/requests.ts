@@ -21,14 +21,18 @@ export function parseMessage(text: string): Parsed[] {
     throw new Problem('invalid_json', 'The message is not valid JSON.')
   }
   if (!Array.isArray(message)) return [parseRequest(message)]
-  if (message.length === 0 || message.length > requestsPerMessageMax)
-    throw new Problem('invalid_request', `A list has 1 to ${requestsPerMessageMax} requests.`)
+  if (message.length === 0 || message.length > requestsPerMessageMax) throw badMessage(`A list has 1 to ${requestsPerMessageMax} requests.`)
   return message.map(parseRequest)
+}
+
+/** What is said of a message as a whole. */
+export function badMessage(detail: string): Problem {
+  return new Problem('invalid_request', detail, { errors: [{ path: 'message', message: detail }] })
 }
 
 function parseRequest(value: unknown): Parsed {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { id: null, request: new Problem('invalid_request', 'A request is an object with id and op.') }
+    return { id: null, request: badMessage('A request is an object with id and op.') }
   const { id: given, op } = value as { id?: unknown; op?: unknown }
   const isId = (typeof given === 'string' && given.length > 0 && given.length <= 64) || (Number.isSafeInteger(given) && Number(given) >= 0)
   const id = isId ? (given as string | number) : null

@@ -1,15 +1,24 @@
 import { CommandKind } from '@maru/contracts'
 import { tradingMoneyEndpoints } from '@maru/contracts/http/trading-money'
-import { formatUnits } from '@maru/domain/money'
+import { feeMaxPpm } from '@maru/domain/exchange'
+import { formatUnits, parseDecimal } from '@maru/domain/money'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
 import type { Intake } from '../intake/intake.ts'
 import { requireSecondRules, submitOrThrow } from '../intake/submit.ts'
 import { ppmScale } from '../markets/market-answer.ts'
 import type { Replica } from '../replica/replica.ts'
-import { figure } from './market-controls.ts'
 
 const everyMarket = -1
+
+/** A fee in millionths of the notional, at most `maxPpm`. */
+function rateOf(value: string | number, path: string, maxPpm: number): number {
+  const ppm = parseDecimal(value, ppmScale)
+  if (typeof ppm === 'number' && ppm <= maxPpm) return ppm
+  const isTooMuch = typeof ppm === 'number'
+  const message = isTooMuch ? `must be at most ${formatUnits(maxPpm, ppmScale)}` : `must be a share with at most ${ppmScale} decimals`
+  throw new Problem(isTooMuch ? 'invalid_amount' : 'invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
+}
 
 /** Fees of tiers, by operators, and what each account pays. */
 export function serveFees(parts: { http: HttpService; replica: Replica; intake: Intake; accounts: Accounts }): void {
@@ -38,8 +47,8 @@ export function serveFees(parts: { http: HttpService; replica: Replica; intake: 
       kind: CommandKind.setFees,
       tier: body.tier,
       symbol,
-      makerFeePpm: figure(body.maker_fee, 'maker_fee', ppmScale),
-      takerFeePpm: figure(body.taker_fee, 'taker_fee', ppmScale),
+      makerFeePpm: rateOf(body.maker_fee, 'maker_fee', exchange.markets[symbol]?.makerFeePpm ?? feeMaxPpm),
+      takerFeePpm: rateOf(body.taker_fee, 'taker_fee', exchange.markets[symbol]?.takerFeePpm ?? feeMaxPpm),
       actor: identity.userId,
     })
     return {

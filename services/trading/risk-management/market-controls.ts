@@ -1,7 +1,8 @@
 import { CommandKind, MarketStatus, symbolFromPath } from '@maru/contracts'
 import { tradingEndpoints } from '@maru/contracts/http/trading'
 import { tradingControlEndpoints } from '@maru/contracts/http/trading-controls'
-import { parseDecimal } from '@maru/domain/money'
+import { marketRulesMax } from '@maru/domain/exchange'
+import { formatUnits, parseDecimal } from '@maru/domain/money'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { Intake } from '../intake/intake.ts'
 import { requireSecondRules, submitOrThrow } from '../intake/submit.ts'
@@ -17,12 +18,13 @@ const statuses = {
   AUCTION: MarketStatus.auction,
 } as const
 
-/** A decimal with at most `scale` digits behind the point, as whole units; -1 where it was not given. */
-export function figure(value: string | number | undefined, path: string, scale: number): number {
+/** A decimal with at most `scale` digits behind the point, as whole units, at most `max` of them; -1 where it was not given. */
+function figure(value: string | number | undefined, path: string, scale: number, max = Number.MAX_SAFE_INTEGER): number {
   if (value === undefined) return unchanged
   const units = parseDecimal(value, scale)
-  if (typeof units === 'number') return units
-  const message = `must be a decimal with at most ${scale} decimals`
+  if (typeof units === 'number' && units <= max) return units
+  const message =
+    typeof units === 'number' ? `must be at most ${formatUnits(max, scale)}` : `must be a decimal with at most ${scale} decimals`
   throw new Problem('invalid_request', `${path}: ${message}`, { errors: [{ path, message }] })
 }
 
@@ -69,13 +71,13 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
     const command = {
       kind: CommandKind.setMarketRules,
       symbol,
-      collarPpm: figure(body.collar, 'collar', ppmScale),
-      limitBandPpm: figure(body.limit_band, 'limit_band', ppmScale),
-      maintenancePpm: figure(body.maintenance_margin, 'maintenance_margin', ppmScale),
-      haltMovePpm: figure(body.halt_move, 'halt_move', ppmScale),
-      haltWindowMs: figure(body.halt_window_seconds, 'halt_window_seconds', msScale),
-      haltForMs: figure(body.halt_seconds, 'halt_seconds', msScale),
-      auctionForMs: figure(body.auction_seconds, 'auction_seconds', msScale),
+      collarPpm: figure(body.collar, 'collar', ppmScale, marketRulesMax.collarPpm),
+      limitBandPpm: figure(body.limit_band, 'limit_band', ppmScale, marketRulesMax.limitBandPpm),
+      maintenancePpm: figure(body.maintenance_margin, 'maintenance_margin', ppmScale, marketRulesMax.maintenancePpm),
+      haltMovePpm: figure(body.halt_move, 'halt_move', ppmScale, marketRulesMax.haltMovePpm),
+      haltWindowMs: figure(body.halt_window_seconds, 'halt_window_seconds', msScale, marketRulesMax.haltWindowMs),
+      haltForMs: figure(body.halt_seconds, 'halt_seconds', msScale, marketRulesMax.haltForMs),
+      auctionForMs: figure(body.auction_seconds, 'auction_seconds', msScale, marketRulesMax.auctionForMs),
       actor: identity.userId,
     } as const
     checkHalt(command, exchange.markets[symbol]!.rules)

@@ -174,7 +174,17 @@ test('rules of a market hold at once', async () => {
   const path = '/markets/BTC-USDT/rules'
   expect((await alice.put(path, { collar: '0.01' })).status).toBe(403)
   expect((await operator.put('/markets/XXX-USDT/rules', { collar: '0.01' })).status).toBe(404)
-  expect((await operator.put(path, { collar: '0.0000001' })).status).toBe(400)
+  for (const wrong of [
+    { collar: '0.0000001' },
+    { collar: '1.1' },
+    { maintenance_margin: 1.5 },
+    { limit_band: '11' },
+    { halt_seconds: 86_400.5 },
+  ])
+    expect(await operator.put(path, wrong)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_request', errors: [{ path: Object.keys(wrong)[0] }] },
+    })
   const halt = await operator.put(path, { halt_move: '0.1' })
   expect(halt).toMatchObject({ status: 400, body: { errors: [{ path: 'halt_window_seconds' }] } })
   expect(

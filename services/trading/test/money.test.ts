@@ -46,7 +46,13 @@ test('fees of a tier are set by operators, shown, and paid', async () => {
   const fees = { tier: 2, maker_fee: '0', taker_fee: '0.0004' }
   expect((await alice.put('/fees', fees)).status).toBe(403)
   expect((await operator.put('/fees', { ...fees, symbol: 'XXX/USDT' })).status).toBe(404)
-  expect((await operator.put('/fees', { ...fees, symbol: 'BTC/USDT', taker_fee: '0.002' })).status).toBe(422)
+  for (const [wrong, status, path] of [
+    [{ symbol: 'BTC/USDT', taker_fee: '0.002' }, 422, 'taker_fee'],
+    [{ maker_fee: '0.11' }, 422, 'maker_fee'],
+    [{ maker_fee: '0.0000001' }, 400, 'maker_fee'],
+    [{ taker_fee: '-1' }, 400, 'taker_fee'],
+  ] as const)
+    expect(await operator.put('/fees', { ...fees, ...wrong })).toMatchObject({ status, body: { errors: [{ path }] } })
   expect((await operator.put('/fees', { ...fees, tier: 0 })).status).toBe(400)
   expect((await operator.put('/fees', fees)).body).toEqual({ items: [{ symbol: null, ...fees }] })
   await operator.put(`/accounts/${alice.userId}/controls`, { fee_tier: 2 })

@@ -138,6 +138,116 @@ describe('amending', () => {
   })
 })
 
+describe('amending what only some orders have', () => {
+  const patch = (id: string, changes: unknown) => alice.call<OrderBody>('PATCH', `/orders/${id}`, changes)
+  const expires = '2099-01-31T12:00:00.000Z'
+  const pair = async (): Promise<OrderBody[]> => {
+    const placed = await alice.post<OrderBody>('/order-lists', {
+      type: 'OCO',
+      symbol: 'BTC/USDT',
+      orders: [
+        { side: 'SELL', order_type: 'LIMIT', quantity: '0.1', price: '70000' },
+        { side: 'SELL', order_type: 'STOP', quantity: '0.1', stop_price: '30000' },
+      ],
+    })
+    return placed.body.orders
+  }
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>, Record<string, unknown>]>([
+    ['stop price', { side: 'SELL', order_type: 'STOP', stop_price: '20000' }, { stop_price: '21000' }, { stop_price: '21000' }],
+    [
+      'both prices',
+      { side: 'SELL', order_type: 'STOP_LIMIT', stop_price: '20000', price: '19000' },
+      { stop_price: 21000, price: '20000' },
+      { stop_price: '21000', price: '20000' },
+    ],
+    [
+      'expiry',
+      { price: '100', quantity: '0.2', time_in_force: 'GTD', expires_at: expires },
+      { expires_at: '2098-01-31T12:00:00+01:00' },
+      { expires_at: '2098-01-31T11:00:00.000Z', time_in_force: 'GTD' },
+    ],
+    ['what is shown', { price: '100', quantity: '0.8' }, { display_quantity: '0.2' }, { display_quantity: '0.2', quantity: '0.8' }],
+    [
+      'what more is shown',
+      { price: '100', quantity: '0.8', display_quantity: '0.2' },
+      { display_quantity: '0.4' },
+      { display_quantity: '0.4' },
+    ],
+    [
+      'distance',
+      { side: 'SELL', order_type: 'TRAILING_STOP', trailing_delta: '500' },
+      { trailing_delta: '250.5' },
+      { trailing_delta: '250.5', stop_price: '51749.5' },
+    ],
+    [
+      'distance as a share, and quantity',
+      { side: 'SELL', order_type: 'TRAILING_STOP', trailing_delta: '500' },
+      { trailing_delta: '10%', quantity: '0.2' },
+      { trailing_delta: '10%', stop_price: '46800', quantity: '0.2' },
+    ],
+  ])('%s', async (_, ask, changes, shown) => {
+    const placed = await place(alice, ask)
+    expect(placed.status, JSON.stringify(placed.body)).toBe(201)
+    const amended = await patch(placed.body.id, changes)
+    expect(amended.body).toMatchObject({ ...shown, id: placed.body.id, status: 'PENDING' })
+    expect((await alice.get(`/orders/${placed.body.id}`)).body).toEqual(amended.body)
+    // The same from the tables.
+    const { fills: _fills, ...listed } = (await alice.get<{ items: OrderBody[] }>('/orders?limit=1')).body.items[0]!
+    expect(listed).toEqual(amended.body)
+    await alice.delete('/orders')
+  })
+
+  test('the quantity of either leg of an OCO is that of both, and each says so in the stream', async () => {
+    const [profit, loss] = await pair()
+    expect((await patch(loss!.id, { quantity: '0.3' })).body).toMatchObject({ id: loss!.id, quantity: '0.3' })
+    expect((await alice.get(`/orders/${profit!.id}`)).body).toMatchObject({ quantity: '0.3' })
+    const amended = await eventually(
+      async () => {
+        const events = await alice.get<{ items: { type: string; data: OrderBody }[] }>(`/accounts/${alice.userId}/events?limit=1000`)
+        return events.body.items.slice(-2)
+      },
+      (events) => events.every(({ type }) => type === 'order.amended'),
+    )
+    expect(amended.map(({ data }) => [data.id, data['quantity']])).toEqual([
+      [loss!.id, '0.3'],
+      [profit!.id, '0.3'],
+    ])
+    expect((await patch(profit!.id, { quantity: '1000' })).body).toMatchObject({ status: 422 })
+    expect((await alice.get(`/orders/${loss!.id}`)).body).toMatchObject({ quantity: '0.3' })
+    await cancelAll()
+  })
+
+  const past = { expires_at: '2020-01-01T00:00:00Z' }
+  const gtd = { price: '100', quantity: '0.2', time_in_force: 'GTD', expires_at: expires }
+  const trailing = { side: 'SELL', order_type: 'TRAILING_STOP', trailing_delta: '500' }
+  test.each<[Record<string, unknown>, Record<string, unknown>, number, string, string?]>([
+    [{ price: '100', quantity: '0.2' }, { expires_at: expires }, 409, 'order_not_amendable', 'expires_at'],
+    [{ price: '100', quantity: '0.2' }, { trailing_delta: '5' }, 409, 'order_not_amendable', 'trailing_delta'],
+    [{ price: '100', quantity: '0.2' }, { quantity: '0.3', stop_price: '5' }, 409, 'order_not_amendable', 'stop_price'],
+    [{ price: '100', quantity: '0.2' }, { display_quantity: '0.3' }, 422, 'invalid_display_quantity', 'display_quantity'],
+    [{ price: '100', quantity: '0.2' }, { display_quantity: '0.123456789' }, 422, 'lot_size', 'display_quantity'],
+    [trailing, { stop_price: '50000' }, 409, 'order_not_amendable', 'stop_price'],
+    [trailing, { price: '50000' }, 409, 'order_not_amendable', 'price'],
+    [trailing, { display_quantity: '0.01' }, 409, 'order_not_amendable', 'display_quantity'],
+    [trailing, { trailing_delta: '0%' }, 400, 'invalid_request', 'trailing_delta'],
+    [trailing, { trailing_delta: '100%' }, 400, 'invalid_request', 'trailing_delta'],
+    [trailing, { trailing_delta: '0' }, 422, 'invalid_price', 'trailing_delta'],
+    [trailing, { trailing_delta: '60000' }, 422, 'invalid_price'],
+    [gtd, past, 422, 'invalid_expiry', 'expires_at'],
+    [gtd, { expires_at: '2099-02-31T00:00:00Z' }, 400, 'invalid_request', 'expires_at'],
+    [gtd, { expires_at: null }, 400, 'invalid_request', 'expires_at'],
+    [gtd, { time_in_force: 'GTC' }, 400, 'invalid_request', 'time_in_force'],
+  ])('%j with %j: %i %s', async (ask, changes, status, code, path) => {
+    const placed = await place(alice, ask)
+    const refused = await patch(placed.body.id, changes)
+    expect([refused.status, refused.body.code, refused.body.errors?.[0]?.path]).toEqual([status, code, path])
+    const { fills: _fills, ...before } = placed.body
+    expect((await alice.get(`/orders/${placed.body.id}`)).body).toEqual(before)
+    await alice.delete('/orders')
+  })
+})
+
 describe('cancel-replace', () => {
   test('both, or neither; a retry with the client order id gives the first outcome', async () => {
     const placed = await place(alice, { price: '100', quantity: '0.5' })

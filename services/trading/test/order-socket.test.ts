@@ -109,6 +109,39 @@ describe('order entry', () => {
     await bot.ask({ id: 'clean', op: 'cancel_all' })
   })
 
+  test('what only some orders have is amended, or refused with its field', async () => {
+    const bot = await opened(alice)
+    const expires = '2099-01-31T12:00:00.000Z'
+    const { id } = (await bot.ask(place('10000', { quantity: '0.005', time_in_force: 'GTD', expires_at: expires }))).result!
+    const later = '2099-02-28T12:00:00.000Z'
+    const changed = await bot.ask({ id: 'more', op: 'amend', order_id: id, changes: { expires_at: later, display_quantity: '0.001' } })
+    expect(changed).toMatchObject({ status: 200, result: { id, expires_at: later, display_quantity: '0.001', quantity: '0.005' } })
+    expect(await bot.ask({ id: 'trail', op: 'amend', order_id: id, changes: { trailing_delta: '1%' } })).toMatchObject({
+      status: 409,
+      error: { code: 'order_not_amendable', errors: [{ path: 'trailing_delta' }] },
+    })
+    expect(await bot.ask({ id: 'when', op: 'amend', order_id: id, changes: { expires_at: 'soon' } })).toMatchObject({
+      status: 400,
+      error: { code: 'invalid_request', errors: [{ path: 'changes.expires_at' }] },
+    })
+    const oco = await bot.ask({
+      id: 'oco',
+      op: 'place_list',
+      list: {
+        type: 'OCO',
+        symbol: 'BTC/USDT',
+        orders: [
+          { side: 'BUY', order_type: 'LIMIT', quantity: '0.001', price: '10000' },
+          { side: 'BUY', order_type: 'STOP', quantity: '0.001', stop_price: '90000' },
+        ],
+      },
+    })
+    const [low, high] = oco.result!['orders'] as { id: string }[]
+    expect(await bot.ask({ id: 'both', op: 'amend', order_id: low!.id, changes: { quantity: '0.002' } })).toMatchObject({ status: 200 })
+    expect((await alice.get(`/orders/${high!.id}`)).body).toMatchObject({ quantity: '0.002' })
+    await bot.ask({ id: 'clean', op: 'cancel_all' })
+  })
+
   test('a list is placed whole, and refused whole', async () => {
     const bot = await opened(alice)
     const exits = [
@@ -225,6 +258,7 @@ describe('refusals', () => {
     bot.send(request)
     await bot.until(({ answers }) => answers.length === 1)
     expect(bot.answers[0]).toMatchObject({ id, error: { code } })
+    if (code === 'invalid_request') expect(bot.answers[0]!.error!.errors?.length).toBeGreaterThan(0)
     // The connection is as good as before.
     expect(await bot.ask({ id: 'after', op: 'cancel_all' })).toMatchObject({ status: 200 })
   })
@@ -233,7 +267,7 @@ describe('refusals', () => {
     const bot = await opened(alice)
     bot.socket.send(Buffer.from([1, 2]))
     await bot.until(({ answers }) => answers.length === 1)
-    expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request' } })
+    expect(bot.answers[0]).toMatchObject({ id: null, error: { code: 'invalid_request', errors: [{ path: 'message' }] } })
   })
 
   test('another’s order is as if it were not there, open or closed', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CommandKind, OrderType, Side, TimeInForce, type Command, type TradingEvent } from '@maru/contracts'
+import { CommandKind, ListKind, OrderType, Side, TimeInForce, type Command, type TradingEvent } from '@maru/contracts'
 import { Exchange } from '@maru/domain/exchange'
 import type { Unstamped } from '../intake/intake.ts'
 import { genesisCommands } from '../genesis.ts'
@@ -58,6 +58,27 @@ function allEvents(): TradingEvent[] {
   apply({ kind: CommandKind.setLimits, account: maker, symbol: -1, ...limits })
   apply({ kind: CommandKind.setLimits, account: maker, symbol, ...limits })
   apply({ kind: CommandKind.setMode, account: maker, mode: 1, actor: 'op' })
+  apply({ kind: CommandKind.setRules, rules: 2, actor: 'op' })
+  const leg = {
+    kind: CommandKind.placeOrder,
+    time: 0,
+    account: taker,
+    symbol,
+    side: Side.buy,
+    timeInForce: TimeInForce.gtc,
+    quantity: 100,
+  } as const
+  const rest = { clientOrderId: '', extras: null }
+  apply({
+    kind: CommandKind.placeList,
+    listKind: ListKind.oco,
+    account: taker,
+    clientListId: 'pair',
+    legs: [
+      { ...leg, ...rest, orderType: OrderType.limit, price: tick - 100, stopPrice: 0 },
+      { ...leg, ...rest, orderType: OrderType.stop, price: 0, stopPrice: tick + 100 },
+    ],
+  })
   return events
 }
 
@@ -74,8 +95,15 @@ test('all types of events happened', () => {
     'order.rejected',
     'order.status_updated',
     'order.triggered',
+    'order_list.created',
     'trade.executed',
   ])
+})
+
+test('a plain stop that was woken says when', () => {
+  const triggered = events.find(({ type }) => type === 'order.triggered') as Extract<TradingEvent, { type: 'order.triggered' }>
+  expect(triggered.data.updated_at).toBe(triggered.timestamp)
+  expect(triggered.data.updated_at > triggered.data.created_at).toBe(true)
 })
 
 test.each(events.map((event) => [event.id, event.type, event] as const))(

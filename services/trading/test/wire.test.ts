@@ -1,7 +1,27 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatRatio } from '@maru/domain/money'
+import { Problem } from '@maru/service-host'
+import { parsePrice, parseQuantity } from '../wire/parse.ts'
 import { averagePriceText } from '../wire/wire.ts'
+
+test.each([
+  [parsePrice, '1.25', 'tick_size'],
+  [parsePrice, '1.3', 'tick_size'],
+  [parseQuantity, '0.015', 'lot_size'],
+  [parseQuantity, 0.01, 'lot_size'],
+] as const)('what is no multiple of the step is refused with its field', (parse, value, code) => {
+  const market = { priceScale: 1, tickUnits: 5, quantityScale: 2, lotUnits: 2 } as never
+  let thrown: unknown
+  try {
+    parse(market, value, 'orders.1.field')
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toBeInstanceOf(Problem)
+  expect(thrown).toMatchObject({ code, extras: { errors: [{ path: 'orders.1.field' }] } })
+  expect([parsePrice(market, '1.5', 'price'), parseQuantity(market, '0.1', 'quantity')]).toEqual([3, 5])
+})
 
 test('an average price is the ratio of cost and lots, however it is reached', () => {
   const figures = fc.record({

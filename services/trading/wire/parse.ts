@@ -11,40 +11,40 @@ interface Refusals {
   notPositive: ErrorCode
 }
 
-function parse(value: string | number, scale: number, path: string, refusals: Refusals, hint: string): number {
+/** @param step units of which it must be a multiple */
+function parse(value: string | number, scale: number, path: string, refusals: Refusals, hint: string, step = 1): number {
   const units = parseDecimal(value, scale)
   const refuse = (code: ErrorCode, message: string): Problem => new Problem(code, `${path}: ${message}`, { errors: [{ path, message }] })
   if (units === 'malformed') throw refuse('invalid_request', 'must be a positive decimal')
   if (units === 'too_precise') throw refuse(refusals.tooPrecise, hint)
   if (units === 'too_large') throw refuse(refusals.tooLarge, 'is larger than can be counted exactly')
   if (units <= 0) throw refuse(refusals.notPositive, 'must be positive')
-  return units
+  if (units % step !== 0) throw refuse(refusals.tooPrecise, hint)
+  return units / step
 }
 
 export function parsePrice(market: MarketView, value: string | number, path: string): number {
   const tick = String(market.tickUnits / 10 ** market.priceScale)
-  const units = parse(
+  return parse(
     value,
     market.priceScale,
     path,
     { tooPrecise: 'tick_size', tooLarge: 'price_out_of_range', notPositive: 'invalid_price' },
     `must be a multiple of the tick size ${tick}`,
+    market.tickUnits,
   )
-  if (units % market.tickUnits !== 0) throw new Problem('tick_size', `${path}: must be a multiple of the tick size ${tick}`)
-  return units / market.tickUnits
 }
 
 export function parseQuantity(market: MarketView, value: string | number, path: string): number {
   const lot = String(market.lotUnits / 10 ** market.quantityScale)
-  const units = parse(
+  return parse(
     value,
     market.quantityScale,
     path,
     { tooPrecise: 'lot_size', tooLarge: 'quantity_too_large', notPositive: 'invalid_quantity' },
     `must be a multiple of the lot size ${lot}`,
+    market.lotUnits,
   )
-  if (units % market.lotUnits !== 0) throw new Problem('lot_size', `${path}: must be a multiple of the lot size ${lot}`)
-  return units / market.lotUnits
 }
 
 export function parseAmount(asset: AssetView, value: string | number, path: string): number {
