@@ -1,6 +1,6 @@
 import { RecordReader, RecordWriter } from './codec/record-bytes.ts'
 import { isSeldom, readSeldom, writeSeldom } from './codec/seldom-commands.ts'
-import { CommandKind, type Command, type OrderExtras, type PlaceList, type PlaceOrder } from './commands.ts'
+import { CommandKind, unamended, type Command, type OrderExtras, type PlaceList, type PlaceOrder } from './commands.ts'
 
 /**
  * Binary form of a batch of commands, as one record of `trading.commands`. Little-endian, hand-laid, versioned:
@@ -8,10 +8,12 @@ import { CommandKind, type Command, type OrderExtras, type PlaceList, type Place
  * (exact to 2^53); texts are `u16 bytes, UTF-8`. A form once written is read for ever: new fields take a new version.
  *
  * Version 1 is written wherever it can say all there is to say, so that a release that knows no other goes on reading until the rules that need
- * version 2 are switched on. Version 2 adds the extras of orders and the kinds from 14 on.
+ * version 2 are switched on. Version 2 adds the extras of orders and the kinds from 14 on. Version 3 adds terms of amendments, and is written where a
+ * record has such.
  */
 const plainVersion = 1
-const newestVersion = 2
+const secondVersion = 2
+const newestVersion = 3
 /** Legs of a list, at most. */
 const legsMax = 8
 
@@ -24,7 +26,7 @@ const writer = new RecordWriter()
 
 /** Encodes commands as one record. Texts over 65,535 bytes throw RangeError; contracts keep them far shorter. */
 export function encodeBatch(commands: readonly Command[]): Uint8Array {
-  const version = commands.every(isPlain) ? plainVersion : newestVersion
+  const version = commands.every(isPlain) ? plainVersion : commands.some(amendsMore) ? newestVersion : secondVersion
   writer.reset()
   writer.u8(version)
   writer.i32(commands.length)
@@ -36,6 +38,13 @@ export function encodeBatch(commands: readonly Command[]): Uint8Array {
 function isPlain(command: Command): boolean {
   if (command.kind === CommandKind.placeOrder) return command.extras === null
   return command.kind < CommandKind.setRules && (command.kind !== CommandKind.setMarketStatus || command.auctionMs === 0)
+}
+
+/** Whether only version 3 has all of it. */
+function amendsMore(command: Command): boolean {
+  if (command.kind !== CommandKind.amendOrder) return false
+  const { trailingOffset, expiresAtMs, displayQuantity } = unamended
+  return command.trailingOffset !== trailingOffset || command.expiresAtMs !== expiresAtMs || command.displayQuantity !== displayQuantity
 }
 
 function writeCommand(command: Command, version: number): void {
@@ -108,7 +117,7 @@ export function decodeBatch(bytes: Uint8Array): Command[] {
   try {
     const reader = new RecordReader(bytes)
     const version = reader.u8()
-    if (version !== plainVersion && version !== newestVersion) throw new UnreadableBatchError('unknown version')
+    if (version < plainVersion || version > newestVersion) throw new UnreadableBatchError('unknown version')
     const count = reader.i32()
     const commands: Command[] = []
     for (let index = 0; index < count; index++) commands.push(readCommand(reader, version))

@@ -28,7 +28,7 @@ export interface RunningProcess {
   stop(): Promise<void>
 }
 
-export const version = '0.2.0'
+export const version = '0.3.0'
 
 /** Exit codes of sysexits.h: settings at fault; an internal error. */
 const exitSettings = 78

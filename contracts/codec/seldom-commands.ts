@@ -1,8 +1,8 @@
 import { CommandKind, type Command } from '../commands.ts'
 import type { RecordReader, RecordWriter } from './record-bytes.ts'
 
-/** How a field stands in a record. `since` is the version of the record from which on it does; before, it is 0. */
-type Field = readonly [name: string, form: 'i32' | 'u8' | 'f64' | 'text' | 'flag' | 'grants', since?: number]
+/** How a field stands in a record. `since` is the version of the record from which on it does; before, it is `absent`, or 0. */
+type Field = readonly [name: string, form: 'i32' | 'u8' | 'f64' | 'text' | 'flag' | 'grants', since?: number, absent?: number]
 
 /** Commands that are no orders, quotes or marks: their fields in the order in which they are written. For ever: append only, with `since`. */
 const fields = {
@@ -73,10 +73,10 @@ const fields = {
     ['quantity', 'f64'],
     ['price', 'f64'],
     ['stopPrice', 'f64'],
-    ['trailingOffset', 'f64'],
-    ['trailingUnit', 'u8'],
-    ['expiresAtMs', 'f64'],
-    ['displayQuantity', 'f64'],
+    ['trailingOffset', 'f64', 3, -1],
+    ['trailingUnit', 'u8', 3],
+    ['expiresAtMs', 'f64', 3, -1],
+    ['displayQuantity', 'f64', 3, -1],
   ],
   [CommandKind.setKillSwitch]: [
     ['account', 'i32'],
@@ -152,8 +152,8 @@ export function writeSeldom(writer: RecordWriter, command: SeldomCommand, versio
 
 export function readSeldom(reader: RecordReader, kind: SeldomKind, time: number, version: number): SeldomCommand {
   const command: Record<string, unknown> = { kind, time }
-  for (const [name, form, since = 1] of fields[kind] as readonly Field[]) {
-    if (since > version) command[name] = 0
+  for (const [name, form, since = 1, absent = 0] of fields[kind] as readonly Field[]) {
+    if (since > version) command[name] = absent
     else if (form === 'flag') command[name] = reader.u8() !== 0
     else if (form === 'grants') command[name] = readGrants(reader)
     else command[name] = reader[form]()

@@ -9,6 +9,7 @@ import {
   TrailingUnit,
   TriggerPrice,
   type Command,
+  unamended,
 } from '@maru/contracts/commands'
 import { decodeBatch, encodeBatch, UnreadableBatchError } from '@maru/contracts/commands-codec'
 
@@ -230,6 +231,20 @@ describe('the binary form of commands', () => {
       }),
       { numRuns: 2_000 },
     )
+  })
+
+  test('an amendment of what version 2 knows is written in it, one of more in version 3', () => {
+    const amendment = { kind: CommandKind.amendOrder, time: 1, account: 2, order: 3, ...unamended, quantity: 4 } as const
+    for (const [command, version] of [
+      [amendment, 2],
+      [{ ...amendment, expiresAtMs: 5 }, 3],
+      [{ ...amendment, displayQuantity: 5 }, 3],
+      [{ ...amendment, trailingOffset: 5, trailingUnit: 1 }, 3],
+    ] as const) {
+      const bytes = encodeBatch([command])
+      expect(bytes[0]).toBe(version)
+      expect(decodeBatch(bytes)).toEqual([command])
+    }
   })
 
   test('the bytes of version 1 stand for ever', () => {

@@ -7,6 +7,7 @@ import { isOffset, restPrice } from './order-checks.ts'
 import { plainExtras } from './order-details.ts'
 import { termsOf } from './order-terms.ts'
 import { Refusal } from './refusals.ts'
+import { hasThirdRules } from './rules.ts'
 import { trailedPrice } from './trailing.ts'
 import { isDetailed, isPending, isWaiting, orderTypeOf } from './traits.ts'
 
@@ -55,9 +56,10 @@ function fieldRefusal(core: Core, slot: number, command: AmendOrder): number {
   const traits = core.orders.traits(slot)
   const { price, stopPrice, trailingOffset, trailingUnit, expiresAtMs, displayQuantity } = command
   const { orderType, timeInForce, extras } = termsOf(core, slot)
-  const hasLimit = orderType === OrderType.limit || orderType === OrderType.stopLimit
+  const hasLimit = hasLimitPrice(orderType)
   const mayRest = timeInForce === TimeInForce.gtc || timeInForce === TimeInForce.gtd
   const isAbsent =
+    !mayBeAmended(core, slot, command) ||
     (price !== unchanged && !hasLimit) ||
     (stopPrice !== unchanged && !(isWaiting(traits) && orderType !== OrderType.trailingStop)) ||
     (trailingOffset !== unchanged && !(isWaiting(traits) && orderType === OrderType.trailingStop)) ||
@@ -72,6 +74,17 @@ function fieldRefusal(core: Core, slot: number, command: AmendOrder): number {
   const isShowable = displayQuantity === unchanged || (Number.isSafeInteger(displayQuantity) && displayQuantity > 0)
   return isShowable ? 0 : Refusal.invalid_display_quantity
 }
+
+/** Rules 2 change limit and stop orders alone, and of an OCO no quantity. */
+function mayBeAmended(core: Core, slot: number, { quantity }: AmendOrder): boolean {
+  if (hasThirdRules(core)) return true
+  const traits = core.orders.traits(slot)
+  const { orderType } = termsOf(core, slot)
+  const isKnown = hasLimitPrice(orderType) || (isWaiting(traits) && orderType === OrderType.stop)
+  return isKnown && !isPending(traits) && (quantity === unchanged || pairOf(core, slot) === none)
+}
+
+const hasLimitPrice = (orderType: OrderType): boolean => orderType === OrderType.limit || orderType === OrderType.stopLimit
 
 function amended(core: Core, slot: number, before: PlaceOrder, command: AmendOrder, open: number): PlaceOrder {
   const { price, stopPrice, trailingOffset, trailingUnit, expiresAtMs, displayQuantity } = command
@@ -106,14 +119,21 @@ function changeOf(core: Core, slot: number, before: PlaceOrder, terms: PlaceOrde
   const { orders } = core
   const traits = orders.traits(slot)
   const shown = isDetailed(traits) ? orders.details(slot).displayQuantity : 0
-  const display = Math.min(displayQuantity === unchanged ? shown : displayQuantity, orders.filled(slot) + terms.quantity)
   const isTrailing = isWaiting(traits) && !isPending(traits) && orderTypeOf(traits) === OrderType.trailingStop
   const { trailingUnit, trailingOffset } = terms.extras ?? plainExtras
   const stop = isTrailing ? trailedPrice(terms.side, orders.details(slot).trail!.best, trailingUnit, trailingOffset) : 0
   const keepsPlace = keepsPrices(before, terms) && showsNoMore(before, terms)
+  const display = hasThirdRules(core)
+    ? Math.min(displayQuantity === unchanged ? shown : displayQuantity, orders.filled(slot) + terms.quantity)
+    : secondRulesDisplay(shown, terms, keepsPlace)
   const keepsSize =
     keepsPlace && terms.quantity === before.quantity && (display || orders.quantity(slot)) === (shown || orders.quantity(slot))
   return { slot, before, terms, display, stop, keepsPlace, keepsSize }
+}
+
+/** By rules 2 an order that moves shows no more than is open of it, from then on. */
+function secondRulesDisplay(shown: number, { quantity }: PlaceOrder, keepsPlace: boolean): number {
+  return keepsPlace ? shown : Math.min(shown, quantity)
 }
 
 function keepsPrices(before: PlaceOrder, { price, stopPrice, extras }: PlaceOrder): boolean {
@@ -164,6 +184,12 @@ function standsApart(core: Core, market: Market, { slot, before, terms, stop }: 
   if (other === undefined || other === none) return true
   const isLimitLeg = slot === orders.find(list.legs.at(-2)!)
   const [limitLeg, stopLeg] = isLimitLeg ? [terms, termsOf(core, other)] : [termsOf(core, other), terms]
+  if (!hasThirdRules(core))
+    return areApart(
+      limitLeg,
+      { ...stopLeg, orderType: OrderType.stop },
+      stopPriceBySecondRules(stopLeg, isLimitLeg ? orders.price(other) : 0),
+    )
   return areApart(limitLeg, stopLeg, isLimitLeg ? orders.price(other) : stop || restPrice(market, terms))
 }
 
@@ -178,4 +204,10 @@ export function checkedTerms(market: Market, { terms, stop }: Change): PlaceOrde
   if (stop === 0) return terms
   if (!isOffset(market, terms.extras!)) return Refusal.invalid_trailing_delta
   return { ...terms, orderType: OrderType.stop, stopPrice: stop, extras: { ...terms.extras!, trailingOffset: 0 } }
+}
+
+/** Rules 2 take of an amended stop leg its stop, or its limit where it has one, and of one that stays what it holds for. */
+function stopPriceBySecondRules({ orderType, stopPrice, price }: PlaceOrder, held: number): number {
+  if (held !== 0) return held
+  return orderType === OrderType.stop ? stopPrice : price
 }

@@ -5,6 +5,7 @@ import { closeResting, shrink } from './open-orders.ts'
 import { none } from './no-slot.ts'
 import { OrderStatus } from './outcome.ts'
 import { isDetailed } from './traits.ts'
+import { hasThirdRules } from './rules.ts'
 
 /**
  * Orders that depend on each other. The limit leg of an OCO is shared: its stop leg holds and exposes for both, since only one of them can fill. What
@@ -34,7 +35,7 @@ export function legFilled(core: Core, market: Market, slot: number, lots: number
     if (other === slot) continue
     if (orders.remaining(other) > lots && orders.remaining(slot) > 0) {
       shrink(core, market, other, lots)
-      orders.details(other).updatedAtMs = core.timeMs
+      if (hasThirdRules(core)) orders.details(other).updatedAtMs = core.timeMs
       core.emitOrderUpdated(other)
     } else closeResting(core, market, other, OrderStatus.cancelled, 0)
   }

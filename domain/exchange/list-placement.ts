@@ -12,6 +12,7 @@ import { record, recordDetails, rememberOrder } from './placement.ts'
 import { Refusal } from './refusals.ts'
 import { openOrdersMaxOf, rateRefusal } from './restrictions.ts'
 import { isDetailed, pendingTrait } from './traits.ts'
+import { hasThirdRules } from './rules.ts'
 
 const clientListIdMax = 64
 /** No client order id begins with it, so lists and orders share one memory of ids. */
@@ -162,11 +163,13 @@ function takeLeg(core: Core, market: Market, position: number, leg: PlaceOrder, 
 
 function emitList(core: Core, account: number, list: number, kind: ListKind, count: number): void {
   const { outcome } = core
-  const at = outcome.begin(EventKind.listAccepted, 7)
+  const isNumbered = hasThirdRules(core)
+  const at = outcome.begin(EventKind.listAccepted, isNumbered ? 7 : 6)
   const { data } = outcome
   data[at] = account
-  data[at + 1] = core.accounts.nextSequence(account)
-  data[at + 2] = list
-  data[at + 3] = kind
-  for (let leg = 0; leg < 3; leg++) data[at + 4 + leg] = leg < count ? core.lastOrder + 1 + leg : 0
+  if (isNumbered) data[at + 1] = core.accounts.nextSequence(account)
+  const rest = isNumbered ? at + 2 : at + 1
+  data[rest] = list
+  data[rest + 1] = kind
+  for (let leg = 0; leg < 3; leg++) data[rest + 2 + leg] = leg < count ? core.lastOrder + 1 + leg : 0
 }

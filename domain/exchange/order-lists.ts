@@ -10,6 +10,7 @@ import { OrderStatus } from './outcome.ts'
 import { termsOf } from './order-terms.ts'
 import { followedPrice, trailedPrice } from './trailing.ts'
 import { orderTypeOf, pendingTrait, sideOf } from './traits.ts'
+import { hasThirdRules } from './rules.ts'
 
 /** Brings a list of which an order was closed to where it belongs now; returns its market where something may have been traded. */
 export function advanceList(core: Core, id: number): Market | undefined {
@@ -58,7 +59,7 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
     // A buy that begins to trail below the limit leg holds for that one, which may still trade at its price.
     startTrailing(core, market, slot, isPair && sideOf(orders.traits(slot)) === Side.buy ? orders.price(legs[0]!) : 0)
     const details = orders.details(slot)
-    details.updatedAtMs = core.timeMs
+    if (hasThirdRules(core)) details.updatedAtMs = core.timeMs
     details.isShared = isPair && slot === legs[0]
     const isLimitLeg = details.isShared
     if (refused === 0) {
@@ -66,7 +67,7 @@ function follow(core: Core, market: Market, list: OrderList, legs: readonly numb
     }
     if (refused === 0) {
       // It waits no more, and may be for less: its owner is told before it trades.
-      core.emitOrderUpdated(slot)
+      if (hasThirdRules(core)) core.emitOrderUpdated(slot)
       enter(core, market, slot)
     } else expire(core, slot, refused)
     // Without its limit leg the stop goes on alone: a position must not lose its protection to a price that is not taken.

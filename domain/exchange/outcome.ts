@@ -46,7 +46,7 @@ export const EventKind = {
   rulesSwitched: 16,
   /** account, sequence, order, quantity, price, stopPrice — quantity is the whole, with what is filled */
   orderAmended: 17,
-  /** account, sequence, list, kind, first order, second, third (0: none) — orderAccepted of each follows */
+  /** account, sequence, list, kind, first order, second, third (0: none) — orderAccepted of each follows. Before rules 3 it has no sequence. */
   listAccepted: 18,
   /** account, list (the first one's), conflict (1: other terms), its kind, its first order */
   listDuplicate: 19,

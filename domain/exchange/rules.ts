@@ -3,8 +3,16 @@ import type { Core } from './core.ts'
 import { EventKind } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 
-/** The newest rules this release has. */
-export const newestRules = 2
+/**
+ * The newest rules this release has. 1: plain orders. 2: every order type, lists, controls, margin. 3: amendments of all terms and of lists, lists with a number in the
+ * stream, and the time at which orders were changed by others of theirs.
+ */
+export const newestRules = 3
+
+/** Whether rules 3 are on. */
+export function hasThirdRules({ rules }: Pick<Core, 'rules'>): boolean {
+  return rules >= 3
+}
 
 /**
  * Switches rules on, for every command after this one. Rules are never switched back, and never to ones this release does not have: a replica that is too old

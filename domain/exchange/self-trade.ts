@@ -7,6 +7,7 @@ import { detailsOf } from './order-details.ts'
 import { OrderStatus } from './outcome.ts'
 import { Refusal } from './refusals.ts'
 import { isDetailed, isQuote } from './traits.ts'
+import { hasThirdRules } from './rules.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const groupFlag: number = groupBit
@@ -62,5 +63,5 @@ function notePrevented(core: Core, slot: number, lots: number): void {
   }
   const details = orders.details(slot)
   details.prevented += lots
-  details.updatedAtMs = core.timeMs
+  if (hasThirdRules(core)) details.updatedAtMs = core.timeMs
 }

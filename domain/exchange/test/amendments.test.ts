@@ -283,7 +283,7 @@ test('an order whose expiry is put off a hundred thousand times leaves no timers
 })
 
 test('what is left of an order may be less than a new one must be, and yet expire later', () => {
-  const venue = new Venue({ rules: 2 })
+  const venue = new Venue({ rules: 3 })
   const [ann, bob] = [venue.account('ann', 0, 1), venue.account('bob')]
   const asked = { tif: 'GTD', extras: { expiresAtMs: venue.timeMs + 1_000 } } as const
   const { order } = venue.order(ann, { ...asked, side: 'SELL', price: 10_000, quantity: 100_000 })
@@ -306,7 +306,7 @@ test.each([
   [{ expiresAtMs: Number.POSITIVE_INFINITY }, 'invalid_expiry'],
   [{ quantity: 1.5 }, 'invalid_quantity'],
 ])('%j, which no intake lets through, is refused as %s', (changes, code) => {
-  const venue = new Venue({ rules: 2 })
+  const venue = new Venue({ rules: 3 })
   const ann = venue.account('ann', 0, 1)
   venue.mark(10_000)
   const extras = { trailingOffset: 500, expiresAtMs: venue.timeMs + 1_000 }
@@ -316,7 +316,7 @@ test.each([
 })
 
 test.each([0, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('nor to show %s lots', (displayQuantity) => {
-  const venue = new Venue({ rules: 2 })
+  const venue = new Venue({ rules: 3 })
   const ann = venue.account('ann', 0, 1)
   const { order } = venue.order(ann, { side: 'SELL', price: 10_000 })
   venue.send({ kind: CommandKind.amendOrder, account: ann, order, ...unamended, displayQuantity })

@@ -7,7 +7,7 @@ import { Venue, type OrderRequest } from './venue.ts'
 
 /** A market in auction, with six users of means. */
 function given(markPrice = 2_000_000) {
-  const venue = new Venue({ rules: 2, terms: { notionalMin: 0, quantityMinLots: 1 } })
+  const venue = new Venue({ rules: 3, terms: { notionalMin: 0, quantityMinLots: 1 } })
   const users = Array.from({ length: 6 }, (_, index) => venue.account(`user-${index}`, 500_000, 10))
   const auditor = new Auditor(venue.exchange)
   if (markPrice > 0) venue.mark(markPrice)

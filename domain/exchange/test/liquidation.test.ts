@@ -6,7 +6,7 @@ import { one, Venue, type SeenEvent } from './venue.ts'
 
 /** A maker with means on both sides of 20,000.00, and `ann` with 1,000 USDT and margin. */
 function given(options: { collarPpm?: number } = {}) {
-  const venue = new Venue({ rules: 2, secondMarket: true })
+  const venue = new Venue({ rules: 3, secondMarket: true })
   const maker = venue.account('maker', 900_000, 20)
   const ann = venue.account('ann', 1_000)
   venue.margin(ann)
@@ -184,7 +184,7 @@ test('what an account that owes has sold short it cannot take out', () => {
 })
 
 test('many borrowers are looked at in turn, some with each mark', () => {
-  const venue = new Venue({ rules: 2 })
+  const venue = new Venue({ rules: 3 })
   const maker = venue.account('maker', 40_000_000)
   venue.send({ kind: CommandKind.moveFunds, account: maker, asset: 1, amount: 400 * one, reference: 'btc', actor: 'operator' })
   venue.send({

@@ -5,7 +5,7 @@ import { one, Venue, type SeenEvent } from './venue.ts'
 
 /** Rules 2, two users with 100,000 USDT and 5 BTC, a mark of 20,000.00. */
 function given() {
-  const venue = new Venue({ rules: 2, secondMarket: true })
+  const venue = new Venue({ rules: 3, secondMarket: true })
   const [ann, bob] = [venue.account('ann', 100_000, 5), venue.account('bob', 100_000, 5)]
   venue.mark(2_000_000)
   const fees = (tier: number, symbol: number, makerFeePpm: number, takerFeePpm: number): SeenEvent[] =>

@@ -29,7 +29,7 @@ const startMs = Date.UTC(2026, 0, 5, 12)
 const terms = { ...btcTerms, notionalMin: 0, quantityMinLots: 1 }
 
 function openVenue(): Venue {
-  const venue = new Venue({ terms, secondMarket: true, rules: 2 })
+  const venue = new Venue({ terms, secondMarket: true, rules: 3 })
   for (let account = 0; account < accounts; account++) venue.account(`user-${account}`, 2_000, 2)
   venue.margin(accounts - 1)
   venue.mark(10_000)

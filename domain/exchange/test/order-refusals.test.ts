@@ -9,7 +9,7 @@ class Scene extends Venue {
   readonly user = this.account('user', 100_000)
 
   constructor() {
-    super({ rules: 2 })
+    super({ rules: 3 })
     this.mark(2_000_000)
     this.order(this.maker, { side: 'BUY', price: 1_990_000, quantity: 1_000_000 })
     this.order(this.maker, { side: 'SELL', price: 2_010_000, quantity: 1_000_000 })
@@ -100,7 +100,7 @@ describe('under rules 1', () => {
     venue.mark(2_000_000)
     const order = venue.order(user, { type: 'STOP', stopPrice: 2_100_000 })
     venue.exchange = Exchange.restore(venue.exchange.snapshot())
-    venue.send({ kind: CommandKind.setRules, rules: 2, actor: 'operator' })
+    venue.send({ kind: CommandKind.setRules, rules: 3, actor: 'operator' })
     venue.exchange = Exchange.restore(venue.exchange.snapshot())
     expect(venue.exchange.order(order.order)).toMatchObject({ stopPrice: 2_100_000, price: 0 })
     venue.place(user, { price: 1_000_000, extras: { isPostOnly: true } })

@@ -51,7 +51,7 @@ export class Story {
 
   constructor(isRestarting: boolean) {
     this.#isRestarting = isRestarting
-    this.#venue = new Venue({ terms: { notionalMin: 0, quantityMinLots: 1 }, rules: 2 })
+    this.#venue = new Venue({ terms: { notionalMin: 0, quantityMinLots: 1 }, rules: 3 })
     for (const who of ['ann', 'bob', 'cat', 'dan']) this.#accounts.set(who, this.#venue.account(who, 100_000, 100))
     // A margin account without coins of its own.
     const max = this.#venue.account('max', 100_000, 0)

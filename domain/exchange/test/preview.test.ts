@@ -24,7 +24,7 @@ function fitted(order: typeof request extends fc.Arbitrary<infer T> ? T : never)
 test('a preview tells what then happens, and changes nothing, whoever asks for whatever', () => {
   fc.assert(
     fc.property(fc.array(request, { maxLength: 40 }), asking, (before, { order: asked, isReduceOnly }) => {
-      const venue = new Venue({ rules: 2, secondMarket: true, terms: { ...btcTerms, notionalMin: 0, quantityMinLots: 1 } })
+      const venue = new Venue({ rules: 3, secondMarket: true, terms: { ...btcTerms, notionalMin: 0, quantityMinLots: 1 } })
       for (let user = 0; user < 4; user++) venue.account(`user-${user}`, 2_000, 2)
       venue.margin(3)
       venue.mark(10_000)
@@ -59,7 +59,7 @@ test('a preview tells what then happens, and changes nothing, whoever asks for w
 })
 
 test('records of positions and balances that come later are as if nobody had asked', () => {
-  const [asked, unasked] = [new Venue({ rules: 2, secondMarket: true }), new Venue({ rules: 2, secondMarket: true })]
+  const [asked, unasked] = [new Venue({ rules: 3, secondMarket: true }), new Venue({ rules: 3, secondMarket: true })]
   for (const venue of [asked, unasked]) for (let user = 0; user < 1_100; user++) venue.account(`user-${user}`, 1_000)
   for (let user = 0; user < 1_100; user++) {
     const order = { side: 'BUY', symbol: user % 2, price: 1_000_000, quantity: 1_000 } as const

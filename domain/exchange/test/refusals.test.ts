@@ -10,7 +10,7 @@ class Scene extends Venue {
   readonly user = this.account('user', 100_000, 1)
 
   constructor() {
-    super({ rules: 2 })
+    super({ rules: 3 })
     this.mark(2_000_000)
     this.order(this.maker, { side: 'BUY', price: 1_990_000, quantity: 1_000_000 })
     this.order(this.maker, { side: 'SELL', price: 2_010_000, quantity: 1_000_000 })

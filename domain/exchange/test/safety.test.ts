@@ -8,7 +8,7 @@ const sell: OrderRequest = { side: 'SELL', price: 2_100_000, quantity: 10_000 }
 
 /** Rules 2, a mark of 20,000.00, and two users with 100,000 USDT and 10 BTC. */
 function given() {
-  const venue = new Venue({ rules: 2, secondMarket: true })
+  const venue = new Venue({ rules: 3, secondMarket: true })
   const [ann, bob] = [venue.account('ann', 100_000, 10), venue.account('bob', 100_000, 10)]
   const [rich, poor] = [venue.account('rich', 900_000), venue.account('poor', 2_050)]
   venue.mark(2_000_000)
@@ -243,7 +243,7 @@ describe('price collars', () => {
   })
 
   test('without a reference price nothing is held against it', () => {
-    const venue = new Venue({ rules: 2 })
+    const venue = new Venue({ rules: 3 })
     const ann = venue.account('ann', 100_000, 10)
     venue.rules({ limitBandPpm: 10, collarPpm: 10 })
     expect(venue.order(ann, { ...buy, price: 5_000, quantity: 1_000_000 }).refusal).toBe(0)

@@ -123,7 +123,7 @@ describe('a hash of a slice tells of an order of a list', () => {
   ])('%s', (_, tamper) => {
     const core = new Core(100)
     const exchange = new Exchange(core)
-    const venue = new Venue({ terms: { notionalMin: 0, quantityMinLots: 1 }, rules: 2 })
+    const venue = new Venue({ terms: { notionalMin: 0, quantityMinLots: 1 }, rules: 3 })
     const owner = venue.account('ann', 0, 10)
     venue.mark(10_000)
     const legs = [

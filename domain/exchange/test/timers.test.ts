@@ -6,7 +6,7 @@ import { Exchange } from '../index.ts'
 import { day, Venue } from './venue.ts'
 
 test('orders that are gone leave no timers behind, however far their expiry was', () => {
-  const venue = new Venue({ rules: 2 })
+  const venue = new Venue({ rules: 3 })
   const core = new Core(1_000)
   venue.exchange = new Exchange(core)
   for (const command of venue.commands) venue.exchange.apply(command)

@@ -9,6 +9,11 @@ import { timeOf, trailingOf } from './order-request.ts'
 /** What of an order is to be another. */
 export type Amendment = BodyOf<typeof tradingEndpoints.amendOrder>
 
+/** Whether it changes what releases before rules 3 could not. */
+export function amendsMore({ trailing_delta: trailing, expires_at: expiry, display_quantity: shown }: Amendment): boolean {
+  return trailing !== undefined || expiry !== undefined || shown !== undefined
+}
+
 /** The command of an amendment, without its time. Throws Problem where a figure does not fit the market. */
 export function amendmentOf(market: MarketView, order: OrderView, changes: Amendment): Omit<AmendOrder, 'time'> {
   const { quantity, price, stop_price: stopPrice, trailing_delta: trailing, expires_at: expiry, display_quantity: shown } = changes

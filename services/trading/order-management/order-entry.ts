@@ -8,7 +8,7 @@ import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
 import { formatId, parseId } from '../wire/order-id.ts'
 import { orderData } from '../wire/wire.ts'
-import { amendmentOf, notAmendable, type Amendment } from './amendment.ts'
+import { amendmentOf, amendsMore, notAmendable, type Amendment } from './amendment.ts'
 import { EarlierOrders, isSameOrder } from './earlier-orders.ts'
 import { orderListAnswer, type OrderListAnswer } from './order-lists.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
@@ -88,6 +88,7 @@ export class OrderEntry {
   async amend(account: number, id: string, changes: Amendment): Promise<OrderData> {
     const { exchange } = this.#replica
     expectRules(exchange, true)
+    expectRules(exchange, amendsMore(changes), 3)
     const number = parseId(id)
     const order = number === undefined ? undefined : exchange.order(number)
     if (number === undefined || order?.account !== account)
@@ -207,8 +208,8 @@ export class OrderEntry {
 }
 
 /** Requests that need rules which are not switched on yet would be refused by the state machine: say so in a way that a client can act on. */
-function expectRules(exchange: Exchange, isNeeded: boolean): void {
-  if (isNeeded && exchange.rules < 2) throw new Problem('rules_not_switched_on')
+function expectRules(exchange: Exchange, isNeeded: boolean, rules = 2): void {
+  if (isNeeded && exchange.rules < rules) throw new Problem('rules_not_switched_on')
 }
 
 /** What the state machine would refuse as malformed, with the field that is at fault. */

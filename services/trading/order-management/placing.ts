@@ -25,8 +25,10 @@ export function listOutcome(exchange: Exchange): ListOutcome {
       case EventKind.listDuplicate:
         return { kind: 'duplicate', list: data[at + 3]!, conflict: data[at + 4] === 1, listKind: data[at + 5]!, firstOrder: data[at + 6]! }
       case EventKind.listAccepted: {
-        const numbers = [data[at + 6]!, data[at + 7]!, data[at + 8]!].filter((order) => order !== 0)
-        return { kind: 'placed', list: data[at + 4]!, orders: numbers.map((order) => orderData(exchange, exchange.order(order)!)) }
+        // Counted from the end: before rules 3 it has no number in the stream.
+        const end = at + data[at + 1]!
+        const numbers = [data[end - 3]!, data[end - 2]!, data[end - 1]!].filter((order) => order !== 0)
+        return { kind: 'placed', list: data[end - 5]!, orders: numbers.map((order) => orderData(exchange, exchange.order(order)!)) }
       }
       default:
         break

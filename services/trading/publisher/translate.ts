@@ -36,7 +36,8 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         push('order.created', field(0), field(1), orderAt(exchange, field(2), fresh))
         break
       case EventKind.listAccepted:
-        push('order_list.created', field(0), field(1), listData(exchange, command, field))
+        // Before rules 3 it has no number in the stream.
+        if (exchange.rules >= 3) push('order_list.created', field(0), field(1), listData(exchange, command, field))
         break
       case EventKind.orderRejected:
         push(

@@ -58,7 +58,7 @@ function allEvents(): TradingEvent[] {
   apply({ kind: CommandKind.setLimits, account: maker, symbol: -1, ...limits })
   apply({ kind: CommandKind.setLimits, account: maker, symbol, ...limits })
   apply({ kind: CommandKind.setMode, account: maker, mode: 1, actor: 'op' })
-  apply({ kind: CommandKind.setRules, rules: 2, actor: 'op' })
+  apply({ kind: CommandKind.setRules, rules: 3, actor: 'op' })
   const leg = {
     kind: CommandKind.placeOrder,
     time: 0,

@@ -31,7 +31,7 @@ const cheapTerms = { ...btcTerms, notionalMin: 0, quantityMinLots: 1 }
  * bring down who owes.
  */
 function openVenue(options: { window?: number } = {}): Venue {
-  const venue = new Venue({ terms: cheapTerms, secondMarket: true, rules: 2, ...options })
+  const venue = new Venue({ terms: cheapTerms, secondMarket: true, rules: 3, ...options })
   for (let account = 0; account < accounts - 2; account++) venue.account(`user-${account}`, 4_000, 20)
   for (let account = accounts - 2; account < accounts; account++) {
     venue.account(`user-${account}`, 100)
