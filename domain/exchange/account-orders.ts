@@ -16,7 +16,8 @@ const chained = (next: number): number => -2 - next
  * so it comes and goes without a look at other orders. Free cells of a run are chained from the account's record.
  */
 export class AccountOrders {
-  readonly #accounts: AccountStore
+  // As in `BookSide`: a private name would be `undefined` first.
+  declare private readonly accounts: AccountStore
   /** A power of two of them. */
   #cells = asInts(recordDoubles(16, 64))
   #used = 0
@@ -24,7 +25,7 @@ export class AccountOrders {
   readonly #outgrown = new Map<number, number[]>()
 
   constructor(accounts: AccountStore) {
-    this.#accounts = accounts
+    this.accounts = accounts
   }
 
   /** Makes room for the first runs of so many accounts; before there is any. */
@@ -34,7 +35,7 @@ export class AccountOrders {
 
   /** Lists an order and returns its cell. */
   add(account: number, slot: number): number {
-    const accounts = this.#accounts
+    const accounts = this.accounts
     let cell = accounts.freeCell(account)
     if (cell === none) cell = this.#widen(account)
     const at = accounts.orderRun(account) + cell
@@ -45,18 +46,18 @@ export class AccountOrders {
 
   /** Reads a cell of an account, or any other, for reading ahead only. */
   look(account: number, cell: number): number {
-    return this.#cells[(this.#accounts.orderRun(account) + cell) & (this.#cells.length - 1)]!
+    return this.#cells[(this.accounts.orderRun(account) + cell) & (this.#cells.length - 1)]!
   }
 
   remove(account: number, cell: number): void {
-    const accounts = this.#accounts
+    const accounts = this.accounts
     this.#cells[accounts.orderRun(account) + cell] = chained(accounts.freeCell(account))
     accounts.setFreeCell(account, cell)
   }
 
   /** Slots of all orders of an account, in no order. */
   slots(account: number): number[] {
-    const run = this.#accounts.orderRun(account)
+    const run = this.accounts.orderRun(account)
     if (run === none) return []
     const cells = this.#cells
     return [...cells.subarray(run + 1, run + cells[run]!)].filter((cell) => cell >= 0)
@@ -64,7 +65,7 @@ export class AccountOrders {
 
   /** Gives an account whose run is full one of twice the size, and returns the first free cell. Cells keep their numbers. */
   #widen(account: number): number {
-    const accounts = this.#accounts
+    const accounts = this.accounts
     const old = accounts.orderRun(account)
     const oldSize = old === none ? 1 : this.#cells[old]!
     const size = old === none ? sizeAtFirst : oldSize * 2

@@ -26,9 +26,10 @@ export class BookSide {
   /** The best level, or -1 where the side is empty. */
   bestLevel: number = none
   readonly sign: 1 | -1 = 1
-  readonly #orders: OrderStore
-  readonly #store: LevelStore
-  readonly #blocks: LevelBlocks
+  // Declared only, since a private name would be `undefined` first: then the compiler would check at each use what it holds.
+  declare private readonly orders: OrderStore
+  declare private readonly store: LevelStore
+  declare private readonly blocks: LevelBlocks
   /** By rank: a bound, that is, no key of the block is less and every key of the blocks before it is. */
   #bounds = new Float64Array(16)
   /** By rank: the block. */
@@ -43,14 +44,14 @@ export class BookSide {
   /** @param best which price comes first */
   constructor(best: 'highest' | 'lowest', orders: OrderStore, store: LevelStore, blocks: LevelBlocks) {
     this.sign = best === 'highest' ? 1 : -1
-    this.#orders = orders
-    this.#store = store
-    this.#blocks = blocks
+    this.orders = orders
+    this.store = store
+    this.blocks = blocks
   }
 
   /** Price of the best level; 0 where the side is empty. */
   get bestPrice(): number {
-    return this.bestLevel === none ? 0 : this.#store.price(this.bestLevel)
+    return this.bestLevel === none ? 0 : this.store.price(this.bestLevel)
   }
 
   /** Place of the best level, or -1. */
@@ -61,19 +62,19 @@ export class BookSide {
   /** Place of the next level, worse in price, or -1. */
   nextPlace(place: number): number {
     let next = this.#worse(place)
-    while (next !== none && this.#store.isEmpty(this.levelAt(next))) next = this.#worse(next)
+    while (next !== none && this.store.isEmpty(this.levelAt(next))) next = this.#worse(next)
     return next
   }
 
   levelAt(place: number): number {
-    return this.#blocks.levels[(this.#blockOf(place >> blockBits) << blockBits) | (place & (blockSize - 1))]!
+    return this.blocks.levels[(this.#blockOf(place >> blockBits) << blockBits) | (place & (blockSize - 1))]!
   }
 
   /** Reads the block of levels a price belongs to, for reading ahead only. */
   glance(price: number): number {
     const block = this.#blockAt[this.#rankOf(price * this.sign)]!
     const at = block << blockBits
-    const { counts, keys, levels } = this.#blocks
+    const { counts, keys, levels } = this.blocks
     return (keys[at]! + keys[at | 8]! + keys[at | 16]! + keys[at | 24]! + levels[at]! + levels[at | 16]! + counts[block]!) | 0
   }
 
@@ -83,17 +84,17 @@ export class BookSide {
     let level = none
     let previous = none
     if (this.#seek(key)) {
-      level = this.#blocks.levels[this.#index]!
-      previous = this.#store.join(level, slot, lots)
+      level = this.blocks.levels[this.#index]!
+      previous = this.store.join(level, slot, lots)
       if (previous === none) {
-        this.#store.fill(level, slot, lots)
+        this.store.fill(level, slot, lots)
         this.#emptyCount -= 1
       }
     } else {
-      level = this.#store.create(price, slot, lots)
+      level = this.store.create(price, slot, lots)
       this.#insert(key, level)
     }
-    this.#orders.enqueue(slot, level, previous)
+    this.orders.enqueue(slot, level, previous)
   }
 
   /** A level has just lost its last order. */
@@ -105,7 +106,7 @@ export class BookSide {
 
   /** Takes `lots` off the total of the level an order rests in: it was filled in part, or shrunk. */
   reduce(slot: number, lots: number): void {
-    this.#store.addQuantity(this.#orders.level(slot), -lots)
+    this.store.addQuantity(this.orders.level(slot), -lots)
   }
 
   #worse(place: number): number {
@@ -113,7 +114,7 @@ export class BookSide {
   }
 
   #lastOf(rank: number): number {
-    return rank < 0 ? none : (rank << blockBits) + this.#blocks.counts[this.#blockOf(rank)]! - 1
+    return rank < 0 ? none : (rank << blockBits) + this.blocks.counts[this.#blockOf(rank)]! - 1
   }
 
   /** Rank of the block that a key belongs to, if there is one. */
@@ -134,9 +135,9 @@ export class BookSide {
     this.#rank = rank
     if (this.#blockCount === 0) return false
     const block = this.#blockOf(rank)
-    const keys = this.#blocks.keys
+    const { counts, keys } = this.blocks
     let low = block << blockBits
-    const end = low + this.#blocks.counts[block]!
+    const end = low + counts[block]!
     for (let high = end; low < high;) {
       const middle = (low + high) >> 1
       if (keys[middle]! < key) low = middle + 1
@@ -149,12 +150,11 @@ export class BookSide {
   /** Inserts a level of one order where `#seek` has just looked in vain. */
   #insert(key: number, level: number): void {
     if (this.#blockCount === 0) this.#addBlock(0, key)
-    else if (this.#blocks.counts[this.#blockOf(this.#rank)] === blockSize) this.#makeRoom(key)
-    const keys = this.#blocks.keys
-    const levels = this.#blocks.levels
+    else if (this.blocks.counts[this.#blockOf(this.#rank)] === blockSize) this.#makeRoom(key)
+    const { counts, keys, levels } = this.blocks
     const rank = this.#rank
     const block = this.#blockOf(rank)
-    const count = this.#blocks.counts[block]!
+    const count = counts[block]!
     const index = this.#index
     const end = (block << blockBits) + count
     for (let at = end; at > index; at--) {
@@ -163,7 +163,7 @@ export class BookSide {
     }
     keys[index] = key
     levels[index] = level
-    this.#blocks.counts[block] = count + 1
+    counts[block] = count + 1
     if (key < this.#bounds[rank]!) this.#bounds[rank] = key
     if (index === end && rank === this.#blockCount - 1) this.bestLevel = level
     this.#levelCount += 1
@@ -174,11 +174,11 @@ export class BookSide {
     let rank = this.#blockCount - 1
     for (; rank >= 0; rank--) {
       const block = this.#blockOf(rank)
-      let count = this.#blocks.counts[block]!
+      let count = this.blocks.counts[block]!
       for (; count > 0; count--) {
-        const level = this.#blocks.levels[(block << blockBits) + count - 1]!
-        if (!this.#store.isEmpty(level)) {
-          this.#blocks.counts[block] = count
+        const level = this.blocks.levels[(block << blockBits) + count - 1]!
+        if (!this.store.isEmpty(level)) {
+          this.blocks.counts[block] = count
           this.bestLevel = level
           return
         }
@@ -190,7 +190,7 @@ export class BookSide {
   }
 
   #forget(level: number): void {
-    this.#store.release(level)
+    this.store.release(level)
     this.#levelCount -= 1
     this.#emptyCount -= 1
   }
@@ -200,20 +200,20 @@ export class BookSide {
     const rank = this.#rank
     const block = this.#blockOf(rank)
     this.#sweepBlock(block)
-    if (this.#blocks.counts[block]! > splitAbove) this.#split(rank)
+    if (this.blocks.counts[block]! > splitAbove) this.#split(rank)
     this.#seek(key)
   }
 
   #split(rank: number): void {
     const block = this.#blockOf(rank)
-    const kept = this.#blocks.counts[block]! >> 1
-    const moved = this.#blocks.counts[block]! - kept
+    const kept = this.blocks.counts[block]! >> 1
+    const moved = this.blocks.counts[block]! - kept
     const middle = (block << blockBits) + kept
-    this.#addBlock(rank + 1, this.#blocks.keys[middle]!)
+    this.#addBlock(rank + 1, this.blocks.keys[middle]!)
     const to = this.#blockOf(rank + 1)
-    this.#blocks.move(middle, to << blockBits, moved)
-    this.#blocks.counts[block] = kept
-    this.#blocks.counts[to] = moved
+    this.blocks.move(middle, to << blockBits, moved)
+    this.blocks.counts[block] = kept
+    this.blocks.counts[to] = moved
   }
 
   /** Sweeps all blocks, and joins small neighbours, so that what is left is dense. */
@@ -226,14 +226,14 @@ export class BookSide {
 
   /** Takes the empty levels out of a block. */
   #sweepBlock(block: number): void {
-    const keys = this.#blocks.keys
-    const levels = this.#blocks.levels
+    const keys = this.blocks.keys
+    const levels = this.blocks.levels
     let to = block << blockBits
     const start = to
-    const end = to + this.#blocks.counts[block]!
+    const end = to + this.blocks.counts[block]!
     for (let at = start; at < end; at++) {
       const level = levels[at]!
-      if (this.#store.isEmpty(level)) {
+      if (this.store.isEmpty(level)) {
         this.#forget(level)
         continue
       }
@@ -241,7 +241,7 @@ export class BookSide {
       levels[to] = level
       to += 1
     }
-    this.#blocks.counts[block] = to - start
+    this.blocks.counts[block] = to - start
   }
 
   /** Takes the next block into this one if both together are small, an empty one in any case. */
@@ -249,11 +249,11 @@ export class BookSide {
     if (rank + 1 >= this.#blockCount) return
     const into = this.#blockOf(rank)
     const from = this.#blockOf(rank + 1)
-    const count = this.#blocks.counts[into]!
-    const moved = this.#blocks.counts[from]!
+    const count = this.blocks.counts[into]!
+    const moved = this.blocks.counts[from]!
     if (count + moved > splitAbove) return
-    this.#blocks.move(from << blockBits, (into << blockBits) + count, moved)
-    this.#blocks.counts[into] = count + moved
+    this.blocks.move(from << blockBits, (into << blockBits) + count, moved)
+    this.blocks.counts[into] = count + moved
     this.#dropBlock(rank + 1)
   }
 
@@ -262,7 +262,7 @@ export class BookSide {
   }
 
   #addBlock(rank: number, bound: number): void {
-    const block = this.#blocks.take()
+    const block = this.blocks.take()
     if (this.#blockCount === this.#bounds.length) {
       this.#bounds = grownDoubles(this.#bounds, this.#blockCount * 2)
       this.#blockAt = grownInts(this.#blockAt, this.#blockCount * 2)
@@ -277,7 +277,7 @@ export class BookSide {
   }
 
   #dropBlock(rank: number): void {
-    this.#blocks.release(this.#blockOf(rank))
+    this.blocks.release(this.#blockOf(rank))
     this.#bounds.copyWithin(rank, rank + 1, this.#blockCount)
     this.#blockAt.copyWithin(rank, rank + 1, this.#blockCount)
     this.#blockCount -= 1

@@ -1,11 +1,16 @@
 import { CommandKind, OrderType, Side, type Command, type PlaceOrder } from '@maru/contracts/commands'
+import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
+import * as execution from './execution.ts'
+import * as matching from './matching.ts'
 import { none as noSlot } from './no-slot.ts'
 import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { placeOrder, cancelOrder } = CommandKind
 const { limit } = OrderType
+const { meets } = execution
+const { leastKey } = matching
 const { sideOf } = orderTraits
 const { buy } = Side
 const none: number = noSlot
@@ -17,6 +22,10 @@ export const foresightMax = 16
 const slots = new Int32Array(foresightMax)
 const places = new Int32Array(foresightMax)
 const positions = new Int32Array(foresightMax)
+/** Of an order that trades, so many of the orders it may trade with; of all commands that are looked at, no more than there is room for. */
+const makersOfOrder = 3
+const makersMax = 16
+const makers = new Int32Array(makersMax)
 
 /**
  * Reads what the next commands will need, so that it is in the cache when they are applied. A command waits for a handful of places in memory
@@ -64,21 +73,54 @@ function seeCancels(core: Core, count: number): number {
   return seen
 }
 
-/** The position and the levels around the price, then what the order will be held from and where it will be listed. */
+/** The position and the levels around the price, then what the order will be held from and where it will be listed; of one that trades, its makers. */
 function seePlacements(core: Core, commands: readonly Command[], count: number): number {
   const { accounts, accountOrders, balances, markets } = core
   let seen = 0
+  let makerCount = 0
   for (let at = 0; at < count; at++) {
     const order = commands[places[at]!] as PlaceOrder
     seen = (seen + core.positions.account(positions[at]!)) | 0
     // A malformed command may find a position by what is left of its numbers.
     const market = markets[order.symbol]
-    if (market && order.orderType === limit) seen = (seen + (order.side === buy ? market.bids : market.asks).glance(order.price)) | 0
+    if (!market) continue
+    const opposite = order.side === buy ? market.asks : market.bids
+    const isMarket = order.orderType !== limit
+    if (isMarket || meets(core, opposite, leastKey(order.side, order.price))) makerCount = noteMakers(core, opposite, makerCount)
+    else seen = (seen + (order.side === buy ? market.bids : market.asks).glance(order.price)) | 0
   }
   for (let at = 0; at < count; at++) {
     const order = commands[places[at]!] as PlaceOrder
     seen = (seen + balances.look(core.positions.heldBalance(positions[at]!, order.side))) | 0
     seen = (seen + accountOrders.look(order.account, accounts.freeCell(order.account))) | 0
+  }
+  return seen + seeMakers(core, makerCount)
+}
+
+/** Notes the oldest orders of the best levels of a side, after so many that are noted already, and returns how many there are now. */
+function noteMakers(core: Core, book: BookSide, count: number): number {
+  let noted = count
+  for (let place = book.bestPlace; place !== none && noted < makersMax && noted < count + makersOfOrder; place = book.nextPlace(place)) {
+    makers[noted] = core.levels.first(book.levelAt(place))
+    noted += 1
+  }
+  return noted
+}
+
+/** The order, then its position, then all that a fill changes of its owner. */
+function seeMakers(core: Core, count: number): number {
+  const { orders, balances, accountOrders } = core
+  let seen = 0
+  for (let at = 0; at < count; at++) seen = (seen + orders.position(makers[at]!)) | 0
+  for (let at = 0; at < count; at++) {
+    const position = orders.position(makers[at]!)
+    seen = (seen + core.positions.account(position) + core.positions.lookAtEntry(position)) | 0
+  }
+  for (let at = 0; at < count; at++) {
+    const maker = makers[at]!
+    const position = orders.position(maker)
+    seen = (seen + balances.look(core.positions.baseBalance(position)) + balances.look(core.positions.quoteBalance(position))) | 0
+    seen = (seen + accountOrders.look(core.positions.account(position), orders.cell(maker))) | 0
   }
   return seen
 }

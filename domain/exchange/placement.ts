@@ -145,10 +145,9 @@ export function record(core: Core, market: Market, position: number, order: Plac
   core.lastOrder += 1
   const traits = packTraits(order.side, order.orderType, order.timeInForce, false) | (clientOrderId === '' ? 0 : clientOrderIdTrait)
   const price = order.orderType === marketType ? 0 : restPrice(market, order)
-  const slot =
-    refusal === 0
-      ? orders.create(core.lastOrder, position, traits, order.quantity, price, core.timeMs)
-      : orders.create(core.lastOrder, position, traits, kept(order.quantity), kept(price), core.timeMs)
+  const isTaken = refusal === 0
+  const quantity = isTaken ? order.quantity : kept(order.quantity)
+  const slot = orders.create(core.lastOrder, position, traits, quantity, isTaken ? price : kept(price), core.timeMs)
   if (clientOrderId !== '') orders.setClientOrderId(slot, clientOrderId)
   if (extras !== null || order.orderType > OrderType.stop) recordDetails(core, slot, order)
   return slot

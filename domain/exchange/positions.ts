@@ -224,6 +224,10 @@ export class PositionStore {
   openCost(position: number): number {
     return this.#entries[(position << 3) | openCostAt]!
   }
+  /** Reads the entry of a position, for reading ahead only. */
+  lookAtEntry(position: number): number {
+    return this.#entries[(position << 3) | openCostAt]! | 0
+  }
   /** Realised P&L before fees. */
   realized(position: number): number {
     return this.#entries[(position << 3) | realizedAt]!
