@@ -36,7 +36,11 @@ export const orderSocketRequests = {
   place_list: Strict({ id: RequestId, op: Type.Literal('place_list'), list: Strict(listed) }),
   cancel_all: Strict({ id: RequestId, op: Type.Literal('cancel_all'), symbol: Type.Optional(SymbolName) }),
   /** Events after number `after` (0 where it is not given: all), then as they come. */
-  subscribe: Strict({ id: RequestId, op: Type.Literal('subscribe'), after: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  subscribe: Strict({
+    id: RequestId,
+    op: Type.Literal('subscribe'),
+    after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  }),
   unsubscribe: Strict({ id: RequestId, op: Type.Literal('unsubscribe') }),
   /** With it, orders placed on this connection and still open are cancelled when it ends. */
   set: Strict({ id: RequestId, op: Type.Literal('set'), cancel_on_disconnect: Type.Boolean() }),

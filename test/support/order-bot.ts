@@ -33,14 +33,19 @@ export class Bot {
       const message = JSON.parse(data.toString('utf8')) as SocketAnswer & { event?: SocketEvent }
       if (message.event) this.events.push(message.event)
       else this.answers.push(message)
-      for (const wake of this.#news.splice(0)) wake()
+      this.#wake()
     })
+    this.socket.on('close', () => this.#wake())
   }
 
   static async at(service: ServiceProcess, client: Client): Promise<Bot> {
     const bot = new Bot(service.url, client.token!)
     await once(bot.socket, 'open')
     return bot
+  }
+
+  #wake(): void {
+    for (const wake of this.#news.splice(0)) wake()
   }
 
   send(message: unknown): void {
@@ -51,10 +56,7 @@ export class Bot {
     const timer = setTimeout(() => this.socket.terminate(), 15_000)
     while (!check(this)) {
       if (this.socket.readyState === WebSocket.CLOSED) throw new Error(`closed; answers so far: ${JSON.stringify(this.answers)}`)
-      await new Promise<void>((resolve) => {
-        this.#news.push(resolve)
-        this.socket.once('close', resolve)
-      })
+      await new Promise<void>((resolve) => this.#news.push(resolve))
     }
     clearTimeout(timer)
   }

@@ -19,7 +19,10 @@ const targetMaxCharacters = 8 * 1_024
 export function parseTarget(url: string | undefined): Target {
   if (url === undefined || !url.startsWith('/')) throw new Problem('invalid_request', 'The request target must be a path.')
   if (url.length > targetMaxCharacters) throw new Problem('uri_too_long')
-  if (url.includes('%00')) throw new Problem('invalid_request', 'NUL characters are not accepted.')
+  if (url.includes('%00')) {
+    const message = 'NUL characters are not accepted.'
+    throw new Problem('invalid_request', message, { errors: [{ path: 'path', message }] })
+  }
   const mark = url.indexOf('?')
   const path = mark === -1 ? url : url.slice(0, mark)
   // Dot segments could climb out of the service, whoever resolves them.

@@ -78,6 +78,14 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
       ['unknown version', 'GET /api/trading/x HTTP/1.2\r\nHost: x\r\nConnection: close\r\n\r\n'],
       ['TRACE', 'TRACE /api/trading/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
     ]
+    test.each([
+      ['/api/trading/a%00b', 'path'],
+      ['/api/trading/orders?symbol=%00', 'path'],
+    ])('%s is refused at the %s', async (target, path) => {
+      const { body } = await sendRaw(rig.url, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, '"request_id"')
+      expect(JSON.parse(body)).toMatchObject({ code: 'invalid_request', errors: [{ path }] })
+    })
+
     test.each(cases)('%s is refused with a problem, and reaches no service', async (_name, bytes) => {
       const { status, head, body } = await sendRaw(rig.url, bytes, '"request_id"')
       expect(status).toBeGreaterThanOrEqual(400)
