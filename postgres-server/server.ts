@@ -36,7 +36,7 @@ export interface PostgresExit {
 }
 
 export interface PostgresServer extends AsyncDisposable {
-  /** postgres://superuser:password@127.0.0.1:port/postgres. A secret. */
+  /** postgres://superuser:password@127.0.0.1:port/postgres, with `?host=FOLDER` where it is also to be reached by a socket of this machine. A secret. */
   readonly adminUrl: string
   readonly port: number
   readonly pid: number
@@ -51,7 +51,6 @@ export interface PostgresServer extends AsyncDisposable {
 /** Small enough for a laptop; durable: a commit that is acknowledged has been flushed. */
 const builtInSettings: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   max_connections: '150',
   shared_buffers: '64MB',
   max_wal_size: '512MB',
@@ -71,6 +70,17 @@ const builtInSettings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '5min',
 }
 
+/** A path of a socket has at most so many bytes on every system that has them, the name that PostgreSQL gives it included. */
+const socketPathMaxBytes = 100
+const socketNameBytes = '/.s.PGSQL.65535.lock'.length
+
+/** Where PostgreSQL listens beside TCP: in its data folder, which is its owner's alone. A round trip costs half of one by TCP. Undefined where there can be no socket. */
+function socketFolderOf(dataFolder: string): string | undefined {
+  const fits = Buffer.byteLength(dataFolder) + socketNameBytes <= socketPathMaxBytes
+  // A list of folders is given, so a comma in one would part it.
+  return process.platform !== 'win32' && fits && !dataFolder.includes(',') ? dataFolder : undefined
+}
+
 /**
  * Runs real PostgreSQL 18 on 127.0.0.1 as a process of its own session (a Ctrl-C of the terminal does not reach it). What a killed
  * owner left running on the folder is stopped first. One owner at a time: the caller sees to that.
@@ -85,6 +95,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const runAs = await chooseUser(dataFolder, binaries.postgres, (message) => logger?.warn({}, message))
   const record = await prepareDataFolder(dataFolder, binaries, runAs)
   await endOrphans(dataFolder, (message) => logger?.info({}, message))
+  const socketFolder = socketFolderOf(dataFolder)
   let port = options.port ?? record.port
   for (let tries = 1; ; tries++) {
     const started = await launch({
@@ -92,7 +103,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       binaries,
       runAs,
       port,
-      settings: { ...builtInSettings, ...options.settings },
+      settings: { ...builtInSettings, unix_socket_directories: socketFolder ?? '', ...options.settings },
       startTimeoutMs,
       ...(logger ? { logger } : {}),
     })
@@ -102,7 +113,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         port,
         dataFolder,
         binaries,
-        adminUrl: `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres`,
+        adminUrl: `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres${socketFolder === undefined ? '' : `?host=${encodeURIComponent(socketFolder)}`}`,
       })
     }
     const portTaken = /Address already in use|could not create any TCP\/IP sockets/.test(started.failure)

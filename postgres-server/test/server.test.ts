@@ -63,7 +63,8 @@ test('started, stopped, started again: the same port, password and data; durable
     fsync: 'on',
     synchronous_commit: 'on',
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    // In its own folder, which is closed to others.
+    unix_socket_directories: process.platform === 'win32' ? '' : dataFolder,
     password_encryption: 'scram-sha-256',
   })
   await query(first.adminUrl, 'create table kept as select 42 as answer')
@@ -78,13 +79,28 @@ test('started, stopped, started again: the same port, password and data; durable
   expect((await stat(dataFolder)).mode & 0o077).toBe(0)
 })
 
-test('no password, a wrong one and the empty one are refused', async () => {
+test('no password, a wrong one and the empty one are refused, by socket and by TCP', async () => {
   const { adminUrl } = await start()
   for (const password of ['', 'postgres', 'password']) {
     const url = new URL(adminUrl)
     url.password = password
     await expect(query(url.href, 'select 1')).rejects.toThrow(/password/)
+    url.search = ''
+    await expect(query(url.href, 'select 1')).rejects.toThrow(/password/)
   }
+})
+
+test('it answers by its socket and by TCP; below a path too long for a socket by TCP alone', async () => {
+  const way = 'select inet_server_addr()::text as address'
+  const { adminUrl } = await start()
+  const byTcp = new URL(adminUrl)
+  expect(byTcp.searchParams.get('host')).toBe(process.platform === 'win32' ? null : dataFolder)
+  if (process.platform !== 'win32') expect(await query(adminUrl, way)).toEqual([{ address: null }])
+  byTcp.search = ''
+  expect(await query(byTcp.href, way)).toEqual([{ address: '127.0.0.1/32' }])
+  const deep = await startPostgres({ dataFolder: path.join(folder, 'x'.repeat(100), 'postgres') })
+  started.push(deep)
+  expect(await query(deep.adminUrl, way)).toEqual([{ address: '127.0.0.1/32' }])
 })
 
 test('killed, it says so at once; started again on the same port, committed data is there', async () => {
