@@ -76,6 +76,15 @@ async function timeMs(work: () => unknown): Promise<number> {
 
 async function measureService(database: BenchDatabase): Promise<BenchRow[]> {
   await using user = await startUserService(database)
+  const first = await startTrading(database, 100_000_000)
+  const large: number[] = []
+  const empty: number[] = []
+  await using other = await startBenchDatabase()
+  for (let start = 0; start < starts; start++) {
+    large.push(await startMs(database))
+    empty.push(await startMs(other))
+  }
+  await first[Symbol.asyncDispose]()
   const quiet: number[] = []
   const paused: number[] = []
   let traders: Trader[] = []
@@ -89,15 +98,6 @@ async function measureService(database: BenchDatabase): Promise<BenchRow[]> {
       pauses.push(await longestPauseMs(trading, traders))
     }
   }
-  await using first = await startTrading(database, 100_000_000)
-  const large: number[] = []
-  const empty: number[] = []
-  await using other = await startBenchDatabase()
-  for (let start = 0; start < starts; start++) {
-    large.push(await startMs(database))
-    empty.push(await startMs(other))
-  }
-  void first
   return [
     benchRow({
       name: 'snapshot: a second instance to ready, from start to ready',
