@@ -7,7 +7,8 @@ const connections = 64
 const rounds = 5
 const warmupMs = 500
 const durationMs = 2_000
-const order = JSON.stringify({
+/** The body of an order, for an echo. */
+export const orderText = JSON.stringify({
   symbol: 'BTC/USDT',
   side: 'BUY',
   order_type: 'LIMIT',
@@ -70,7 +71,7 @@ export async function untilRouted(gatewayUrl: string, path: string): Promise<voi
 }
 
 async function loadWith(target: BenchProcess, path: string): Promise<LoadResult> {
-  const request = jsonRequest(target.url, path, order)
+  const request = jsonRequest(target.url, path, orderText)
   const result = await httpLoad({ url: target.url, connections, warmupMs, durationMs, request: () => request })
   const unexpected = Object.keys(result.statuses).filter((status) => status !== '200')
   if (unexpected.length > 0) throw new Error(`${target.url}${path} answered with ${JSON.stringify(result.statuses)}`)

@@ -1,5 +1,5 @@
 import { startBenchDatabase, startBenchProcess, freePort } from './bench-processes.ts'
-import { startBenchGateway, untilRouted } from './gateway.ts'
+import { orderText, startBenchGateway, untilRouted } from './gateway.ts'
 import { httpLoad, jsonRequest } from './http-load.ts'
 import { cpuMicroseconds } from './process-cpu.ts'
 import { processTree } from './process-memory.ts'
@@ -10,14 +10,6 @@ const connections = 64
 const rounds = 7
 const warmupMs = 500
 const durationMs = 1_500
-const order = JSON.stringify({
-  symbol: 'BTC/USDT',
-  side: 'BUY',
-  order_type: 'LIMIT',
-  quantity: '0.01',
-  price: '64250.10',
-  client_order_id: 'bench-000000001',
-})
 
 /** CPU a request in the proxy process, of our gateway and of others before the same JSON echo, in turns. Ours checks, counts and routes besides. */
 export async function run(): Promise<BenchRow[]> {
@@ -55,7 +47,7 @@ export async function run(): Promise<BenchRow[]> {
 }
 
 async function costOf({ name, url, path, pid }: { name: string; url: string; path: string; pid: number }): Promise<number> {
-  const request = jsonRequest(url, path, order)
+  const request = jsonRequest(url, path, orderText)
   await httpLoad({ url, connections, warmupMs: 0, durationMs: warmupMs, request: () => request })
   const pids = processTree(pid)
   const before = cpuMicroseconds(pids)

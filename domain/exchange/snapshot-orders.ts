@@ -33,12 +33,7 @@ export function writeFirstOrder(core: Core, slot: number, out: ByteWriter): void
   out.f64(orders.quantity(slot))
   out.f64(orders.limitPrice(slot))
   out.f64(orders.stopPrice(slot))
-  out.f64(orders.createdAtMs(slot))
-  out.f64(orders.filled(slot))
-  out.f64(orders.filledNotional(slot))
-  out.f64(orders.fee(slot))
-  out.f64(orders.updatedAtMs(slot))
-  out.text(orders.clientOrderId(slot))
+  writeProgress(orders, slot, out)
 }
 
 export function writeDetails(details: OrderDetails, out: ByteWriter): void {
@@ -159,11 +154,15 @@ export function writeOrder(core: Core, slot: number, out: ByteWriter): void {
   out.i32(traits)
   out.f64(orders.quantity(slot))
   out.f64(orders.price(slot))
+  writeProgress(orders, slot, out)
+  if (isDetailed(traits)) writeDetails(orders.details(slot), out)
+}
+
+function writeProgress(orders: Core['orders'], slot: number, out: ByteWriter): void {
   out.f64(orders.createdAtMs(slot))
   out.f64(orders.filled(slot))
   out.f64(orders.filledNotional(slot))
   out.f64(orders.fee(slot))
   out.f64(orders.updatedAtMs(slot))
   out.text(orders.clientOrderId(slot))
-  if (isDetailed(traits)) writeDetails(orders.details(slot), out)
 }
