@@ -169,6 +169,19 @@ describe('the short way behind', () => {
     expect(sockets).toHaveLength(2)
   })
 
+  test('a connection on which more came than was asked for is not used again', async () => {
+    await using rig = await openRig()
+    let opened = 0
+    await rig.serveTcp('market-data', (socket) => {
+      opened += 1
+      socket.on('data', () => socket.write(`${good}HTTP/1.1 200 OK\r\ncontent-`))
+    })
+    for (let round = 1; round <= 3; round += 1) {
+      expect(await (await fetch(`${rig.url}/api/market-data/markets`)).text()).toBe('good')
+      expect(opened).toBe(round)
+    }
+  })
+
   test('a chunk without a size breaks the answer off', async () => {
     await using rig = await openRig()
     await serveBytes(rig, ['HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\ngood\r\nevil\r\n'])
