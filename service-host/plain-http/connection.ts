@@ -191,6 +191,8 @@ export class PlainConnection {
   }
 
   #read(chunk: Buffer): void {
+    // Who was told that the connection ends is not served on it: nobody could hear the answer.
+    if (this.#socket.writableEnded) return
     this.#hasAsked = true
     if (this.#isServing) {
       this.#keep(chunk)

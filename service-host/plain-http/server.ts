@@ -67,8 +67,9 @@ export class PlainServer {
     for (const connection of this.#connections) {
       const { is, sinceMs } = connection.state
       const forMs = nowMs - sinceMs
-      if (is === 'idle' && forMs > options.keepAliveTimeoutMs) connection.end()
-      if (is === 'stalled' && forMs > options.idleMs) connection.destroy()
+      // Not ended: a client that never ends its side would keep the connection for good.
+      const isLeft = (is === 'idle' && forMs > options.keepAliveTimeoutMs) || (is === 'stalled' && forMs > options.idleMs)
+      if (isLeft) connection.destroy()
       const isLate = (is === 'new' && forMs > options.headersTimeoutMs) || (is === 'receiving' && forMs > options.requestTimeoutMs)
       if (isLate) connection.refuse(options.timedOut(connection.remoteAddress))
     }

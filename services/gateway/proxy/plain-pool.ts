@@ -71,10 +71,6 @@ export class PlainPool {
     this.#sweeping.unref()
   }
 
-  get size(): number {
-    return this.#connections.size
-  }
-
   dispatch(request: PlainDispatch, handler: PlainHandler): void {
     const idle = this.#idle.pop()
     if (idle) {
