@@ -9,6 +9,8 @@
  * - `exclusiveWriter` fences: once a newer writer of the same name has opened, an older one can append no more.
  */
 export interface EventLog extends AsyncDisposable {
+  /** Who is told what is done over this handle, for measuring. */
+  readonly observer?: LogObserver | undefined
   append(topic: string, body: Uint8Array, identity: ProducerIdentity): Promise<number>
   /** Records after `after` (0: from the first kept), oldest first, within the bounds; empty at the end of the topic. */
   read(topic: string, after: number, bounds: ReadBounds): Promise<LogRecord[]>
@@ -59,6 +61,18 @@ export interface ExclusiveWriter {
   readonly epoch: number
   /** Throws FencedError once a newer writer of the same name has opened. */
   append(body: Uint8Array): Promise<number>
+}
+
+/** Told what a log and its readers do. It must cost next to nothing and throw nothing. */
+export interface LogObserver {
+  /** A record became durable, `elapsedMs` after it was its turn. */
+  appended(topic: string, bytes: number, elapsedMs: number): void
+  /** An append was not answered, by the connection's fault, and is tried again. */
+  appendRetried(topic: string): void
+  /** A reader has saved its position, after so many records in one transaction; or found where it stands, with none. */
+  readerMoved(reader: string, topic: string, position: number, records: number, elapsedMs: number): void
+  /** A record could not be applied for now and is tried again, or was set apart. */
+  readerFailed(reader: string, topic: string, outcome: 'retried' | 'set_apart'): void
 }
 
 export class FencedError extends Error {

@@ -6,6 +6,7 @@ import type { Discovery } from './discovery.ts'
 import { createHttpService, type HttpService } from './http.ts'
 import { keysFromUserService } from './key-source.ts'
 import type { Logger } from './logger.ts'
+import { exposeBuild, exposeLog, exposePools, LogHeads, LogMeter, type LogFigures, type MetricsRegistry } from './metrics.ts'
 import { runProcess, type ProcessContext, type RunningProcess } from './process.ts'
 import { schemaOf } from './names.ts'
 import { followRevocations } from './revocation.ts'
@@ -24,6 +25,10 @@ export interface ServiceContext {
   readonly discovery: Discovery
   readonly http: HttpService
   readonly verifier: TokenVerifier
+  /** Where the service shows what it measures. */
+  readonly metrics: MetricsRegistry
+  /** Shows also what another thread of this process does with the log. */
+  measureLog(figures: () => LogFigures): void
   readonly environment: Environment
   /** Aborts when the process is asked to stop. */
   readonly shutdown: AbortSignal
@@ -64,7 +69,10 @@ async function startService(
   resources.defer(() => pool.end())
   await waitForDatabase(pool, 30_000)
   if (definition.migrations) await migrate(pool, schemaOf(service), definition.migrations)
-  const log = resources.use(await openPostgresEventLog({ connectionString: settings.DATABASE_URL, applicationName: instanceId }))
+  const meter = new LogMeter()
+  const log = resources.use(
+    await openPostgresEventLog({ connectionString: settings.DATABASE_URL, applicationName: instanceId, observer: meter }),
+  )
   const verifier = new TokenVerifier(keysFromUserService(discovery))
   followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })
   const http = createHttpService({
@@ -74,6 +82,11 @@ async function startService(
     parser: settings.MARU_HTTP_PARSER,
   })
   const { environment, version, fail } = context
+  const { metrics } = http
+  const figures: (() => LogFigures)[] = [() => meter]
+  exposeBuild(metrics, { service, version })
+  exposePools(metrics, new Map([['service', pool]]))
+  exposeLog(metrics, () => figures.map((read) => read()), new LogHeads(log))
   const started = resources.use(
     await definition.start({
       service,
@@ -86,6 +99,8 @@ async function startService(
       discovery,
       http,
       verifier,
+      metrics,
+      measureLog: (read) => void figures.push(read),
       environment,
       shutdown,
       fail,

@@ -7,7 +7,14 @@ import { useBodyParsers } from './body-parsers.ts'
 import { acceptsStream, admit, checkTarget, identify, isThenable, notServed, requestIdFrom, requestIdOf, type Handler } from './calls.ts'
 import { answerClientError, rawProblem } from './client-error.ts'
 import type { Logger } from './logger.ts'
-import { createHttpMetrics, isLoopback, type HttpMetrics, type RouteMetrics } from './metrics.ts'
+import {
+  createHttpMetrics,
+  isLoopback,
+  type HttpMetrics,
+  type MetricsRegistry,
+  type RouteMetrics,
+  type SocketDropReason,
+} from './metrics.ts'
 import { PathMatcher } from './path-matcher.ts'
 import { PlainRoutes, type ServedEndpoint } from './plain-http/routes.ts'
 import { PlainServer } from './plain-http/server.ts'
@@ -19,6 +26,10 @@ import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem } fro
 
 export interface HttpService {
   readonly app: FastifyInstance
+  /** Where the service shows what it measures; read at `/metrics`, by peers on this machine alone. */
+  readonly metrics: MetricsRegistry
+  /** Counts a socket that was cut off, by a reason of the service's own. */
+  socketDropped(reason: SocketDropReason): void
   /** Serves a contract: validation, access and error answers come from it. */
   serve<E extends Endpoint>(endpoint: E, handler: Handler<E>): void
   /**
@@ -59,6 +70,11 @@ const headerMaxBytes = 16 * 1_024
 /** The HTTP side of a service. Every answer that is not a success is problem+json with a code of the catalogue. */
 export function createHttpService(options: HttpServiceOptions): HttpService {
   const bodyMaxBytes = options.bodyLimitBytes ?? 64 * 1_024
+  const metrics = createHttpMetrics()
+  const refuse = (problem: Problem, request: FastifyRequest, reply: FastifyReply): void => {
+    metrics.refused(problem.code)
+    answerProblem(problem, request, reply)
+  }
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -71,12 +87,12 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     http: { headersTimeout: options.headersTimeoutMs ?? 10_000, maxHeaderSize: headerMaxBytes, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: paramMaxCharacters, ignoreTrailingSlash: true, querystringParser: (text) => parseQuery(text) },
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
-    frameworkErrors: (error, request, reply) => answerProblem(toProblem(error, aboutOf(request), options.logger), request, reply),
+    frameworkErrors: (error, request, reply) => refuse(toProblem(error, aboutOf(request), options.logger), request, reply),
   })
   app.decorateRequest('identity', undefined)
   app.decorateRequest('routeMetrics', undefined)
   app.setValidatorCompiler(compileValidator)
-  app.setErrorHandler((error, request, reply) => answerProblem(toProblem(error, aboutOf(request), options.logger), request, reply))
+  app.setErrorHandler((error, request, reply) => refuse(toProblem(error, aboutOf(request), options.logger), request, reply))
   const parsers = useBodyParsers(app, bodyMaxBytes)
 
   const sockets = new SocketRoutes({
@@ -95,10 +111,10 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   app.setNotFoundHandler((request, reply) => {
     const { problem, allow } = notServed(request.method, request.url.split('?', 1)[0]!, methodsByPath, isSocket)
     if (allow !== undefined) reply.header('allow', allow)
-    answerProblem(problem, request, reply)
+    refuse(problem, request, reply)
   })
 
-  const metrics = createHttpMetrics()
+  metrics.watchSockets(() => sockets.count)
   app.addHook('onResponse', (request, reply, done) => {
     const route = (request as Carried).routeMetrics ?? metrics.route(request.method, request.routeOptions.url ?? '(none)')
     route.observe(reply.statusCode, reply.elapsedTime)
@@ -106,7 +122,6 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   })
   app.get('/metrics', async (request, reply) => {
     if (!isLoopback(request.socket.remoteAddress)) throw new Problem('not_found')
-    metrics.setSockets(sockets.count)
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
 
@@ -118,6 +133,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     isSocket,
     toProblem: (error, about) => toProblem(error, about, options.logger),
     unserved: (method) => metrics.route(method, '(none)'),
+    refused: (code) => metrics.refused(code),
   })
   const plain =
     options.parser === 'node'
@@ -134,6 +150,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
 
   return {
     app,
+    metrics: metrics.registry,
+    socketDropped: (reason) => metrics.socketDropped(reason),
     serve(endpoint, handler) {
       routes.add(serveEndpoint(app, endpoint, handler as never, options, metrics))
     },

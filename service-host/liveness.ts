@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 const silentPingsMax = 2
 
 /** Pings a peer every `pingMs`; one that shows no life between three pings is cut off. Ends with the socket. */
-export function keepAlive(socket: WebSocket, pingMs: number): void {
+export function keepAlive(socket: WebSocket, pingMs: number, onCutOff: () => void = () => undefined): void {
   let silentPings = 0
   const alive = (): void => {
     silentPings = 0
@@ -11,7 +11,10 @@ export function keepAlive(socket: WebSocket, pingMs: number): void {
   socket.on('pong', alive)
   socket.on('message', alive)
   const pinging = setInterval(() => {
-    if (silentPings >= silentPingsMax) return socket.terminate()
+    if (silentPings >= silentPingsMax) {
+      onCutOff()
+      return socket.terminate()
+    }
     silentPings += 1
     socket.ping()
   }, pingMs)

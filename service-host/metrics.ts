@@ -1,46 +1,49 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
+import { exposeCounter, exposeGauge, exposeHistogram, type MetricsRegistry } from './metrics/expose.ts'
+import { exposeBuild, exposeProcess } from './metrics/process.ts'
+import { CountTally, HistogramTally } from './metrics/tally.ts'
+
+export * from './metrics/expose.ts'
+export * from './metrics/listener.ts'
+export * from './metrics/log.ts'
+export * from './metrics/pool.ts'
+export * from './metrics/process.ts'
+export * from './metrics/tally.ts'
 
 /** Requests of one method and route. */
 export interface RouteMetrics {
   observe(status: number, durationMs: number): void
 }
 
-/** Prometheus metrics of one service: requests by route and status, open sockets, event-loop delay and memory. */
+/** Why a socket was cut off: its reader did not keep up, showed no life, or sent more than it may. */
+export type SocketDropReason = 'slow' | 'silent' | 'rate_limited'
+
+/** Prometheus metrics of one service: requests by route and status, refusals by code, open sockets, event-loop delay and memory. */
 export interface HttpMetrics {
-  readonly registry: Registry
+  readonly registry: MetricsRegistry
   /** To be kept by who serves the route. Routes are few, as they are the service's own and not the paths of clients. */
   route(method: string, route: string): RouteMetrics
-  setSockets(count: number): void
+  /** A request was refused with a code of the catalogue. */
+  refused(code: string): void
+  socketDropped(reason: SocketDropReason): void
+  /** How many sockets are open now, asked when scraped. */
+  watchSockets(count: () => number): void
 }
 
 /** Upper bounds in seconds. */
-const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+export const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** Counts in plain numbers on every request; Prometheus reads them when it scrapes. */
-class RouteTally implements RouteMetrics {
-  readonly method: string
-  readonly route: string
-  /** Requests by status since the last scrape. */
+export class RouteTally implements RouteMetrics {
   readonly byStatus = new Map<number, { count: number }>()
-  /** Requests by bucket, not cumulative; the last is for what is beyond all bounds. */
-  readonly byBucket = new Float64Array(buckets.length + 1)
-  sumSeconds = 0
+  readonly durations = new HistogramTally(durationBounds)
   #lastStatus = 0
   #last = { count: 0 }
-
-  constructor(method: string, route: string) {
-    this.method = method
-    this.route = route
-  }
 
   observe(status: number, durationMs: number): void {
     if (status !== this.#lastStatus) this.#turnTo(status)
     this.#last.count += 1
-    const seconds = durationMs / 1_000
-    let bucket = 0
-    while (bucket < buckets.length && seconds > (buckets[bucket] as number)) bucket += 1
-    this.byBucket[bucket] = (this.byBucket[bucket] as number) + 1
-    this.sumSeconds += seconds
+    this.durations.observe(durationMs / 1_000)
   }
 
   #turnTo(status: number): void {
@@ -51,74 +54,51 @@ class RouteTally implements RouteMetrics {
   }
 }
 
-const durationName = 'maru_http_request_duration_seconds'
-const durationHelp = 'From the head of the request to the end of the answer.'
-
-/** A histogram whose values are those of the tallies. */
-class DurationHistogram extends Histogram<'method' | 'route'> {
-  readonly #tallies: ReadonlyMap<string, RouteTally>
-
-  constructor(registry: Registry, tallies: ReadonlyMap<string, RouteTally>) {
-    super({ name: durationName, help: durationHelp, labelNames: ['method', 'route'], buckets, registers: [registry] })
-    this.#tallies = tallies
-  }
-
-  /** What a registry asks for, and `get` takes its values from. */
-  getForPromString() {
-    return Promise.resolve({
-      name: durationName,
-      help: durationHelp,
-      type: 'histogram',
-      aggregator: 'sum',
-      values: [...this.#tallies.values()].flatMap(valuesOf),
-    })
-  }
-}
-
-function valuesOf({ method, route, byBucket, sumSeconds }: RouteTally) {
-  const sharedLabels = { method, route }
-  let count = 0
-  const values = Array.from(byBucket, (ofBucket, index) => {
-    count += ofBucket
-    return { metricName: `${durationName}_bucket`, labels: { le: buckets[index] ?? '+Inf' }, sharedLabels, value: count }
-  })
-  if (count === 0) return []
-  return [
-    ...values,
-    { metricName: `${durationName}_sum`, labels: {}, sharedLabels, value: sumSeconds },
-    { metricName: `${durationName}_count`, labels: {}, sharedLabels, value: count },
-  ]
+/** A registry with what every process shows. */
+export function createMetricsRegistry(build: { service: string; version: string }): MetricsRegistry {
+  const registry: MetricsRegistry = new Registry()
+  exposeProcess(registry)
+  exposeBuild(registry, build)
+  return registry
 }
 
 export function createHttpMetrics(): HttpMetrics {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  const tallies = new Map<string, RouteTally>()
-  new Counter({
-    name: 'maru_http_requests_total',
-    help: 'Requests answered.',
-    labelNames: ['method', 'route', 'status'],
-    registers: [registry],
-    collect() {
-      for (const { method, route, byStatus } of tallies.values()) {
-        for (const [status, tally] of byStatus) {
-          if (tally.count > 0) this.inc({ method, route, status: String(status) }, tally.count)
-          tally.count = 0
-        }
-      }
-    },
-  })
-  new DurationHistogram(registry, tallies)
-  const sockets = new Gauge({ name: 'maru_sockets', help: 'Open WebSockets.', registers: [registry] })
+  const registry: MetricsRegistry = new Registry()
+  exposeProcess(registry)
+  const tallies = new Map<string, { labels: { method: string; route: string }; tally: RouteTally }>()
+  const refusals = new CountTally()
+  const drops = new CountTally<SocketDropReason>()
+  let sockets = (): number => 0
+  exposeCounter(registry, { name: 'maru_http_requests_total', help: 'Requests answered.' }, ['method', 'route', 'status'], () =>
+    [...tallies.values()].flatMap(({ labels, tally }) =>
+      [...tally.byStatus].map(([status, { count }]) => [{ ...labels, status: String(status) }, count] as const),
+    ),
+  )
+  exposeHistogram(
+    registry,
+    { name: 'maru_http_request_duration_seconds', help: 'From the head of the request to the end of the answer.' },
+    ['method', 'route'],
+    durationBounds,
+    () => [...tallies.values()].map(({ labels, tally }) => [labels, tally.durations] as const),
+  )
+  exposeCounter(registry, { name: 'maru_http_refusals_total', help: 'Requests refused, by the code of docs/errors.md.' }, ['code'], () =>
+    [...refusals.entries()].map(([code, count]) => [{ code }, count] as const),
+  )
+  exposeGauge(registry, { name: 'maru_sockets', help: 'Open WebSockets.' }, [], () => [[{}, sockets()]])
+  exposeCounter(registry, { name: 'maru_socket_drops_total', help: 'WebSockets cut off: slow, silent or rate_limited.' }, ['reason'], () =>
+    [...drops.entries()].map(([reason, count]) => [{ reason }, count] as const),
+  )
   return {
     registry,
+    socketDropped: (reason) => drops.add(reason),
     route(method, route) {
       const key = `${method} ${route}`
-      let tally = tallies.get(key)
-      if (!tally) tallies.set(key, (tally = new RouteTally(method, route)))
-      return tally
+      let known = tallies.get(key)
+      if (!known) tallies.set(key, (known = { labels: { method, route }, tally: new RouteTally() }))
+      return known.tally
     },
-    setSockets: (count) => sockets.set(count),
+    refused: (code) => refusals.add(code),
+    watchSockets: (count) => (sockets = count),
   }
 }
 

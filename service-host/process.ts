@@ -22,6 +22,8 @@ export interface ProcessContext<Settings> {
 export interface RunningProcess {
   /** Where requests are taken, as announced. */
   url: string
+  /** Where `/metrics` is read, if not at `url`. */
+  metricsUrl?: string
   /** Undefined when requests can be served; else why not. */
   notReady(): string | undefined
   /** Finishes what is in flight, bounded, and closes everything. Called once, after the announcement was withdrawn. */
@@ -181,7 +183,12 @@ async function keepState(
       setState(state).catch((error: unknown) => logger.warn({ err: error }, 'could not announce the state'))
       if (state === 'ready' && !told) {
         told = true
-        process.send?.({ type: 'ready', url: running.url }, undefined, undefined, () => undefined)
+        process.send?.(
+          { type: 'ready', url: running.url, metricsUrl: running.metricsUrl ?? running.url },
+          undefined,
+          undefined,
+          () => undefined,
+        )
       }
     }
     await wait(told ? watchPollMs : readyPollMs, signal)

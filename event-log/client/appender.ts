@@ -1,5 +1,5 @@
 import { pause, type Clock } from '../clock.ts'
-import { FencedError, LogClosedError, LogOverloadedError } from '../port.ts'
+import { FencedError, LogClosedError, LogOverloadedError, type LogObserver } from '../port.ts'
 import { backoffMs, isTransientDatabaseError } from '../retry.ts'
 import type { AppendRequest, LogSession } from './session.ts'
 
@@ -27,7 +27,10 @@ export class Appender {
   #running: Promise<void> | undefined
   #closed = false
 
-  constructor(session: LogSession, clock: Clock, onAppended: (topic: string, offset: number) => void) {
+  readonly #observer: LogObserver | undefined
+
+  constructor(session: LogSession, clock: Clock, onAppended: (topic: string, offset: number) => void, observer?: LogObserver) {
+    this.#observer = observer
     this.#session = session
     this.#clock = clock
     this.#onAppended = onAppended
@@ -57,19 +60,23 @@ export class Appender {
   }
 
   async #run(): Promise<void> {
+    let sinceMs = this.#clock.elapsedMs()
     for (let failures = 0; this.#pending.length > 0;) {
       const [next] = this.#pending
       if (!next) return
+      if (failures === 0) sinceMs = this.#clock.elapsedMs()
       try {
         if (this.#closing.signal.aborted) throw new LogClosedError('the log was closed before the record was known to be durable')
         const offset = await this.#session.append(next.request)
         failures = 0
         this.#take()
+        this.#observer?.appended(next.request.topic, next.request.body.byteLength, this.#clock.elapsedMs() - sinceMs)
         this.#onAppended(next.request.topic, offset)
         next.resolve(offset)
       } catch (error) {
         if (isTransientDatabaseError(error) && !this.#closing.signal.aborted) {
           failures += 1
+          this.#observer?.appendRetried(next.request.topic)
           await pause(backoffMs(failures, this.#clock), this.#closing.signal, this.#clock)
           continue
         }

@@ -2,7 +2,7 @@ import { checkRecord } from '../bounds.ts'
 import type { Clock } from '../clock.ts'
 import { follow } from '../follow.ts'
 import type { Hints } from '../hints.ts'
-import { LogClosedError, type EventLog } from '../port.ts'
+import { LogClosedError, type EventLog, type LogObserver } from '../port.ts'
 import { Appender } from './appender.ts'
 import { Questions } from './questions.ts'
 import type { LogSession } from './session.ts'
@@ -18,6 +18,7 @@ interface SessionLogOptions {
   /** This handle has appended. */
   onAppended?: (topic: string, offset: number) => void
   onClose?: () => Promise<unknown>
+  observer?: LogObserver | undefined
 }
 
 /**
@@ -25,14 +26,16 @@ interface SessionLogOptions {
  * questions for 10 s. Errors that do not pass are thrown as the session gives them. A body must not be changed until its append has resolved.
  */
 export function openSessionLog({ hints, clock, ...options }: SessionLogOptions): EventLog {
-  const appender = new Appender(options.appends, clock, (topic, offset) => {
+  const onAppended = (topic: string, offset: number): void => {
     hints.give(topic, offset)
     options.onAppended?.(topic, offset)
-  })
+  }
+  const appender = new Appender(options.appends, clock, onAppended, options.observer)
   const questions = new Questions(options.questions, clock)
   const closing = new AbortController()
 
   return {
+    observer: options.observer,
     async append(topic, body, identity) {
       checkRecord(body, identity)
       return appender.append({ topic, body, ...identity })

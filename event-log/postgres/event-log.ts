@@ -1,7 +1,7 @@
 import { openSessionLog } from '../client/event-log.ts'
 import { systemClock } from '../clock.ts'
 import { Hints } from '../hints.ts'
-import type { EventLog } from '../port.ts'
+import type { EventLog, LogObserver } from '../port.ts'
 import type { ConnectionOptions } from './connection.ts'
 import { tableOf } from './names.ts'
 import { Listener } from './listener.ts'
@@ -12,7 +12,7 @@ import { PostgresSession } from './session.ts'
  * The event log on PostgreSQL, over four connections of its own (appends, reads, notifications out and in), each opened when first used.
  * The schema is there already (`installEventLog`). Errors of rights and of unknown topics are thrown as the driver gives them.
  */
-export async function openPostgresEventLog(options: ConnectionOptions): Promise<EventLog> {
+export async function openPostgresEventLog(options: ConnectionOptions & { observer?: LogObserver }): Promise<EventLog> {
   const hints = new Hints()
   const notifier = new Notifier(options)
   const listener = new Listener(options, hints)
@@ -21,6 +21,7 @@ export async function openPostgresEventLog(options: ConnectionOptions): Promise<
     questions: new PostgresSession(options),
     hints,
     clock: systemClock,
+    observer: options.observer,
     onFollow: (topic) => {
       tableOf(topic)
       listener.listen(topic)

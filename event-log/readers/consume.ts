@@ -104,6 +104,7 @@ class Reader<Event, Transaction> {
         const saved = await this.#persist(() => this.#store.load())
         if (saved === undefined) return
         this.#moveTo(saved)
+        log.observer?.readerMoved(this.#options.name, topic, saved, 0, 0)
         await this.#persist(() => this.#warnOfLoss(saved))
         const lost = new AbortController()
         const stopWatching = this.#watchFor(lost)
@@ -167,6 +168,7 @@ class Reader<Event, Transaction> {
       } catch (error) {
         if (signal.aborted) return false
         failures += 1
+        this.#options.log.observer?.readerFailed(this.#options.name, this.#options.topic, 'retried')
         if (this.#isTransient(error)) this.#warn(error, 'a record of the log could not be applied for now; it is tried again')
         else if ((tries += 1) >= triesMax) return this.#setApart(record, error)
         await pause(backoffMs(failures + 1, this.#clock), signal, this.#clock)
@@ -176,12 +178,16 @@ class Reader<Event, Transaction> {
   }
 
   async #apply(records: LogRecord[]): Promise<boolean> {
-    const { handler, decode = decodeJsonRecord } = this.#options
+    const { handler, decode = decodeJsonRecord, log, name, topic } = this.#options
     const last = records.at(-1)?.offset ?? this.position
+    const sinceMs = this.#clock.elapsedMs()
     const done = await this.#store.advance(this.position, last, async (transaction) => {
       for (const record of records) await handler(transaction, decode(record.body) as Event[], record)
     })
-    if (done) this.#moveTo(last)
+    if (done) {
+      this.#moveTo(last)
+      log.observer?.readerMoved(name, topic, last, records.length, this.#clock.elapsedMs() - sinceMs)
+    }
     return done
   }
 
@@ -191,7 +197,12 @@ class Reader<Event, Transaction> {
     const outcome = await this.#persist(() => this.#store.setApart(this.position, record, error, poisonMax))
     if (outcome === 'full')
       throw new Error(`The reader ${name} of ${topic} has set ${poisonMax} records apart; it stops at ${record.offset}.`, { cause: error })
-    if (outcome === 'done') this.#moveTo(record.offset)
+    if (outcome === 'done') {
+      this.#moveTo(record.offset)
+      const { observer } = this.#options.log
+      observer?.readerFailed(name, topic, 'set_apart')
+      observer?.readerMoved(name, topic, record.offset, 0, 0)
+    }
     return outcome === 'done'
   }
 

@@ -48,6 +48,8 @@ export interface PlainRoutesOptions {
   isSocket(path: string): boolean
   /** Where requests are counted that no endpoint served. */
   unserved(method: string): RouteMetrics
+  /** Counts a refusal by its code. */
+  refused(code: string): void
 }
 
 /** Serves the endpoints of a service to plain requests, to the same answers as Fastify gives to all others. */
@@ -141,12 +143,13 @@ export class PlainRoutes {
   #refuse(call: PlainCall, { endpoint, metrics }: Route, error: unknown): void {
     const problem = this.#options.toProblem(error, { id: call.id, method: endpoint.method, route: endpoint.path })
     call.refuse(problem)
+    this.#options.refused(problem.code)
     metrics.observe(problem.status, performance.now() - call.request.receivedMs)
   }
 
   /** What is at no endpoint may still be a page that Fastify serves alone. */
   #refuseUnserved(call: PlainCall, path: string): boolean {
-    const { methodsByPath, isSocket, unserved } = this.#options
+    const { methodsByPath, isSocket, unserved, refused } = this.#options
     const { method } = call.request
     // An escape that is none is not told from a path that is not there.
     if (path.includes('%')) return false
@@ -154,6 +157,7 @@ export class PlainRoutes {
     const { problem, allow } = notServed(method, path, methodsByPath, isSocket)
     if (allow !== undefined) call.header('allow', allow)
     call.refuse(problem)
+    refused(problem.code)
     unserved(method).observe(problem.status, performance.now() - call.request.receivedMs)
     return true
   }

@@ -24,6 +24,9 @@ export const gatewaySettings = {
   ...processSettings,
   MARU_GATEWAY_HOST: setting.text('127.0.0.1'),
   MARU_PORT: setting.integer({ min: 0, max: 65_535, fallback: 8_080 }),
+  /** Where Prometheus reads `/metrics`; 0: any free port, which `maru start` writes to MARU_HOME/prometheus/targets.json. */
+  MARU_METRICS_HOST: setting.text('127.0.0.1'),
+  MARU_METRICS_PORT: setting.integer({ min: 0, max: 65_535, fallback: 0 }),
   MARU_CORS_ORIGINS: origins,
   MARU_TRUSTED_PROXIES: proxies,
   MARU_RATE_LIMIT_PER_SECOND: count(2_000),

@@ -4,7 +4,17 @@ import { readFile } from 'node:fs/promises'
 import type { Endpoint } from '@maru/contracts'
 import { allEndpoints, serviceEndpoints } from '@maru/contracts/http/index'
 import { buildOpenApi } from '@maru/contracts/openapi'
-import { Problem, version, type Discovery, type Instance, type Logger, type TokenVerifier } from '@maru/service-host'
+import {
+  createMetricsRegistry,
+  listenForScrapes,
+  Problem,
+  version,
+  type Discovery,
+  type Instance,
+  type Logger,
+  type MetricsRegistry,
+  type TokenVerifier,
+} from '@maru/service-host'
 import type { GatewaySettings } from './config.ts'
 import { AccessRules } from './edge/access.ts'
 import { Cors } from './edge/cors.ts'
@@ -12,6 +22,7 @@ import { RateLimiter } from './edge/rate-limit.ts'
 import { Edge } from './front/edge.ts'
 import { Front } from './front/front.ts'
 import { LocalRoutes, type Page } from './local-routes.ts'
+import { EdgeMeter, exposeGatewayState } from './monitoring/edge-meter.ts'
 import { errorsPage } from './pages/errors.ts'
 import { Forwarder } from './proxy/forward.ts'
 import { Instances } from './routing/instances.ts'
@@ -30,6 +41,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly url: string
+  /** Where `/metrics` is read: an address of its own, as the gateway's is open to the world. */
+  readonly metricsUrl: string
   /** Undefined once every service has a ready instance; else which have none. */
   notReady(): string | undefined
   stop(): Promise<void>
@@ -54,6 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stopped = new AbortController()
   const missing = () => services.filter((service) => !instances.hasReady(service))
   const local = new LocalRoutes({ pages: await pages(), data: dataRoutes(instances, discovery, missing, stopped.signal) })
+  const meter = new EdgeMeter()
   const limiter = new RateLimiter({
     requestsPerSecond: settings.MARU_RATE_LIMIT_PER_SECOND,
     burst: settings.MARU_RATE_LIMIT_BURST,
@@ -62,13 +76,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const bodyMaxBytes = settings.MARU_GATEWAY_BODY_MAX_BYTES
   const edge = new Edge({
     services: new Set<string>(services),
-    forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }),
+    forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }, meter),
     access: new AccessRules(options.endpoints ?? serviceEndpoints, verifier),
     cors: new Cors(settings.MARU_CORS_ORIGINS),
     limiter,
     local,
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
+    meter,
     bounds: { bodyMaxBytes, inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX, streamsMax: settings.MARU_GATEWAY_STREAMS_MAX },
   })
   const front = new Front({
@@ -82,16 +97,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
     upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
   })
+  const metrics: MetricsRegistry = createMetricsRegistry({ service: 'gateway', version })
+  meter.expose(metrics)
+  exposeGatewayState(metrics, services, {
+    load: () => edge.load,
+    instances: () => instances.all().map(({ instance, circuit, inFlight }) => ({ ...instance, circuit: circuit.state, inFlight })),
+  })
+  const scrapes = await listenForScrapes(metrics, { host: settings.MARU_METRICS_HOST, port: settings.MARU_METRICS_PORT })
   front.server.listen({ host: settings.MARU_GATEWAY_HOST, port: settings.MARU_PORT })
   await once(front.server, 'listening')
   const { address, family, port } = front.server.address() as AddressInfo
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    metricsUrl: scrapes.url,
     notReady: () => (missing().length > 0 ? `waiting for ${missing().join(', ')}` : undefined),
     async stop() {
       stopped.abort()
       await front.close(inFlightMaxMs)
       await instances.close()
+      await scrapes[Symbol.asyncDispose]()
     },
   }
 }

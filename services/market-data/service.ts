@@ -4,6 +4,7 @@ import type { Interval } from '@maru/domain/candles'
 import { pageOf, Problem, type HttpService, type ServiceContext, type StartedService } from '@maru/service-host'
 import { readConfig } from './config.ts'
 import { queryCandles } from './historical/candle-query.ts'
+import { exposeMarketData } from './monitoring/metrics.ts'
 import { findMarket, markets } from './market/symbols.ts'
 import { formatUnits } from './market/units.ts'
 import { chooseSource, openSource, prepareSource, type PreparedSource } from './open-source.ts'
@@ -30,6 +31,7 @@ export async function start(context: ServiceContext): Promise<StartedService> {
   await feed.catchUp()
   serveReads(http, feed, pool)
   serveSockets(http, feed)
+  exposeMarketData(context.metrics, feed)
   let chosen: Promise<PreparedSource> | undefined
   const tasks = [
     feed.follow(running),

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { topics, type TradingEvent, type UserEvent } from '@maru/contracts'
 import { consume } from '@maru/event-log'
-import { schemaOf, type Logger, type ServiceDefinition } from '@maru/service-host'
-import type pg from 'pg'
+import { schemaOf, type ServiceDefinition } from '@maru/service-host'
 import { readNotificationConfig, type NotificationConfig } from './config.ts'
 import { giveUpQueued } from './email/deliveries.ts'
-import { Mailer, mailsAtOnceMax } from './email/mailer.ts'
+import { Mailer, mailsAtOnceMax, type MailerParts } from './email/mailer.ts'
+import { measureMails } from './monitoring/metrics.ts'
 import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
 import { serveNotification } from './routes.ts'
@@ -14,11 +14,14 @@ import { answeringWithoutDatabase } from './store/unavailable.ts'
 export const notificationService: ServiceDefinition = {
   service: 'notification',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
-  async start({ service, pool, log, logger, http, environment, shutdown, fail }) {
+  async start({ service, pool, log, logger, http, metrics, environment, shutdown, fail }) {
     const config = readNotificationConfig(environment)
     const canMail = config.smtpUrl !== undefined
     const options = { canMail, mailDomain: config.from.address.split('@').at(-1) ?? 'localhost' }
-    const mailer = config.smtpUrl === undefined ? undefined : startMailer(config.smtpUrl, config, { pool, logger })
+    const mailer =
+      config.smtpUrl === undefined
+        ? undefined
+        : startMailer(config.smtpUrl, config, { pool, logger, onAttempt: measureMails(metrics, pool) })
     if (!mailer) {
       await giveUpQueued(pool)
       logger.warn('SMTP_URL is not set: mails are kept as not sent')
@@ -50,7 +53,7 @@ export const notificationService: ServiceDefinition = {
   },
 }
 
-function startMailer(smtpUrl: string, config: NotificationConfig, parts: { pool: pg.Pool; logger: Logger }): Mailer {
+function startMailer(smtpUrl: string, config: NotificationConfig, parts: Pick<MailerParts, 'pool' | 'logger' | 'onAttempt'>): Mailer {
   const { attemptsMax, retryMs, mailsPerHourMax } = config
   return new Mailer({ ...parts, server: openMailServer(smtpUrl, config.from, mailsAtOnceMax), attemptsMax, retryMs, mailsPerHourMax })
 }

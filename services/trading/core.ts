@@ -2,7 +2,7 @@ import type { Clock, EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import type { Agreement } from './agreement/agreement.ts'
 import { genesisCommands } from './genesis.ts'
-import { Intake } from './intake/intake.ts'
+import { Intake, type IntakeObserver } from './intake/intake.ts'
 import { loadSnapshot, type SnapshotStore } from './publisher/snapshots.ts'
 import { Replica } from './replica/replica.ts'
 
@@ -15,6 +15,7 @@ interface CoreOptions {
   timeoutMs: number
   logger: Logger
   clock: Clock
+  observer?: IntakeObserver
   /** Compares the replica with others; where it finds that this one may not go on, genesis is left to them. */
   agreement?: Agreement
   /** The state may be half changed: the process must end and start from a snapshot. */
@@ -32,7 +33,7 @@ export async function startCore({ log, snapshots, instanceId, ...options }: Core
     replica.onApplied(() => agreement.see())
   }
   await replica.catchUp()
-  const intake = new Intake({ ...shared, replica, queueMax: options.queueMax, timeoutMs: options.timeoutMs })
+  const intake = new Intake({ ...shared, replica, queueMax: options.queueMax, timeoutMs: options.timeoutMs, observer: options.observer })
   // What led to the state it starts with has been compared before it takes an order.
   if (await agreement?.settle()) return { replica, intake }
   // One after another: a queue may be bounded at less than all of them.

@@ -17,6 +17,8 @@ import { serveMarkets } from './markets/routes.ts'
 import { OrderEntry } from './order-management/order-entry.ts'
 import { Orders } from './order-management/orders.ts'
 import { serveOrderLists } from './order-management/order-lists.ts'
+import { exposeTrading } from './monitoring/metrics.ts'
+import { OrderMeter } from './monitoring/order-meter.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
 import { serveOrderSocket } from './order-socket/routes.ts'
 import { servePositionManagement } from './position-management/routes.ts'
@@ -49,8 +51,10 @@ async function start(context: ServiceContext): Promise<StartedService> {
 
   const hashes = postgresStateHashes(pool)
   const agreement = new Agreement({ replica: instanceId, hashes, logger })
+  const meter = new OrderMeter()
   const { replica, intake } = await startCore({
     log,
+    observer: meter,
     agreement,
     snapshots: new PostgresSnapshots(pool),
     instanceId,
@@ -98,6 +102,16 @@ async function start(context: ServiceContext): Promise<StartedService> {
   serveReconciliation({ http, replica, instanceId, discovery: context.discovery, agreement, hashes })
   serveMarkets({ http, replica })
   serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
+
+  exposeTrading(context.metrics, {
+    replica,
+    intake,
+    orders: meter,
+    isLeading: () => publisher?.isLeading ?? false,
+    halted: () => halted,
+    publisher: () => publisher?.figures,
+  })
+  context.measureLog(() => publisher?.figures?.log ?? { topics: new Map(), readers: new Map() })
 
   const following = replica.follow(signal)
   const agreeing = agreement.follow(signal, ({ detail }) => halt(detail))

@@ -66,6 +66,8 @@ export const servicePlans: readonly ServicePlan[] = [
     stopPhase: 0,
     settings: [
       'MARU_GATEWAY_HOST',
+      'MARU_METRICS_HOST',
+      'MARU_METRICS_PORT',
       'MARU_CORS_ORIGINS',
       'MARU_TRUSTED_PROXIES',
       'MARU_RATE_LIMIT_PER_SECOND',

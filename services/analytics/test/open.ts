@@ -75,6 +75,8 @@ export async function openAnalytics(environment: Environment = {}): Promise<Anal
     discovery,
     http,
     verifier: issuer.verifier,
+    metrics: http.metrics,
+    measureLog: () => undefined,
     environment,
     shutdown: stop.signal,
     fail: (_reason, error) => failures.push(error),

@@ -10,6 +10,7 @@ import { isInternal, parseTarget, serviceTarget, type ServiceTarget, type Target
 import type { LocalRoutes } from '../local-routes.ts'
 import type { Forwarder } from '../proxy/forward.ts'
 import { requestHeaders } from '../proxy/headers.ts'
+import type { EdgeMeter, RouteName } from '../monitoring/edge-meter.ts'
 import { headerOf, type EdgeAnswer, type EdgeRequest } from './exchange.ts'
 
 export interface EdgeBounds {
@@ -29,6 +30,7 @@ export interface EdgeParts {
   local: LocalRoutes
   trustedProxies: BlockList | undefined
   logger: Logger
+  meter: EdgeMeter
   bounds: EdgeBounds
 }
 
@@ -40,7 +42,11 @@ export interface EdgeCall {
   base: string[]
   /** Whether it was counted, and `base` has its RateLimit headers. */
   limited: boolean
+  /** What its route is counted as; undefined until that is known. */
+  route?: RouteName | undefined
 }
+
+const ownRoute: RouteName = { service: 'gateway', method: 'GET', route: '(own pages)' }
 
 /** What every request passes through, whichever parser read it: bounds, access, rate limits, and the way to a service. */
 export class Edge {
@@ -58,9 +64,11 @@ export class Edge {
 
   /** Answers a request. `isPlain`: it was read by the short parser. */
   take(request: EdgeRequest, answer: EdgeAnswer, isPlain: boolean): void {
-    const { limiter, bounds } = this.#parts
+    const { limiter, bounds, meter } = this.#parts
     const call = this.open(request)
+    meter.watch(call, answer)
     if (this.#inFlight >= bounds.inFlightMax) {
+      meter.refused('overloaded')
       const problem = new Problem('overloaded', 'As many requests are being served as may be; nothing was done.')
       answerProblem(answer, problem, call.requestId, [...call.base, ...limiter.take(call.address).headers])
       return
@@ -78,7 +86,9 @@ export class Edge {
 
   /** Answers a request with a problem, at once. */
   refuse(request: EdgeRequest, answer: EdgeAnswer, problem: Problem): void {
-    this.#refuse(request, answer, this.open(request), problem)
+    const call = this.open(request)
+    this.#parts.meter.watch(call, answer)
+    this.#refuse(request, answer, call, problem)
   }
 
   open(request: Pick<EdgeRequest, 'names' | 'values' | 'remoteAddress'>): EdgeCall {
@@ -142,12 +152,16 @@ export class Edge {
     const destination = this.destination(target)
     if (destination === undefined) {
       this.limit(call, call.address)
+      call.route = ownRoute
       if (local.serve(method, target.path, answer, call)) return
+      call.route = undefined
       throw new Problem('not_found', `Nothing is at ${target.path.slice(0, 200)}.`)
     }
+    const endpoint = access.find(destination.service, method, destination.path)
+    call.route = access.nameOf(destination.service, endpoint)
     if (method === 'TRACE') throw new Problem('method_not_allowed')
     const authorization = headerOf(request, 'authorization')
-    const identified = access.identify(destination.service, method, destination.path, authorization)
+    const identified = access.identify(endpoint, authorization)
     const identity: Identity | undefined = identified instanceof Promise ? await identified : identified
     this.limit(call, identity === undefined ? call.address : `user ${identity.userId}`)
     const coming = request.body(bounds.bodyMaxBytes)
@@ -178,6 +192,7 @@ export class Edge {
     const { limiter, logger } = this.#parts
     if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'request failed')
     const problem = error instanceof Problem ? error : new Problem('internal')
+    this.#parts.meter.refused(problem.code)
     const headers = [...call.base]
     if (!call.limited) headers.push(...limiter.take(call.address).headers)
     if (problem.code === 'payload_too_large' && !request.isComplete) headers.push('connection', 'close')

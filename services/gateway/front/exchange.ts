@@ -14,6 +14,8 @@ export interface EdgeRequest {
 
 /** The client's side of a request, to be answered once: by `whole`, or by `begin`, `write` and `end`. Headers are flat, without those that frame a body. */
 export interface EdgeAnswer {
+  /** Told the status as the head of the answer leaves, for measuring. */
+  onHead?: ((status: number) => void) | undefined
   /** Whether an answer has begun, or nobody is there to have one. */
   readonly isOver: boolean
   /** `headLength`: what an answer without a body says of its length (HEAD). */

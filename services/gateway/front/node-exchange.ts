@@ -33,6 +33,7 @@ export class NodeRequest implements EdgeRequest {
 }
 
 export class NodeAnswer implements EdgeAnswer {
+  onHead: ((status: number) => void) | undefined
   readonly #response: ServerResponse
   readonly #isHead: boolean
 
@@ -50,6 +51,7 @@ export class NodeAnswer implements EdgeAnswer {
       this.#response.destroy()
       return
     }
+    this.onHead?.(status)
     const hasLength = status !== 204 && status !== 304
     this.#response.writeHead(status, hasLength ? [...headers, 'content-length', String(headLength)] : [...headers])
     if (this.#isHead) this.#response.end()
@@ -59,6 +61,7 @@ export class NodeAnswer implements EdgeAnswer {
   }
 
   begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
+    this.onHead?.(status)
     this.#response.writeHead(status, contentLength === undefined ? [...headers] : [...headers, 'content-length', String(contentLength)])
     this.#response.flushHeaders()
   }

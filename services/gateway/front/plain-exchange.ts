@@ -41,6 +41,7 @@ const statusLines = new Map<number, string>()
 
 export class PlainAnswer implements EdgeAnswer {
   readonly #connection: PlainConnection
+  onHead: ((status: number) => void) | undefined
   #hasBegun = false
 
   constructor(connection: PlainConnection) {
@@ -57,12 +58,14 @@ export class PlainAnswer implements EdgeAnswer {
       return
     }
     this.#hasBegun = true
+    this.onHead?.(status)
     if (status === 204 || status === 304) this.#connection.answerEmpty(headText(status, headers))
     else this.#connection.answer(headText(status, headers), body)
   }
 
   begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
     this.#hasBegun = true
+    this.onHead?.(status)
     this.#connection.begin(headText(status, headers), contentLength)
   }
 

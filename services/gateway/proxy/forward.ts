@@ -1,4 +1,5 @@
 import { Problem, type Logger } from '@maru/service-host'
+import type { EdgeMeter } from '../monitoring/edge-meter.ts'
 import type { Instances, Upstream } from '../routing/instances.ts'
 import { relay, type RelayOutcome, type RelayRequest } from './relay.ts'
 
@@ -21,9 +22,11 @@ export class Forwarder {
   readonly #instances: Instances
   readonly #logger: Logger
   readonly #bounds: ForwardBounds
+  readonly #meter: EdgeMeter
   #waiting = 0
 
-  constructor(instances: Instances, logger: Logger, bounds: ForwardBounds) {
+  constructor(instances: Instances, logger: Logger, bounds: ForwardBounds, meter: EdgeMeter) {
+    this.#meter = meter
     this.#instances = instances
     this.#logger = logger
     this.#bounds = bounds
@@ -45,7 +48,9 @@ export class Forwarder {
       if (!outcome.timedOut) this.#instances.brokeOff(upstream)
       this.#log(request, upstream, outcome)
       const mayRepeat = !outcome.sent || (safeMethods.has(request.method) && !outcome.timedOut)
-      if (attempt === 1 && mayRepeat) {
+      const isRepeated = attempt === 1 && mayRepeat
+      this.#meter.failed(request.service, outcome.timedOut ? 'timeout' : outcome.sent ? 'broken' : 'unsent', isRepeated)
+      if (isRepeated) {
         failed = upstream
         continue
       }

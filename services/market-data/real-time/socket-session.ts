@@ -9,6 +9,8 @@ export interface SocketBounds {
   slowMaxMs: number
   /** How often the peer is pinged; one that shows no life between three pings is disconnected. */
   pingMs: number
+  /** Told when a reader is cut off. */
+  onDropped?: (reason: 'slow' | 'silent') => void
 }
 
 export const defaultSocketBounds: SocketBounds = { bufferedMaxBytes: 256 * 1_024, slowMaxMs: 15_000, pingMs: 15_000 }
@@ -29,7 +31,7 @@ export class SocketSession {
     this.socket = socket
     this.#bounds = bounds
     this.#onCaughtUp = onCaughtUp
-    keepAlive(socket, bounds.pingMs)
+    keepAlive(socket, bounds.pingMs, () => bounds.onDropped?.('silent'))
     // A reset connection is an ordinary end here; `close` follows.
     socket.on('error', () => undefined)
     socket.once('close', () => {
@@ -57,6 +59,7 @@ export class SocketSession {
         this.#draining = undefined
         this.#onCaughtUp()
       } else if (performance.now() - sinceMs > this.#bounds.slowMaxMs) {
+        this.#bounds.onDropped?.('slow')
         this.socket.terminate()
       }
     }, drainCheckMs)

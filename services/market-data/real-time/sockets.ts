@@ -30,7 +30,8 @@ interface Subscriber {
  * Serves `/ws` (channels) and `/ws/prices/:symbol`. A change is made into one message a channel, whoever many read it. A reader that lags
  * gets no more deltas; once it has caught up it gets a snapshot, whose `sequence` says where it stands; one that stays behind is dropped.
  */
-export function serveSockets(http: HttpService, feed: MarketFeed, bounds: SocketBounds = defaultSocketBounds): void {
+export function serveSockets(http: HttpService, feed: MarketFeed, limits: SocketBounds = defaultSocketBounds): void {
+  const bounds: SocketBounds = { ...limits, onDropped: (reason) => http.socketDropped(reason) }
   const topics = new Map<string, Topic>()
   const state = () => feed.state
 
@@ -82,6 +83,7 @@ export function serveSockets(http: HttpService, feed: MarketFeed, bounds: Socket
         count = 0
       }
       if (++count > messagesPerSecondMax) {
+        http.socketDropped('rate_limited')
         refuse('rate_limited', `At most ${messagesPerSecondMax} messages a second.`, undefined)
         return socket.close(1008, 'rate_limited')
       }

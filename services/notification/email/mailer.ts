@@ -20,6 +20,8 @@ export interface MailerParts {
   attemptsMax: number
   retryMs: number
   mailsPerHourMax: number
+  /** Told what became of each attempt. */
+  onAttempt?: (outcome: 'sent' | 'retried' | 'failed' | 'not_sent', elapsedMs: number) => void
 }
 
 /** Wait before attempt `attempt + 1`: doubles from `retryMs` up to ten minutes. */
@@ -66,7 +68,10 @@ export class Mailer implements AsyncDisposable {
   }
 
   async #deliver(delivery: ClaimedDelivery): Promise<void> {
-    await settleDelivery(this.#parts.pool, delivery, await this.#attempt(delivery))
+    const sinceMs = performance.now()
+    const outcome = await this.#attempt(delivery)
+    this.#parts.onAttempt?.(outcome.status === 'queued' ? 'retried' : outcome.status, performance.now() - sinceMs)
+    await settleDelivery(this.#parts.pool, delivery, outcome)
   }
 
   async #attempt(delivery: ClaimedDelivery): Promise<Outcome> {

@@ -13,6 +13,16 @@ const batchMax = 2_000
 /** How often it is looked who has waited too long: a timer for each command would cost more than its matching. */
 const sweepMs = 100
 
+/** Told what becomes of the commands of this instance, for measuring. */
+export interface IntakeObserver {
+  /** A command was applied; its outcome stands. */
+  applied(exchange: Exchange): void
+  /** A record of so many commands is durable and applied, `elapsedMs` after it was begun. */
+  committed(commands: number, elapsedMs: number): void
+  /** Commands were refused before they became part of the log, or what became of them was not known in time. */
+  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable'): void
+}
+
 interface Waiting {
   command: Command
   done: OnApplied
@@ -34,6 +44,7 @@ export class Intake {
   readonly #timeoutMs: number
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #observer: IntakeObserver | undefined
   #queue: Waiting[] = []
   #inFlight: readonly Waiting[] = []
   readonly #stopSweeping: () => void
@@ -52,7 +63,9 @@ export class Intake {
     timeoutMs: number
     logger: Logger
     clock?: Clock
+    observer?: IntakeObserver | undefined
   }) {
+    this.#observer = options.observer
     this.#log = options.log
     this.#replica = options.replica
     this.#producer = options.producer
@@ -72,8 +85,8 @@ export class Intake {
    * Rejects with Problem `overloaded` (nothing was done) or `outcome_pending` (it may have been).
    */
   submit<T>(command: Unstamped, read: (exchange: Exchange) => T): Promise<T> {
-    if (this.#refusal !== undefined) return Promise.reject(new Problem('unavailable', this.#refusal))
-    if (this.#queue.length >= this.#queueMax) return Promise.reject(new Problem('overloaded'))
+    if (this.#refusal !== undefined) return this.#refuse('unavailable', this.#refusal)
+    if (this.#queue.length >= this.#queueMax) return this.#refuse('overloaded')
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
         command: { ...command, time: this.#clock.nowMs() } as Command,
@@ -81,6 +94,7 @@ export class Intake {
         isSettled: false,
         done: (exchange) => {
           waiting.isSettled = true
+          this.#observer?.applied(exchange)
           try {
             resolve(read(exchange))
           } catch (error) {
@@ -99,6 +113,11 @@ export class Intake {
         this.#clock.soon(() => void this.#flush())
       }
     })
+  }
+
+  #refuse(code: 'unavailable' | 'overloaded', detail?: string): Promise<never> {
+    this.#observer?.refused(code)
+    return Promise.reject(new Problem(code, detail))
   }
 
   /**
@@ -122,7 +141,12 @@ export class Intake {
   #sweep(): void {
     const now = this.#clock.elapsedMs()
     for (const waiting of [...this.#inFlight, ...this.#queue])
-      if (!waiting.isSettled && waiting.deadlineMs <= now) waiting.reject(new Problem('outcome_pending'))
+      if (!waiting.isSettled && waiting.deadlineMs <= now) this.#leavePending(waiting)
+  }
+
+  #leavePending(waiting: Waiting): void {
+    this.#observer?.refused('outcome_pending')
+    waiting.reject(new Problem('outcome_pending'))
   }
 
   async #flush(): Promise<void> {
@@ -131,16 +155,18 @@ export class Intake {
       this.#queue = this.#queue.length <= batchMax ? [] : this.#queue.slice(batchMax)
       this.#inFlight = batch
       const sequence = ++this.#sequence
+      const sinceMs = this.#clock.elapsedMs()
       try {
         const commands = batch.map((waiting) => waiting.command)
         this.#replica.announce(sequence, { commands, done: batch.map((waiting) => waiting.done) })
         const offset = await this.#log.append(topics.tradingCommands, encodeBatch(commands), { producer: this.#producer, sequence })
         await this.#replica.applyOwn(sequence, offset)
+        this.#observer?.committed(batch.length, this.#clock.elapsedMs() - sinceMs)
       } catch (error) {
         this.#replica.withdraw(sequence)
         // The log repeats an append until it knows; an error here means that it was closed or full.
         this.#logger.error({ err: error, commands: batch.length }, 'commands could not be appended')
-        for (const waiting of batch) waiting.reject(new Problem('outcome_pending'))
+        for (const waiting of batch) this.#leavePending(waiting)
       }
     }
     this.#inFlight = []

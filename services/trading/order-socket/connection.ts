@@ -26,6 +26,8 @@ export interface ConnectionParts {
   verifier: TokenVerifier
   logger: Logger
   shutdown: AbortSignal
+  /** Told when a client is cut off. */
+  onDropped(reason: 'slow' | 'silent'): void
 }
 
 interface Opened {
@@ -56,7 +58,7 @@ export class Connection {
     this.#parts = parts
     this.#opened = opened
     this.#identity = opened.identity
-    this.#outbox = new Outbox(opened.socket, opened.transport)
+    this.#outbox = new Outbox(opened.socket, opened.transport, () => parts.onDropped('slow'))
     this.#own = new OwnOrders(parts.replica.exchange)
     this.#expireAt(opened.identity.expiresAtMs)
     opened.socket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))

@@ -17,7 +17,10 @@ export class Outbox {
   #messages: { text: string; place: number }[] = []
   #room: Promise<void> | undefined
 
-  constructor(socket: WebSocket, transport: Duplex) {
+  readonly #onDropped: () => void
+
+  constructor(socket: WebSocket, transport: Duplex, onDropped: () => void) {
+    this.#onDropped = onDropped
     this.#socket = socket
     this.#transport = transport
   }
@@ -52,7 +55,10 @@ export class Outbox {
     const sinceMs = performance.now()
     return new Promise((resolve) => {
       const timer = setInterval(() => {
-        if (performance.now() - sinceMs > stuckMaxMs) this.#socket.terminate()
+        if (performance.now() - sinceMs > stuckMaxMs && this.#socket.readyState === this.#socket.OPEN) {
+          this.#onDropped()
+          this.#socket.terminate()
+        }
         if (this.#socket.readyState === this.#socket.OPEN && this.#socket.bufferedAmount > bufferedMaxBytes / 4) return
         clearInterval(timer)
         resolve()

@@ -5,10 +5,15 @@ import { Connection, type ConnectionParts } from './connection.ts'
 const pingMs = 15_000
 
 /** Serves `/ws`: order entry and the account's stream on one connection (contracts/order-socket.ts). */
-export function serveOrderSocket({ http, accounts, ...parts }: ConnectionParts & { http: HttpService; accounts: Accounts }): void {
+export function serveOrderSocket({
+  http,
+  accounts,
+  ...others
+}: Omit<ConnectionParts, 'onDropped'> & { http: HttpService; accounts: Accounts }): void {
+  const parts: ConnectionParts = { ...others, onDropped: (reason) => http.socketDropped(reason) }
   http.socket('/ws', { access: 'user' }, (socket, { identity, transport, requestId }) => {
     if (!identity) throw new Error('a socket that asks for a user was opened without one')
-    keepAlive(socket, pingMs)
+    keepAlive(socket, pingMs, () => http.socketDropped('silent'))
     // What comes before the account is open waits in the connection.
     socket.pause()
     accounts.own(identity).then(

@@ -23,6 +23,7 @@ interface PublishingDuty {
   /** Told when this instance becomes or ceases to be the one that publishes. */
   onLeading: (leading: boolean) => void
   onPublished?: (command: number) => void
+  onSnapshotStored?: () => void
   /** Where replicas compare their states; without it this one publishes whatever it holds. */
   hashes?: StateHashes
   /** Its state differs from that of other replicas: the duty must be left to them. */

@@ -24,6 +24,7 @@ interface PublisherOptions {
   /** Of this replica with the others: one that differs publishes nothing and stores no snapshot. */
   agreement?: Agreement
   onPublished?: (command: number) => void
+  onSnapshotStored?: () => void
 }
 
 const followBounds = { recordsMax: 500, bytesMax: 1_024 * 1_024 }
@@ -101,6 +102,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
         if (trimBefore > 0) await log.trim(topics.tradingCommands, trimBefore)
         snapshotCommand = exchange.commandCount
         snapshotMs = clock.elapsedMs()
+        options.onSnapshotStored?.()
         logger.info({ command: snapshotCommand, offset: state.offset }, 'snapshot stored')
       }
       const sinceMs = roundStartMs - lastRoundMs

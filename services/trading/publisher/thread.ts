@@ -1,9 +1,12 @@
 import { Worker } from 'node:worker_threads'
+import type { PublisherFigures } from '../monitoring/metrics.ts'
 import type { PublisherThreadData, PublisherThreadMessage } from './worker.ts'
 
 export interface PublisherThread extends AsyncDisposable {
   /** Whether this instance publishes now. */
   readonly isLeading: boolean
+  /** What it measured about a second ago; undefined before it has begun. */
+  readonly figures: PublisherFigures | undefined
 }
 
 const stopWithinMs = 5_000
@@ -23,6 +26,7 @@ export function startPublisherThread(options: {
   })
   let isLeading = false
   let stopping = false
+  let figures: PublisherFigures | undefined
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
       if (!stopping) options.onFailed(new Error(`the publishing thread ended with code ${code}`))
@@ -35,6 +39,7 @@ export function startPublisherThread(options: {
       stopping = true
       options.onDiffers(message.detail)
     }
+    if (message.type === 'figures') figures = message.figures
     if (message.type !== 'leading' || message.leading === isLeading) return
     isLeading = message.leading
     options.onLeading(isLeading)
@@ -42,6 +47,9 @@ export function startPublisherThread(options: {
   return {
     get isLeading() {
       return isLeading
+    },
+    get figures() {
+      return figures
     },
     async [Symbol.asyncDispose]() {
       stopping = true

@@ -3,10 +3,11 @@ import { constants, setPriority } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openPostgresEventLog, systemClock } from '@maru/event-log'
-import { createLogger, createPool } from '@maru/service-host'
+import { createLogger, createPool, LogMeter } from '@maru/service-host'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { postgresHistory } from '../history/postgres-tables.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
+import type { PublisherFigures } from '../monitoring/metrics.ts'
 import { publishWhileLeading } from './duty.ts'
 import { PostgresSnapshots } from './postgres-snapshots.ts'
 
@@ -19,10 +20,10 @@ export interface PublisherThreadData {
   snapshotEveryMs: number
 }
 
-/** What the thread says: whether this instance holds the lease, and how far it has published. */
+/** What the thread says: whether this instance holds the lease, and what it measures. */
 export type PublisherThreadMessage =
   | { type: 'leading'; leading: boolean }
-  | { type: 'published'; command: number }
+  | { type: 'figures'; figures: PublisherFigures }
   /** Its state differs from that of other replicas, so that it has given up. */
   | { type: 'differs'; detail: string }
   | { type: 'stopped' }
@@ -49,6 +50,14 @@ port.on('message', (message: unknown) => {
 })
 
 yieldToOrderEntry()
+const meter = new LogMeter()
+let published = 0
+let snapshotStoredMs = 0
+const figuresEveryMs = 1_000
+const telling = setInterval(() => {
+  const { topics, readers } = meter
+  if (topics.size + readers.size > 0) say({ type: 'figures', figures: { log: { topics, readers }, published, snapshotStoredMs } })
+}, figuresEveryMs)
 // What is written here is derived from the log: a tail that a crash of the database takes is written again, with its position.
 const pool = createPool(databaseUrl, {
   applicationName: `${instanceId}-publisher`,
@@ -57,7 +66,11 @@ const pool = createPool(databaseUrl, {
   onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
 })
 {
-  await using log = await openPostgresEventLog({ connectionString: databaseUrl, applicationName: `${instanceId}-publisher` })
+  await using log = await openPostgresEventLog({
+    connectionString: databaseUrl,
+    applicationName: `${instanceId}-publisher`,
+    observer: meter,
+  })
   await publishWhileLeading(
     {
       log,
@@ -70,7 +83,8 @@ const pool = createPool(databaseUrl, {
       snapshotEveryCommands,
       snapshotEveryMs,
       onLeading: (leading) => say({ type: 'leading', leading }),
-      onPublished: (command) => say({ type: 'published', command }),
+      onPublished: (command) => (published = command),
+      onSnapshotStored: () => (snapshotStoredMs = Date.now()),
       hashes: postgresStateHashes(pool),
       onDiffers: (detail) => {
         say({ type: 'differs', detail })
@@ -80,6 +94,7 @@ const pool = createPool(databaseUrl, {
     stop.signal,
   )
 }
+clearInterval(telling)
 await pool.end()
 say({ type: 'stopped' })
 port.close()

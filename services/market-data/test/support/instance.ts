@@ -59,6 +59,8 @@ export async function startInstance(databaseUrl: string, environment: Environmen
       discovery,
       http,
       verifier,
+      metrics: http.metrics,
+      measureLog: () => undefined,
       environment,
       shutdown: shutdown.signal,
       fail: (reason) => failures.push(reason),
