@@ -70,7 +70,7 @@ export function createMarket(core: Core, terms: MarketTerms): number {
     positionNotionalMax,
     orders: core.orders,
     levels: core.levels,
-    blocks: core.levelBlocks,
+    tree: core.levelTree,
   })
   core.markets.push(market)
   core.marketViews.push(market.view)

@@ -73,8 +73,7 @@ function isBetter(found: AuctionPrice, best: AuctionPrice, reference: number): b
 /** What a side offers from its best price to another, best first; what icebergs hide as well. */
 function offersTo(core: Core, side: BookSide, worst: number): Offer[] {
   const offers: Offer[] = []
-  for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
-    const level = side.levelAt(place)
+  for (let level = side.bestLevel; level !== none; level = side.levelAfter(level)) {
     const price = core.levels.price(level)
     if (price * side.sign < worst * side.sign) break
     let lots = 0

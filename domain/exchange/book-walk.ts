@@ -63,8 +63,7 @@ export function walkBook(core: Core, market: Market, position: number, side: Sid
   walk.group = groupOf(core, position)
   walk.mode = mode
   const book: BookSide = side === buy ? market.asks : market.bids
-  for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
-    const level = book.levelAt(place)
+  for (let level = book.bestLevel; level !== none; level = book.levelAfter(level)) {
     const price = levels.price(level)
     if (price * book.sign < minKey) break
     if (!walkLevel(core, market, level, lots)) break
@@ -141,8 +140,7 @@ export function lotsForValue(core: Core, market: Market, position: number, side:
   walk.isExhausted = false
   const minKey = marketKey(market, side)
   const group = groupOf(core, position)
-  for (let place = book.bestPlace; place !== none; place = book.nextPlace(place)) {
-    const level = book.levelAt(place)
+  for (let level = book.bestLevel; level !== none; level = book.levelAfter(level)) {
     if (levels.price(level) * book.sign < minKey) break
     const perLot = levels.price(level) * market.notionalFactor
     for (let maker = levels.first(level); maker !== none; maker = orders.next(maker)) {

@@ -1,7 +1,7 @@
 import { AccountOrders } from './account-orders.ts'
 import { AccountStore } from './accounts.ts'
 import { BalanceStore } from './balances.ts'
-import { LevelBlocks } from './level-blocks.ts'
+import { LevelTree } from './level-tree.ts'
 import { LevelStore } from './levels.ts'
 import { BookWalk } from './book-walk.ts'
 import { ForgottenIds } from './forgotten-ids.ts'
@@ -39,7 +39,7 @@ export class Core {
   readonly orders = new OrderStore()
   readonly accountOrders = new AccountOrders(this.accounts)
   readonly levels = new LevelStore()
-  readonly levelBlocks = new LevelBlocks()
+  readonly levelTree = new LevelTree()
   readonly clientOrders: IdWindow
   /** Client order ids that went out of `clientOrders`; no part of the state. */
   readonly forgottenIds = new ForgottenIds()

@@ -100,8 +100,8 @@ function seePlacements(core: Core, commands: readonly Command[], count: number):
 /** Notes the oldest orders of the best levels of a side, after so many that are noted already, and returns how many there are now. */
 function noteMakers(core: Core, book: BookSide, count: number): number {
   let noted = count
-  for (let place = book.bestPlace; place !== none && noted < makersMax && noted < count + makersOfOrder; place = book.nextPlace(place)) {
-    makers[noted] = core.levels.first(book.levelAt(place))
+  for (let level = book.bestLevel; level !== none && noted < makersMax && noted < count + makersOfOrder; level = book.levelAfter(level)) {
+    makers[noted] = core.levels.first(level)
     noted += 1
   }
   return noted

@@ -11,24 +11,30 @@ const quantityAt = 1
 const firstIntAt = 4
 const lastIntAt = 5
 const countIntAt = 6
+const placeIntAt = 7
 
-/** Price levels of all books: price and total of open lots, first and last order, and their number. An empty one keeps its price alone. */
+/** Price levels of all books: price and total of open lots, first and last order, their number, and the place in `LevelTree`. */
 export class LevelStore {
   #capacity = 1_024
   #doubles = recordDoubles(this.#capacity, levelBytes)
   #ints = asInts(this.#doubles)
-  /** Whether a level has orders, a byte each: who sweeps a book looks at many levels, and would wait for the record of each. */
-  #occupied = new Uint8Array(1_024)
   #used = 0
   /** Levels that were given back, the last to be taken first. */
   #free = new Int32Array(1_024)
   #freeCount = 0
 
   /** A level of one order. */
-  create(price: number, slot: number, lots: number): number {
+  create(price: number, slot: number, lots: number, place: number): number {
     const level = this.#freeCount === 0 ? this.#nextUnused() : this.#free[(this.#freeCount -= 1)]!
-    this.#doubles[(level << 2) | priceAt] = price
-    this.fill(level, slot, lots)
+    const doubles = this.#doubles
+    doubles[(level << 2) | priceAt] = price
+    doubles[(level << 2) | quantityAt] = lots
+    const ints = this.#ints
+    const at = level << 3
+    ints[at | firstIntAt] = slot
+    ints[at | lastIntAt] = slot
+    ints[at | countIntAt] = 1
+    ints[at | placeIntAt] = place
     return level
   }
 
@@ -37,26 +43,13 @@ export class LevelStore {
     this.#freeCount += 1
   }
 
-  /** Puts the first order into an empty level. */
-  fill(level: number, slot: number, lots: number): void {
-    const ints = this.#ints
-    const at = level << 3
-    this.#doubles[(level << 2) | quantityAt] = lots
-    ints[at | firstIntAt] = slot
-    ints[at | lastIntAt] = slot
-    ints[at | countIntAt] = 1
-    this.#occupied[level] = 1
-  }
-
-  /** Puts an order behind the others, and returns the one before it; -1, with nothing done, where the level is empty. */
+  /** Puts an order behind the others, and returns the one before it. */
   join(level: number, slot: number, lots: number): number {
     const ints = this.#ints
     const at = level << 3
-    const count = ints[at | countIntAt]!
-    if (count === 0) return none
     const last = ints[at | lastIntAt]!
     ints[at | lastIntAt] = slot
-    ints[at | countIntAt] = count + 1
+    ints[at | countIntAt] = ints[at | countIntAt]! + 1
     this.addQuantity(level, lots)
     return last
   }
@@ -67,10 +60,7 @@ export class LevelStore {
     const at = level << 3
     const left = ints[at | countIntAt]! - 1
     ints[at | countIntAt] = left
-    if (left === 0) {
-      this.#occupied[level] = 0
-      return 0
-    }
+    if (left === 0) return 0
     if (previous === none) ints[at | firstIntAt] = next
     if (next === none) ints[at | lastIntAt] = previous
     this.addQuantity(level, -lots)
@@ -92,8 +82,9 @@ export class LevelStore {
   first(level: number): number {
     return this.#ints[(level << 3) | firstIntAt]!
   }
-  isEmpty(level: number): boolean {
-    return this.#occupied[level] === 0
+  /** Where it lies in `LevelTree`. */
+  place(level: number): number {
+    return this.#ints[(level << 3) | placeIntAt]!
   }
   /** Orders in it. */
   count(level: number): number {
@@ -110,9 +101,6 @@ export class LevelStore {
     this.#capacity *= 2
     this.#doubles = recordDoubles(this.#capacity, levelBytes, this.#doubles)
     this.#ints = asInts(this.#doubles)
-    const occupied = new Uint8Array(this.#capacity)
-    occupied.set(this.#occupied)
-    this.#occupied = occupied
     this.#free = grownInts(this.#free, this.#capacity)
   }
 }

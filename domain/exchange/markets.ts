@@ -2,7 +2,7 @@ import { MarketStatus, Side, type AddMarket } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
 import { BookSide } from './book-side.ts'
 import { ExactSum } from './exact-sum.ts'
-import type { LevelBlocks } from './level-blocks.ts'
+import type { LevelTree } from './level-tree.ts'
 import type { LevelStore } from './levels.ts'
 import type { OrderStore } from './orders.ts'
 import type { TrailHeads } from './trail-heads.ts'
@@ -85,9 +85,9 @@ export class Market {
     positionNotionalMax: number
     orders: OrderStore
     levels: LevelStore
-    blocks: LevelBlocks
+    tree: LevelTree
   }) {
-    const { terms, orders, levels, blocks } = options
+    const { terms, orders, levels, tree } = options
     this.symbol = options.symbol
     this.terms = terms
     this.base = options.base
@@ -111,13 +111,10 @@ export class Market {
       isStopped: false,
       phaseEndsMs: 0,
     }
-    this.bids = new BookSide('highest', orders, levels, blocks)
-    this.asks = new BookSide('lowest', orders, levels, blocks)
+    this.bids = new BookSide('highest', orders, levels, tree)
+    this.asks = new BookSide('lowest', orders, levels, tree)
     this.trailHeads = noTrailHeads(orders, levels)
-    this.stops = Array.from(
-      { length: 6 },
-      (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', orders, levels, blocks),
-    )
+    this.stops = Array.from({ length: 6 }, (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', orders, levels, tree))
   }
 
   /** @param endsMs when it ends by itself; 0: it does not */

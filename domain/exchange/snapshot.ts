@@ -105,8 +105,8 @@ function restingOrders(core: Core): Int32Array {
   const slots = new Int32Array(orders.openCount)
   let count = 0
   for (const side of core.markets.flatMap((market) => market.sides)) {
-    for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
-      for (let slot = levels.first(side.levelAt(place)); slot !== none; slot = orders.next(slot)) slots[count++] = slot
+    for (let level = side.bestLevel; level !== none; level = side.levelAfter(level)) {
+      for (let slot = levels.first(level); slot !== none; slot = orders.next(slot)) slots[count++] = slot
     }
   }
   return slots.subarray(0, count)

@@ -154,7 +154,7 @@ function merged(core: Core, a: TrailGroup, b: TrailGroup): TrailGroup {
 }
 
 function newGroup(core: Core, best: number): TrailGroup {
-  const queue = (): BookSide => new BookSide('lowest', core.orders, core.levels, core.levelBlocks)
+  const queue = (): BookSide => new BookSide('lowest', core.orders, core.levels, core.levelTree)
   return { best, count: 0, byOffset: [queue(), queue()] }
 }
 

@@ -204,8 +204,7 @@ export function positionView(core: Core, position: number): PositionView {
 export function bookLevels(core: Core, side: BookSide, depth: number): BookLevel[] {
   const { levels } = core
   const shown: BookLevel[] = []
-  for (let place = side.bestPlace; place !== none && shown.length < depth; place = side.nextPlace(place)) {
-    const level = side.levelAt(place)
+  for (let level = side.bestLevel; level !== none && shown.length < depth; level = side.levelAfter(level)) {
     shown.push({ price: levels.price(level), quantity: levels.quantity(level), orders: levels.count(level) })
   }
   return shown

@@ -1,27 +1,27 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BookSide, leaveQueue } from '../book-side.ts'
-import { LevelBlocks } from '../level-blocks.ts'
+import { LevelTree } from '../level-tree.ts'
 import { LevelStore } from '../levels.ts'
 import { none } from '../no-slot.ts'
 import { OrderStore } from '../orders.ts'
 
-/** Far more levels than fit into one block come and go; compared with a sorted list of prices. */
+/** Levels side by side, in many nodes and in many trees come and go; compared with a sorted list of prices. */
 test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, each with its orders in their order', (best) => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.integer({ min: 1, max: 600 }), fc.nat(9)), { minLength: 300, maxLength: 1_500, size: 'max' }),
-      (steps) => {
+      fc.constantFrom(1, 7, 211, 5_003, 2 ** 43),
+      (steps, apart) => {
         const orders = new OrderStore()
         const levels = new LevelStore()
-        const side = new BookSide(best, orders, levels, new LevelBlocks())
+        const side = new BookSide(best, orders, levels, new LevelTree())
         const queues = new Map<number, number[]>()
         let id = 0
         const check = (): void => {
           const expected = [...queues].sort(([a], [b]) => (best === 'highest' ? b - a : a - b))
           const seen: [number, number[]][] = []
-          for (let place = side.bestPlace; place !== none; place = side.nextPlace(place)) {
-            const level = side.levelAt(place)
+          for (let level = side.bestLevel; level !== none; level = side.levelAfter(level)) {
             const slots: number[] = []
             for (let slot = levels.first(level); slot !== none; slot = orders.next(slot)) slots.push(slot)
             expect(levels.count(level)).toBe(slots.length)
@@ -31,8 +31,9 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
           expect(seen).toEqual(expected)
           expect(side.bestPrice).toBe(expected[0]?.[0] ?? 0)
         }
-        // Mostly adding in the first half, mostly removing in the second, so that blocks are split and joined.
-        steps.forEach(([price, dice], step) => {
+        // Mostly adding in the first half, mostly removing in the second, so that nodes and trees come and go.
+        steps.forEach(([nth, dice], step) => {
+          const price = nth * apart
           if (step % 25 === 0) check()
           const queue = queues.get(price) ?? []
           if (dice < (step * 2 < steps.length ? 8 : 2)) {
