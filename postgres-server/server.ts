@@ -51,7 +51,8 @@ export interface PostgresServer extends AsyncDisposable {
 /** Small enough for a laptop; durable: a commit that is acknowledged has been flushed. */
 const builtInSettings: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
-  max_connections: '150',
+  // Up to eight instances of each service, each with about ten connections.
+  max_connections: '500',
   shared_buffers: '64MB',
   max_wal_size: '512MB',
   wal_level: 'minimal',

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { Discovery } from './discovery.ts'
 import { openPostgresDiscovery } from './discovery-postgres.ts'
+import { createInstanceId } from './instance-id.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
 
@@ -41,11 +41,6 @@ const stopMaxMs = 10_000
 const lingerMs = 150
 const readyPollMs = 50
 const watchPollMs = 250
-
-/** Sortable by time, unique to one run of one process. */
-export function createInstanceId(service: string): string {
-  return `${service}-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
-}
 
 type BaseShape = Record<'DATABASE_URL' | 'MARU_LOG_LEVEL', Parser<string>> & Record<'MARU_INSTANCE_ID', Parser<string | undefined>>
 

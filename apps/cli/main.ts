@@ -1,3 +1,4 @@
+import { deploy, restart, scale } from './commands/change.ts'
 import { showLogs } from './commands/logs.ts'
 import { start } from './commands/start.ts'
 import { showStatus } from './commands/status.ts'
@@ -7,10 +8,21 @@ import { loadEnvironment } from './config.ts'
 
 const usage = `maru: a trading floor you can run yourself
 
-  maru start            run the whole platform (npm start)
-  maru status           what runs, from the gateway's view
+  maru start [--replicas SERVICE=N,…] [--own-releases]
+                        run the whole platform (npm start), with so many instances; the numbers last until they are changed.
+                        --own-releases runs every service from this folder again, whatever was deployed from others
+  maru status [--once] [--json]
+                        every instance, drawn anew each second on a terminal
+  maru logs [SERVICE] [-f] [--instance ID] [--json]
+                        the last lines of the logs, and with -f those to come
+  maru scale SERVICE=N…
+                        more or fewer instances of a service
+  maru deploy SERVICE…|all [--from FOLDER] [--ready-within SECONDS] [--bake SECONDS]
+                        replace the instances of a service one by one with what is on disk here, or in the checkout FOLDER;
+                        puts all back when a new instance does not get ready (60 s) or does not stay so (2 s)
+  maru restart SERVICE…|all
+                        the same with the release that runs
   maru stop             stop the platform of this MARU_HOME
-  maru logs [service]   the last lines of the logs
   maru verify FILE      check an account's stream that was downloaded
 
 Settings are environment variables or lines of a file .env here; .env.example lists them.
@@ -18,7 +30,10 @@ Settings are environment variables or lines of a file .env here; .env.example li
 
 const commands: Record<string, (parameters: readonly string[]) => Promise<number>> = {
   start: (parameters) => start(loadEnvironment(), parameters),
-  status: () => showStatus(loadEnvironment()),
+  status: (parameters) => showStatus(loadEnvironment(), parameters),
+  scale: (parameters) => scale(loadEnvironment(), parameters),
+  deploy: (parameters) => deploy(loadEnvironment(), parameters),
+  restart: (parameters) => restart(loadEnvironment(), parameters),
   stop: () => stop(loadEnvironment()),
   logs: (parameters) => showLogs(loadEnvironment(), parameters),
   verify: (parameters) => verify(loadEnvironment(), parameters),
@@ -27,7 +42,14 @@ const commands: Record<string, (parameters: readonly string[]) => Promise<number
 const [name = 'help', ...parameters] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 if (command) {
-  process.exitCode = await command(parameters)
+  try {
+    process.exitCode = await command(parameters)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (!code?.startsWith('ERR_PARSE_ARGS')) throw error
+    process.stderr.write(`maru ${name}: ${message}\n`)
+    process.exitCode = 64
+  }
   // A socket or a pipe that is still open must not keep a finished command alive.
   process.exit()
 } else if (['help', '--help', '-h'].includes(name)) {

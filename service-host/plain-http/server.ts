@@ -49,15 +49,24 @@ export class PlainServer {
     this.#sweeping.unref()
   }
 
-  /** Ends connections on which nothing is asked; the others end with their answer, or after `deadlineMs`. */
-  async close(deadlineMs: number): Promise<void> {
+  /**
+   * Ends connections on which nothing is asked, after `idleGraceMs` in which a request that is under way is still answered; the others end with their answer, or after
+   * `deadlineMs`.
+   */
+  async close(deadlineMs: number, idleGraceMs = 0): Promise<void> {
     this.#isClosing = true
-    for (const connection of this.#connections) {
-      const { is } = connection.state
-      if (is === 'idle' || is === 'new') connection.end()
+    const startMs = performance.now()
+    let isGraceOver = false
+    while (this.#connections.size > 0 && performance.now() < startMs + deadlineMs) {
+      if (!isGraceOver && performance.now() >= startMs + idleGraceMs) {
+        isGraceOver = true
+        for (const connection of this.#connections) {
+          const { is } = connection.state
+          if (is === 'idle' || is === 'new') connection.end()
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    const endMs = performance.now() + deadlineMs
-    while (this.#connections.size > 0 && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 5))
     for (const connection of this.#connections) connection.destroy()
     clearInterval(this.#sweeping)
   }

@@ -27,6 +27,8 @@ export const gatewaySettings = {
   /** Where Prometheus reads `/metrics`; 0: any free port, which `maru start` writes to MARU_HOME/prometheus/targets.json. */
   MARU_METRICS_HOST: setting.text('127.0.0.1'),
   MARU_METRICS_PORT: setting.integer({ min: 0, max: 65_535, fallback: 0 }),
+  /** A listening socket that was handed over and is shared with other gateways, by its number; 0: this one listens on MARU_PORT by itself. */
+  MARU_LISTEN_FD: setting.integer({ min: 0, max: 1_000, fallback: 0 }),
   MARU_CORS_ORIGINS: origins,
   MARU_TRUSTED_PROXIES: proxies,
   MARU_RATE_LIMIT_PER_SECOND: count(2_000),

@@ -2,8 +2,12 @@ import { followRevocations, keysFromUserService, runProcess, TokenVerifier } fro
 import { gatewaySettings } from './config.ts'
 import { startGateway } from './service.ts'
 
-await runProcess('gateway', gatewaySettings, ({ discovery, logger, settings, shutdown }) => {
+/** Longer than a request is under way, shorter than anybody would wait for the end of a gateway. */
+const idleGraceMs = 1_000
+
+await runProcess('gateway', gatewaySettings, async ({ discovery, logger, settings, shutdown }) => {
   const verifier = new TokenVerifier(keysFromUserService(discovery))
   followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })
-  return startGateway({ discovery, logger, settings, verifier })
+  const gateway = await startGateway({ discovery, logger, settings, verifier })
+  return { ...gateway, stop: () => gateway.stop(idleGraceMs) }
 })

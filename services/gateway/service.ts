@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { readFile } from 'node:fs/promises'
 import type { Endpoint } from '@maru/contracts'
 import { allEndpoints, serviceEndpoints } from '@maru/contracts/http/index'
@@ -21,6 +19,7 @@ import { Cors } from './edge/cors.ts'
 import { RateLimiter } from './edge/rate-limit.ts'
 import { Edge } from './front/edge.ts'
 import { Front } from './front/front.ts'
+import { listen } from './front/listen.ts'
 import { LocalRoutes, type Page } from './local-routes.ts'
 import { EdgeMeter, exposeGatewayState } from './monitoring/edge-meter.ts'
 import { errorsPage } from './pages/errors.ts'
@@ -45,7 +44,8 @@ export interface Gateway {
   readonly metricsUrl: string
   /** Undefined once every service has a ready instance; else which have none. */
   notReady(): string | undefined
-  stop(): Promise<void>
+  /** Connections between two requests are kept for `idleGraceMs`, so that a request that is under way to it is answered; 0 where unset. */
+  stop(idleGraceMs?: number): Promise<void>
 }
 
 /** Requests in flight have this long to finish when the gateway stops. */
@@ -103,17 +103,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     load: () => edge.load,
     instances: () => instances.all().map(({ instance, circuit, inFlight }) => ({ ...instance, circuit: circuit.state, inFlight })),
   })
-  const scrapes = await listenForScrapes(metrics, { host: settings.MARU_METRICS_HOST, port: settings.MARU_METRICS_PORT })
-  front.server.listen({ host: settings.MARU_GATEWAY_HOST, port: settings.MARU_PORT })
-  await once(front.server, 'listening')
-  const { address, family, port } = front.server.address() as AddressInfo
+  const scrapesAt = { host: settings.MARU_METRICS_HOST, port: settings.MARU_METRICS_PORT }
+  const scrapes = await listenForScrapes(metrics, scrapesAt).catch((error: NodeJS.ErrnoException) => {
+    // Of several gateways, in a rolling deploy too, only one can have the address that is set.
+    if (error.code !== 'EADDRINUSE' || settings.MARU_LISTEN_FD === 0) throw error
+    logger.warn({ port: scrapesAt.port }, 'another gateway shows its metrics at this port; this one takes a free one')
+    return listenForScrapes(metrics, { ...scrapesAt, port: 0 })
+  })
+  const listening = await listen(front.server, {
+    host: settings.MARU_GATEWAY_HOST,
+    port: settings.MARU_PORT,
+    descriptor: settings.MARU_LISTEN_FD,
+  })
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    url: listening.url,
     metricsUrl: scrapes.url,
     notReady: () => (missing().length > 0 ? `waiting for ${missing().join(', ')}` : undefined),
-    async stop() {
+    async stop(idleGraceMs = 0) {
       stopped.abort()
-      await front.close(inFlightMaxMs)
+      await front.close(listening, inFlightMaxMs, idleGraceMs)
       await instances.close()
       await scrapes[Symbol.asyncDispose]()
     },

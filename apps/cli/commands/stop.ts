@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readCliSettings, type Environment } from '../config.ts'
+import { command } from '../control-client.ts'
 import { liveHolder } from '../supervisor/lock.ts'
 import { stillRuns } from '../supervisor/process-identity.ts'
 import { openTerminal } from '../terminal.ts'
@@ -15,7 +16,8 @@ export async function stop(environment: Environment): Promise<number> {
     terminal.say(`Maru does not run on ${homeFolder}.`)
     return 0
   }
-  process.kill(holder.pid, 'SIGTERM')
+  // Where it takes no commands a signal does; on Windows that would be no request but the end.
+  if (!(await command(homeFolder, 'stop').catch(() => undefined))?.ok) process.kill(holder.pid, 'SIGTERM')
   for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(50)) {
     if (stillRuns(holder)) continue
     terminal.say('Maru has stopped.')

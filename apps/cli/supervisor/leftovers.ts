@@ -9,7 +9,7 @@ import { processIdentity, stillRuns, type ProcessRecord } from './process-identi
  */
 export class ProcessList {
   readonly #file: string
-  readonly #records = new Map<string, ProcessRecord>()
+  readonly #records = new Map<number, ProcessRecord & { name: string }>()
 
   constructor(homeFolder: string) {
     this.#file = path.join(homeFolder, 'processes.json')
@@ -18,10 +18,23 @@ export class ProcessList {
   add(name: string, pid: number): void {
     const identity = processIdentity(pid)
     if (identity === undefined) return
-    this.#records.set(name, { pid, identity })
+    this.#records.set(pid, { name, pid, identity })
+    this.#write()
+  }
+
+  /** It has ended: its number may go to a stranger. */
+  remove(pid: number): void {
+    if (this.#records.delete(pid)) this.#write()
+  }
+
+  #write(): void {
     const temporary = `${this.#file}.new`
-    writeFileSync(temporary, JSON.stringify(Object.fromEntries(this.#records)), { mode: 0o600 })
-    renameSync(temporary, this.#file)
+    try {
+      writeFileSync(temporary, JSON.stringify(Object.fromEntries(this.#records)), { mode: 0o600 })
+      renameSync(temporary, this.#file)
+    } catch {
+      // A full disk ends no supervisor: its services end by themselves when it dies, and the list is only there for those that do not.
+    }
   }
 
   /** Those of the list on disk that still run. */

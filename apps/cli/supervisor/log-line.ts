@@ -2,12 +2,23 @@
 const levelMin = 50
 const noteMax = 300
 
+/** A line for the log file: as the service said it where it is an entry of its log, and else as an entry that tells which instance said it. */
+export function logLine(line: string, stream: 'stdout' | 'stderr', service: string, instance: string, now = new Date()): string {
+  if (line.startsWith('{"level":')) return line
+  return JSON.stringify({ level: stream === 'stderr' ? 50 : 30, time: now.toISOString(), service, instance, msg: line })
+}
+
 /** What of a line of a service's log is shown on the terminal, shortly; undefined for what only goes to the file. */
 export function noteOfLine(line: string, stream: 'stdout' | 'stderr'): string | undefined {
   const entry = parseEntry(line)
   if (entry === undefined) return stream === 'stderr' && !isNoise(line) ? line.slice(0, noteMax) : undefined
   if (entry.level < levelMin) return undefined
   return (entry.cause === undefined ? entry.message : `${entry.message}: ${entry.cause}`).slice(0, noteMax)
+}
+
+/** Which instance said a line of a log; undefined where the line does not tell. */
+export function instanceOfLine(line: string): string | undefined {
+  return /"instance":"([^"]+)"/.exec(line)?.[1]
 }
 
 /** A line of a log as a person reads it: time, level, message, what it is about. Lines that are not of pino's shape are left as they are. */

@@ -2,7 +2,8 @@ import path from 'node:path'
 import type { ServiceKey } from '@maru/service-host/names'
 import { exchangeRuntime, plainRuntime, type Runtime } from '@maru/service-host/runtime'
 import type { Environment } from '@maru/service-host/settings'
-import type { SupervisedService } from './supervisor.ts'
+import type { HeldPort } from './held-port.ts'
+import type { SupervisedService } from './service-group.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 
@@ -106,6 +107,8 @@ export function planServices(options: {
   tokenKeyFile: string
   operatorFile: string
   gatewayPort: number
+  /** The socket that gateways take connections from, where the supervisor holds it. */
+  listener?: HeldPort
 }): SupervisedService[] {
   const own: Record<string, Record<string, string>> = {
     user: { MARU_TOKEN_KEY_FILE: options.tokenKeyFile, MARU_OPERATOR_FILE: options.operatorFile },
@@ -123,6 +126,7 @@ export function planServices(options: {
         NODE_COMPILE_CACHE: compileCache,
       },
       runtime,
+      ...(name === 'gateway' && options.listener ? { listener: options.listener } : {}),
     }
   })
 }

@@ -4,6 +4,8 @@ export interface StopRequests extends Disposable {
   readonly stop: AbortSignal
   /** Aborts at a second one. */
   readonly force: AbortSignal
+  /** As a signal to stop would. */
+  request(): void
 }
 
 /** One Ctrl-C arrives twice under npm: from the terminal, and passed on by npm. Within this time it is the same request. */
@@ -35,6 +37,7 @@ export function listenForStop(options: { endWithParent: boolean }): StopRequests
   return {
     stop: stop.signal,
     force: force.signal,
+    request,
     [Symbol.dispose]: () => {
       clearInterval(timer)
       for (const signal of signals) process.off(signal, request)

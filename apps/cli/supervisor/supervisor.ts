@@ -2,16 +2,12 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { limitNotes, type Terminal } from '../terminal.ts'
-import { Child, type ChildDefinition, type ChildEnd } from './child.ts'
+import { Child, type ChildEnd } from './child.ts'
 import { LogFile } from './log-file.ts'
-import { noteOfLine } from './log-line.ts'
+import { logLine, noteOfLine } from './log-line.ts'
 import type { ProcessList } from './leftovers.ts'
+import { ServiceGroup, type SupervisedService } from './service-group.ts'
 import { watchForHangs } from './watchdog.ts'
-
-export interface SupervisedService extends ChildDefinition {
-  /** Services of phase 0 are stopped first, then those of phase 1, and so on. */
-  stopPhase: number
-}
 
 /** Settings at fault: a start that would fail the same way again. */
 const exitCodeSettings = 78
@@ -34,9 +30,10 @@ export class ServiceSettingsError extends Error {
 
 /** The services as processes: started together, kept running, logged to a file each, stopped in order. */
 export class Supervisor {
-  readonly #children: Child[] = []
-  readonly #phases = new Map<Child, number>()
-  readonly #logs: LogFile[] = []
+  readonly #groups = new Map<string, ServiceGroup>()
+  readonly #logs = new Map<string, LogFile>()
+  readonly #logsFolder: string
+  readonly #processes: ProcessList
   readonly #terminal: Terminal
   readonly #stopping = new AbortController()
   readonly #failed: Promise<never>
@@ -46,25 +43,43 @@ export class Supervisor {
 
   constructor(options: { services: readonly SupervisedService[]; logsFolder: string; processes: ProcessList; terminal: Terminal }) {
     this.#terminal = options.terminal
+    this.#logsFolder = options.logsFolder
+    this.#processes = options.processes
     this.#failed = new Promise((_, reject) => (this.#fail = reject))
     // Whoever waits for a start sees it; when nobody waits any more it has been said on the terminal.
     this.#failed.catch(() => undefined)
     mkdirSync(options.logsFolder, { recursive: true, mode: 0o700 })
-    for (const service of options.services) {
-      const child = this.#createChild(service, path.join(options.logsFolder, `${service.name}.log`), options.processes)
-      this.#children.push(child)
-      this.#phases.set(child, service.stopPhase)
-    }
+    for (const service of options.services)
+      this.#groups.set(service.name, new ServiceGroup(service, (of, { onTrial }) => this.#createChild(of, onTrial)))
   }
 
-  start(): void {
-    for (const child of this.#children) child.start()
-    this.#watching = watchForHangs(this.#children, this.#stopping.signal, (line) => this.#terminal.note(line))
+  /** By service name. */
+  get groups(): ReadonlyMap<string, ServiceGroup> {
+    return this.#groups
+  }
+
+  /** Aborts when all is stopped. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get #children(): Child[] {
+    return [...this.#groups.values()].flatMap(({ children }) => children)
+  }
+
+  /** @param replicas instances by service; one where it says nothing */
+  start(replicas: ReadonlyMap<string, number> = new Map()): void {
+    for (const group of this.#groups.values()) group.start(replicas.get(group.name) ?? 1)
+    this.#watching = watchForHangs(
+      () => this.#children,
+      this.#stopping.signal,
+      (line) => this.#terminal.note(line),
+    )
   }
 
   /** Names of services that take no requests now. */
   get notReady(): string[] {
-    return this.#children.filter((child) => child.url === undefined).map((child) => child.name)
+    return [...new Set(this.#children.filter((child) => child.url === undefined).map((child) => child.name))]
   }
 
   /**
@@ -89,19 +104,18 @@ export class Supervisor {
   /** Stops all services, phase after phase, each within `phaseDeadlineMs` and then by force. Later calls with a shorter deadline hasten it. */
   async stop(phaseDeadlineMs: number): Promise<void> {
     this.#stopping.abort()
-    const phases = [...new Set(this.#phases.values())].sort((a, b) => a - b)
+    const phases = [...new Set([...this.#groups.values()].map(({ stopPhase }) => stopPhase))].sort((a, b) => a - b)
     for (const phase of phases) {
+      const children = [...this.#groups.values()].filter(({ stopPhase }) => stopPhase === phase).flatMap((group) => group.children)
       await Promise.all(
-        this.#children
-          .filter((child) => this.#phases.get(child) === phase)
-          .map(async (child) => {
-            if (!(await child.stop(phaseDeadlineMs)))
-              this.#terminal.note(`${child.name} did not end within ${phaseDeadlineMs / 1_000} s and was killed`)
-          }),
+        children.map(async (child) => {
+          if (!(await child.stop(phaseDeadlineMs)))
+            this.#terminal.note(`${child.name} did not end within ${phaseDeadlineMs / 1_000} s and was killed`)
+        }),
       )
     }
     await this.#watching
-    for (const log of this.#logs) log[Symbol.dispose]()
+    for (const log of this.#logs.values()) log[Symbol.dispose]()
   }
 
   /** Kills what is still there, for the one who cannot wait. */
@@ -110,35 +124,45 @@ export class Supervisor {
     for (const child of this.#children) void child.stop(0)
   }
 
-  #createChild(service: SupervisedService, logFile: string, processes: ProcessList): Child {
+  /** One log for all instances of a service; each line tells which one it is of. */
+  #logOf(name: string): LogFile {
+    const known = this.#logs.get(name)
+    if (known) return known
+    const file = path.join(this.#logsFolder, `${name}.log`)
+    const log = new LogFile(file, { onFault: (error) => this.#terminal.note(`cannot write ${file}: ${error.message}; lines are lost`) })
+    this.#logs.set(name, log)
+    return log
+  }
+
+  #createChild(service: SupervisedService, onTrial: boolean): Child {
     const { name } = service
-    const log = new LogFile(logFile, {
-      onFault: (error) => this.#terminal.note(`cannot write ${logFile}: ${error.message}; lines are lost`),
-    })
-    this.#logs.push(log)
+    const log = this.#logOf(name)
     const note = limitNotes((line) => this.#terminal.note(`${name}: ${line}`), { max: 3, windowMs: 10_000 })
-    let lastFault = ''
     const lastErrorLines: string[] = []
-    return new Child(service, {
-      spawned: (pid) => processes.add(name, pid),
-      line: (line, stream) => {
-        log.write(line)
-        if (stream === 'stderr') lastErrorLines.push(line)
-        if (lastErrorLines.length > 20) lastErrorLines.shift()
-        const fault = noteOfLine(line, stream)
-        if (fault === undefined) return
-        lastFault = fault
-        if (!this.#stopping.signal.aborted) note(fault)
+    const child: Child = new Child(
+      service,
+      {
+        spawned: (pid) => this.#processes.add(name, pid),
+        gone: (pid) => this.#processes.remove(pid),
+        line: (line, stream, instanceId) => {
+          log.write(logLine(line, stream, name, instanceId))
+          if (stream === 'stderr') lastErrorLines.push(line)
+          if (lastErrorLines.length > 20) lastErrorLines.shift()
+          const fault = noteOfLine(line, stream)
+          if (fault !== undefined && !this.#stopping.signal.aborted) note(fault)
+        },
+        ready: (_url, afterMs, starts) => {
+          if (starts > 1) this.#terminal.note(`${name} is back after ${(afterMs / 1_000).toFixed(1)} s`)
+        },
+        ended: (end) => {
+          if (this.#stopping.signal.aborted || end.onTrial) return
+          if (!end.wasReady && end.code === exitCodeSettings) this.#refuseSettings(name, lastErrorLines)
+          else this.#onEnd(child, end)
+        },
       },
-      ready: (_url, afterMs, starts) => {
-        if (starts > 1) this.#terminal.note(`${name} is back after ${(afterMs / 1_000).toFixed(1)} s`)
-      },
-      ended: (end) => {
-        if (this.#stopping.signal.aborted) return
-        if (!end.wasReady && end.code === exitCodeSettings) this.#refuseSettings(name, lastErrorLines)
-        else this.#onEnd(name, end, lastFault, logFile)
-      },
-    })
+      { onTrial },
+    )
+    return child
   }
 
   #refuseSettings(name: string, lines: readonly string[]): void {
@@ -150,10 +174,11 @@ export class Supervisor {
     )
   }
 
-  #onEnd(name: string, end: ChildEnd, lastFault: string, logFile: string): void {
+  #onEnd(child: Child, end: ChildEnd): void {
+    const { name, lastFault } = child
     if (!end.wasReady && end.failures >= startFailuresMax) {
       const why = lastFault === '' ? end.reason : `${end.reason}: ${lastFault}`
-      this.#fail(new ServiceStartError(`${name} could not be started (${why}). Its log is ${logFile}`))
+      this.#fail(new ServiceStartError(`${name} could not be started (${why}). Its log is ${path.join(this.#logsFolder, `${name}.log`)}`))
     }
     // One that fails again and again is told of at first, and then about once a minute.
     if (end.failures > 3 && end.failures % 12 !== 0) return

@@ -10,7 +10,7 @@ const missesMax = 3
  * answer, about 20 s. Any answer at all counts as life. Returns when `signal` aborts.
  */
 export async function watchForHangs(
-  children: readonly Child[],
+  children: () => readonly Child[],
   signal: AbortSignal,
   note: (line: string) => void,
   timing = usualTiming,
@@ -19,7 +19,7 @@ export async function watchForHangs(
   while (!signal.aborted) {
     await sleep(timing.periodMs, undefined, { signal }).catch(() => undefined)
     await Promise.all(
-      children.map(async (child) => {
+      children().map(async (child) => {
         const { pid, url } = child
         if (url === undefined || signal.aborted) return
         const answered = await getJson(`${url}/health/live`, timing.answerTimeoutMs).then(

@@ -8,7 +8,7 @@ const example = readFileSync(path.join(root, '.env.example'), 'utf8')
 const documented = new Map([...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name as string, value as string]))
 
 /** What the supervisor sets by itself, and what only matters to someone who starts a service alone. */
-const notForUsers = ['MARU_TOKEN_KEY_FILE', 'MARU_OPERATOR_FILE', 'MARU_INSTANCE_ID', 'MARU_HOST', 'MARU_STRICT_REPLIES']
+const notForUsers = ['MARU_TOKEN_KEY_FILE', 'MARU_OPERATOR_FILE', 'MARU_INSTANCE_ID', 'MARU_HOST', 'MARU_STRICT_REPLIES', 'MARU_LISTEN_FD']
 
 test('every setting that a service reads reaches it and is documented', () => {
   const files = globSync(['services/*/config.ts', 'services/*/config/*.ts', 'service-host/settings.ts'], { cwd: root })

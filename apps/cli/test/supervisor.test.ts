@@ -5,7 +5,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { endLeftovers, ProcessList } from '../supervisor/leftovers.ts'
 import { Child } from '../supervisor/child.ts'
 import { processIdentity } from '../supervisor/process-identity.ts'
-import { ServiceSettingsError, ServiceStartError, Supervisor, type SupervisedService } from '../supervisor/supervisor.ts'
+import type { SupervisedService } from '../supervisor/service-group.ts'
+import { ServiceSettingsError, ServiceStartError, Supervisor } from '../supervisor/supervisor.ts'
 import { watchForHangs } from '../supervisor/watchdog.ts'
 import { recordingTerminal, temporaryFolder, until } from './support.ts'
 
@@ -50,7 +51,7 @@ test('a service gets its own environment and nothing of the supervisor', async (
   const names = (/environment ([^"]*)/.exec(log)?.[1] ?? '')
     .split(',')
     .filter((name) => !name.startsWith('NODE_CHANNEL') && !name.startsWith('__CF'))
-  expect(names).toEqual(['ONLY_THIS', 'PATH'])
+  expect(names).toEqual(['MARU_INSTANCE_ID', 'ONLY_THIS', 'PATH'])
 })
 
 test('a killed service is started again, and both are said', async () => {
@@ -129,7 +130,12 @@ test('a service that runs but answers nothing is killed and started again', asyn
   child.start()
   await until('ready', () => ready === 1)
   const notes: string[] = []
-  const watching = watchForHangs([child], over.signal, (line) => notes.push(line), { periodMs: 20, answerTimeoutMs: 200 })
+  const watching = watchForHangs(
+    () => [child],
+    over.signal,
+    (line) => notes.push(line),
+    { periodMs: 20, answerTimeoutMs: 200 },
+  )
   process.kill(pids[0] as number, 'SIGSTOP')
   await until('ready again', () => ready === 2)
   expect(notes).toEqual(['stuck runs but does not answer; it is killed and started again'])

@@ -16,6 +16,7 @@ import { requestHeaders } from '../proxy/headers.ts'
 import { passUpgrade } from '../proxy/upgrade.ts'
 import type { Instances } from '../routing/instances.ts'
 import type { Edge, EdgeCall } from './edge.ts'
+import type { Listening } from './listen.ts'
 import { headerOf } from './exchange.ts'
 import { NodeAnswer, NodeRequest } from './node-exchange.ts'
 import { PlainAnswer, PlainEdgeRequest } from './plain-exchange.ts'
@@ -48,6 +49,8 @@ export class Front {
   readonly #options: FrontOptions
   readonly #plain: PlainServer | undefined
   readonly #upgraded = new Set<Duplex>()
+  readonly #responses = new Set<ServerResponse>()
+  #isClosing = false
 
   constructor(options: FrontOptions) {
     this.#options = options
@@ -88,14 +91,24 @@ export class Front {
     this.#plain = options.parser === 'plain' ? this.#servePlain() : undefined
   }
 
-  /** Takes no more connections, lets requests in flight end within `deadlineMs`, then cuts off what is left. */
-  async close(deadlineMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+  /**
+   * Takes no more connections and says so on every answer; ends those on which nothing is asked after `idleGraceMs`, and cuts off what is left after `deadlineMs`.
+   */
+  async close(listening: Listening, deadlineMs: number, idleGraceMs: number): Promise<void> {
+    this.#isClosing = true
+    for (const response of this.#responses) response.shouldKeepAlive = false
+    const closed = listening.stopAccepting()
     for (const socket of this.#upgraded) socket.destroy()
-    this.server.closeIdleConnections()
+    // Again and again: an answer that had told its client to go on leaves a connection that is idle later.
+    const idle = setInterval(() => performance.now() >= graceEndsMs && this.server.closeIdleConnections(), 50)
+    const graceEndsMs = performance.now() + idleGraceMs
+    if (idleGraceMs === 0) this.server.closeIdleConnections()
     const cutOff = setTimeout(() => this.server.closeAllConnections(), deadlineMs)
-    await Promise.all([closed, this.#plain?.close(deadlineMs)])
+    await Promise.all([closed, this.#plain?.close(deadlineMs, idleGraceMs)])
     clearTimeout(cutOff)
+    clearInterval(idle)
+    // All are gone: what is left of the server are its timers.
+    this.server.close()
   }
 
   #servePlain(): PlainServer {
@@ -118,6 +131,9 @@ export class Front {
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#isClosing) response.shouldKeepAlive = false
+    this.#responses.add(response)
+    response.once('close', () => this.#responses.delete(response))
     this.#options.edge.take(new NodeRequest(request), answerOf(request, response), false)
   }
 

@@ -1,0 +1,43 @@
+import { createConnection } from 'node:net'
+import type { ControlReply } from './supervisor/control-server.ts'
+import { readControlAddress } from './supervisor/control-file.ts'
+import { splitLines } from './supervisor/log-file.ts'
+
+/** The supervisor of a home folder cannot be reached, or left in the middle of a command. */
+export class ControlError extends Error {
+  override name = 'ControlError'
+}
+
+/** How long the supervisor may take to answer at all; a command that has begun takes as long as it takes. */
+const connectWithinMs = 5_000
+const replyMaxBytes = 1_024 * 1_024
+
+/** Gives the supervisor of a home folder a command; `say` gets each line it says on the way. Rejects with ControlError. */
+export function command(
+  homeFolder: string,
+  name: string,
+  parameters: Record<string, unknown> = {},
+  say: (line: string) => void = () => undefined,
+): Promise<ControlReply> {
+  const address = readControlAddress(homeFolder)
+  if (address === undefined) return Promise.reject(new ControlError(`no supervisor takes commands for ${homeFolder}`))
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(address.path)
+    socket.setTimeout(connectWithinMs, () => {
+      if (socket.connecting) socket.destroy(new ControlError('the supervisor does not answer'))
+    })
+    socket.on('connect', () => socket.write(`${JSON.stringify({ token: address.token, command: name, parameters })}\n`))
+    socket.on('error', (error) =>
+      reject(new ControlError(`the supervisor of ${homeFolder} cannot be reached: ${error.message}`, { cause: error })),
+    )
+    socket.on('close', () => reject(new ControlError('the supervisor ended before the command did')))
+    socket.setEncoding('utf8').on(
+      'data',
+      splitLines((line) => {
+        const told = JSON.parse(line) as ControlReply & { say?: string }
+        if (told.say === undefined) resolve(told)
+        else say(told.say)
+      }, replyMaxBytes),
+    )
+  })
+}

@@ -1,0 +1,69 @@
+import type { Child, ChildDefinition } from './child.ts'
+
+export interface SupervisedService extends ChildDefinition {
+  /** Services of phase 0 are stopped first, then those of phase 1, and so on. */
+  stopPhase: number
+  /** The folder of the release it is run from; undefined for that of the supervisor. */
+  release?: string
+}
+
+/** What makes a process of a service; it is not started yet. */
+export type CreateChild = (service: SupervisedService, options: { onTrial: boolean }) => Child
+
+/** One service: its instances as processes, and the release that new ones are made of. */
+export class ServiceGroup {
+  #service: SupervisedService
+  readonly #create: CreateChild
+  #children: Child[] = []
+
+  constructor(service: SupervisedService, create: CreateChild) {
+    this.#service = service
+    this.#create = create
+  }
+
+  get name(): string {
+    return this.#service.name
+  }
+
+  get stopPhase(): number {
+    return this.#service.stopPhase
+  }
+
+  get service(): SupervisedService {
+    return this.#service
+  }
+
+  /** Oldest first. */
+  get children(): readonly Child[] {
+    return this.#children
+  }
+
+  start(count: number): void {
+    for (let made = 0; made < count; made += 1) this.#add(this.#service, false).start()
+  }
+
+  /** Starts one more instance of a release, on trial: it is kept by `child.keep()` or taken away by `remove`. */
+  tryOut(service: SupervisedService): Child {
+    const child = this.#add(service, true)
+    child.start()
+    return child
+  }
+
+  /** From now on this is the release of the service. */
+  accept(service: SupervisedService): void {
+    this.#service = service
+  }
+
+  /** Ends an instance for good. False when it had to be killed. */
+  async remove(child: Child, deadlineMs: number): Promise<boolean> {
+    const inTime = await child.stop(deadlineMs)
+    this.#children = this.#children.filter((other) => other !== child)
+    return inTime
+  }
+
+  #add(service: SupervisedService, onTrial: boolean): Child {
+    const child = this.#create(service, { onTrial })
+    this.#children.push(child)
+    return child
+  }
+}
