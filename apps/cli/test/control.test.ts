@@ -160,7 +160,7 @@ test('numbers of instances are read strictly', () => {
     ['gateway', 8],
   ])
   for (const text of ['', 'trading', 'trading=', 'trading=1.5', 'trading=9', 'trading=-1', 'trading=1=1', 'trading=1,trading=2', 'other=1'])
-    expect(() => parseReplicas(text), text).toThrow()
+    expect(() => parseReplicas(text), text).toThrow(/service|must be like|twice/)
 })
 
 test('a damaged record of what is deployed is named, and not guessed at', async () => {
