@@ -4,6 +4,10 @@ import type { ErrorCode } from './errors.ts'
 /** Who may call: anyone, whoever holds a valid access token, or a user with the operator role. */
 export type Access = 'public' | 'user' | 'operator'
 
+/** What an API key may be allowed: to look, to place and cancel orders, to move money out. */
+export const keyScopes = ['read', 'trade', 'withdraw'] as const
+export type KeyScope = (typeof keyScopes)[number]
+
 export type ServiceName = 'trading' | 'user' | 'market-data' | 'notification' | 'analytics'
 
 /**
@@ -20,6 +24,10 @@ export interface Endpoint<
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly access: Access
+  /** The scope that an API key needs here. Unset: no key may call this, unless everyone may. */
+  readonly keyScope?: KeyScope
+  /** A password or another secret is tried here, so that an address may do it seldom only. */
+  readonly isAttempt?: boolean
   readonly summary: string
   readonly description?: string
   readonly params?: Params

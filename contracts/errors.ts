@@ -32,6 +32,23 @@ export const errorCatalogue = {
   unauthenticated: { status: 401, retryable: false, meaning: 'Send a valid access token as `Authorization: Bearer …`.' },
   token_expired: { status: 401, retryable: false, meaning: 'The token has expired; use the refresh token or log in again.' },
   invalid_credentials: { status: 401, retryable: false, meaning: 'The login or the password is wrong.' },
+  invalid_signature: {
+    status: 401,
+    retryable: false,
+    meaning: 'The API key is not known or not good any more, or the signature is not that of this request (docs/api-keys.md).',
+  },
+  timestamp_outside_window: {
+    status: 401,
+    retryable: false,
+    meaning: 'The request was signed too long ago, or in the future: sign it with the time of now; `server_time_ms` says what that is.',
+  },
+  signature_used: {
+    status: 409,
+    retryable: false,
+    meaning: 'This very request was taken before. Sign another one, with a new timestamp.',
+  },
+  address_not_allowed: { status: 403, retryable: false, meaning: 'The API key may not be used from this address.' },
+  insufficient_scope: { status: 403, retryable: false, meaning: 'The API key lacks the scope for this, or no key may do it.' },
   forbidden: { status: 403, retryable: false, meaning: 'You may not do this, or not for this user.' },
   account_disabled: { status: 403, retryable: false, meaning: 'The user has been disabled by an operator.' },
   origin_not_allowed: { status: 403, retryable: false, meaning: 'This web origin is not on the allow-list.' },
@@ -44,6 +61,7 @@ export const errorCatalogue = {
     retryable: false,
     meaning: 'The refresh token is unknown, expired, or was used already; log in again.',
   },
+  api_key_limit: { status: 409, retryable: false, meaning: 'You have as many API keys as you may have: revoke one first.' },
   user_not_found: { status: 404, retryable: false, meaning: 'There is no such user.' },
 
   // Orders, in the order in which they are checked (see docs/orders.md)

@@ -17,6 +17,13 @@ const errorsOfBody: readonly ErrorCode[] = [
   'unsupported_media_type',
   'request_timeout',
 ]
+const errorsOfKey: readonly ErrorCode[] = [
+  'invalid_signature',
+  'timestamp_outside_window',
+  'signature_used',
+  'address_not_allowed',
+  'insufficient_scope',
+]
 const errorsOfUser: readonly ErrorCode[] = ['unauthenticated', 'token_expired']
 
 /** Path of an endpoint at the gateway, in the notation of OpenAPI: `/api/trading/orders/{id}`. */
@@ -49,6 +56,12 @@ export function buildOpenApi(endpoints: readonly DocumentedEndpoint[], info: { v
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The `access_token` of `POST /api/user/token`.' },
+        apiKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Maru-Key',
+          description: 'The id of an API key, with `Maru-Timestamp` and `Maru-Signature` (docs/api-keys.md).',
+        },
       },
       schemas: { Problem: problemSchema },
     },
@@ -64,10 +77,16 @@ function operation(endpoint: DocumentedEndpoint): Json {
     ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(endpoint.body ? { requestBody: { required: true, content: { [bodyTypeOf(endpoint)]: { schema: plain(endpoint.body) } } } } : {}),
-    security: endpoint.access === 'public' ? [] : [{ bearer: [] }],
+    security: securityOf(endpoint),
+    ...(endpoint.keyScope === undefined ? {} : { 'x-api-key-scope': endpoint.keyScope }),
     ...(endpoint.access === 'operator' ? { 'x-access': 'operator' } : {}),
     responses: responsesOf(endpoint),
   }
+}
+
+function securityOf({ access, keyScope }: DocumentedEndpoint): Json[] {
+  if (access === 'public') return []
+  return keyScope === undefined ? [{ bearer: [] }] : [{ bearer: [] }, { apiKey: [] }]
 }
 
 /** `getTradingOrdersById`: unique because method and path are. */
@@ -123,6 +142,7 @@ function errorsOf(endpoint: DocumentedEndpoint): ErrorCode[] {
     ...(endpoint.body ? errorsOfBody : []),
     ...(endpoint.access === 'public' ? [] : errorsOfUser),
     ...(endpoint.access === 'operator' ? (['forbidden'] as const) : []),
+    ...(endpoint.keyScope === undefined ? [] : errorsOfKey),
     ...(endpoint.service === 'gateway' ? (['rate_limited'] as const) : errorsOfAll),
   ]
 }

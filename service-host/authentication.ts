@@ -1,5 +1,6 @@
 import { createVerifier } from 'fast-jwt'
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { keyScopes, type Endpoint, type KeyScope } from '@maru/contracts'
 import { BoundedMap } from './bounded-map.ts'
 import { Problem } from './problem.ts'
 
@@ -12,6 +13,14 @@ export interface Identity {
   readonly issuedAtMs: number
   /** When the token ends, for what outlives a request: ms since 1970. */
   readonly expiresAtMs: number
+  /** Set where the caller is a program with an API key: which one, and what it may do. It has no roles then. */
+  readonly key?: { readonly id: string; readonly scopes: readonly KeyScope[] }
+}
+
+/** Whose tokens are void though they have not expired: those made before a time (ms since 1970), by user and by API key. */
+export interface Revocations {
+  users: ReadonlyMap<string, number>
+  keys: ReadonlyMap<string, number>
 }
 
 interface Claims {
@@ -21,6 +30,9 @@ interface Claims {
   iat?: number
   /** As `iat`, to the millisecond. */
   iat_ms?: number
+  /** Of an API key, for which the token stands. */
+  key_id?: string
+  scopes?: unknown
 }
 
 export interface PublishedKey extends JsonWebKey {
@@ -45,7 +57,8 @@ export class TokenVerifier {
   readonly #identities = new BoundedMap<string, Identity>(identitiesMax)
   #fetchedAtMs = -Infinity
   #fetching: Promise<void> | undefined
-  #revokedBefore: ReadonlyMap<string, number> = new Map()
+  #revoked: Revocations = { users: new Map(), keys: new Map() }
+  readonly #listeners = new Set<() => void>()
 
   constructor(keys: KeySource) {
     this.#keys = keys
@@ -57,15 +70,24 @@ export class TokenVerifier {
     return known && known.expiresAtMs > Date.now() && !this.isRevoked(known) ? known : undefined
   }
 
-  /** Tokens of these users made before the time (ms since 1970) are void from now on, and those of no others. */
-  revoke(before: ReadonlyMap<string, number>): void {
-    this.#revokedBefore = before
+  /** These tokens are void from now on, and no others. */
+  revoke(revoked: Revocations): void {
+    this.#revoked = revoked
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** Calls `listener` whenever revocations are news, until what it gives back is called: for what outlives a request. */
+  onRevocations(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /** For what outlives a request: whether a token that was valid has been revoked since. */
-  isRevoked({ userId, issuedAtMs }: Identity): boolean {
-    const before = this.#revokedBefore.get(userId)
-    return before !== undefined && issuedAtMs < before
+  isRevoked({ userId, issuedAtMs, key }: Identity): boolean {
+    const { users, keys } = this.#revoked
+    const ofUser = users.get(userId)
+    const ofKey = key && keys.get(key.id)
+    return (ofUser !== undefined && issuedAtMs < ofUser) || (ofKey !== undefined && issuedAtMs < ofKey)
   }
 
   /** Throws Problem `unauthenticated` or `token_expired`; `unavailable` when no key could be had to judge by. */
@@ -86,13 +108,15 @@ export class TokenVerifier {
       throw new Problem((error as { code?: string }).code === 'FAST_JWT_EXPIRED' ? 'token_expired' : 'unauthenticated')
     }
     if (typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw new Problem('unauthenticated')
-    const roles = Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : []
+    const key = keyOf(claims)
+    const roles = key || !Array.isArray(claims.roles) ? [] : claims.roles.filter((role) => typeof role === 'string')
     const identity: Identity = {
       userId: claims.sub,
       roles,
       isOperator: roles.includes('operator'),
       issuedAtMs: issuedAtMs(claims),
       expiresAtMs: claims.exp * 1_000,
+      ...(key ? { key } : {}),
     }
     this.#identities.set(authorization, identity)
     return this.#unlessRevoked(identity)
@@ -147,6 +171,31 @@ export class TokenVerifier {
       )
     }
   }
+}
+
+/**
+ * Refuses who may not call an endpoint that asks for a user: an API key without the scope for it, or who is no operator where one is asked for.
+ * Throws Problem `insufficient_scope` or `forbidden`.
+ */
+export function expectRight({ access, keyScope }: Pick<Endpoint, 'access' | 'keyScope'>, identity: Identity | undefined): void {
+  if (access === 'public') return
+  if (identity?.key) expectScope(identity, keyScope)
+  if (access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
+}
+
+/** Throws Problem `insufficient_scope` where the caller is an API key without `scope`; undefined is what no key has. */
+export function expectScope({ key }: Identity, scope: KeyScope | undefined): void {
+  if (!key || (scope !== undefined && key.scopes.includes(scope))) return
+  throw new Problem(
+    'insufficient_scope',
+    scope === undefined ? 'No API key may do this: log in.' : `The API key needs the scope \`${scope}\`.`,
+  )
+}
+
+function keyOf({ key_id: id, scopes }: Claims): Identity['key'] {
+  if (id === undefined) return undefined
+  const given: readonly unknown[] = Array.isArray(scopes) ? scopes : []
+  return { id, scopes: keyScopes.filter((scope) => given.includes(scope)) }
 }
 
 /** To the second where the token does not say more; one that says nothing is as old as can be. */

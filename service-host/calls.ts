@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from '@maru/contracts'
-import type { Identity, TokenVerifier } from './authentication.ts'
+import { expectRight, type Identity, type TokenVerifier } from './authentication.ts'
 import type { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
 
@@ -59,7 +59,7 @@ export function admit(
   contentType: string | undefined,
   contentEncoding: string | undefined,
 ): void {
-  if (endpoint.access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
+  expectRight(endpoint, identity)
   if (contentEncoding !== undefined && contentEncoding !== 'identity')
     throw new Problem('unsupported_media_type', 'Send the body without a content encoding.')
   if (!endpoint.body || contentType === undefined) return

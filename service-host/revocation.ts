@@ -1,3 +1,4 @@
+import type { Revocations } from './authentication.ts'
 import type { Discovery } from './discovery.ts'
 import type { Logger } from './logger.ts'
 
@@ -7,6 +8,8 @@ export const revokedTokensPath = '/internal/revoked-tokens'
 export interface RevokedTokens {
   /** Tokens of the user made before this time, ms since 1970, are void. */
   users: { user_id: string; before_ms: number }[]
+  /** The same of an API key; a release that knew none says nothing of them. */
+  keys?: { key_id: string; before_ms: number }[]
 }
 
 /** How soon a revocation is known, at most. */
@@ -14,13 +17,13 @@ const everyMs = 2_000
 
 /**
  * Tells `onRevoked` whose tokens are void, now and every two seconds until `signal` aborts. While no instance of the user service answers, what
- * was known stays: tokens live for half an hour anyway.
+ * was known stays: tokens live for half an hour anyway, those of API keys that carry requests for ten minutes.
  */
 export function followRevocations(options: {
   discovery: Discovery
   logger: Logger
   signal: AbortSignal
-  onRevoked: (before: ReadonlyMap<string, number>) => void
+  onRevoked: (revoked: Revocations) => void
 }): void {
   const { discovery, logger, signal, onRevoked } = options
   let isAsking = false
@@ -29,8 +32,11 @@ export function followRevocations(options: {
     if (isAsking) return
     isAsking = true
     try {
-      const { users } = await revokedTokens(discovery)
-      onRevoked(new Map(users.map(({ user_id, before_ms }) => [user_id, before_ms])))
+      const { users, keys = [] } = await revokedTokens(discovery)
+      onRevoked({
+        users: new Map(users.map(({ user_id, before_ms }) => [user_id, before_ms])),
+        keys: new Map(keys.map(({ key_id, before_ms }) => [key_id, before_ms])),
+      })
       failures = 0
     } catch (error) {
       // While everything starts, the user service may not be there yet.

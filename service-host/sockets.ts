@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { Access } from '@maru/contracts'
-import type { Identity, TokenVerifier } from './authentication.ts'
+import type { Access, KeyScope } from '@maru/contracts'
+import { expectRight, type Identity, type TokenVerifier } from './authentication.ts'
 import { rawProblem } from './client-error.ts'
 import type { Logger } from './logger.ts'
 import { PathMatcher } from './path-matcher.ts'
@@ -22,10 +22,12 @@ export type SocketHandler = (socket: WebSocket, call: SocketCall) => void
 
 export interface SocketOptions {
   access: Access
+  /** As that of an endpoint. */
+  keyScope?: KeyScope
 }
 
 interface SocketRoute {
-  access: Access
+  options: SocketOptions
   onConnection: SocketHandler
 }
 
@@ -72,7 +74,7 @@ export class SocketRoutes {
   }
 
   add(path: string, options: SocketOptions, onConnection: SocketHandler): void {
-    this.#routes.add(path, { access: options.access, onConnection })
+    this.#routes.add(path, { options, onConnection })
   }
 
   matches(path: string): boolean {
@@ -113,10 +115,11 @@ export class SocketRoutes {
     if (this.#closing) throw new Problem('unavailable', 'The service is going away.')
     if (this.count >= this.#bounds.socketsMax) throw new Problem('overloaded', 'As many sockets are open as may be.')
     const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1))
-    const { access, onConnection } = found.value
+    const { options, onConnection } = found.value
+    const { access } = options
     const authorization = authorizationOf(request, query)
     const identity = access === 'public' ? await this.#optional(authorization) : await this.#verifier.verify(authorization)
-    if (access === 'operator' && !identity?.isOperator) throw new Problem('forbidden')
+    expectRight(options, identity)
     if (socket.destroyed) return
     this.#server.handleUpgrade(request, socket, head, (client) => {
       established()

@@ -8,11 +8,14 @@ export interface Secrets {
   rolePasswords: Record<string, string>
   tokenKeyFile: string
   operatorFile: string
+  /** What the user service seals the secrets of API keys with, and what the gateway shows it to be told of one. */
+  apiKeysKeyFile: string
+  gatewayKeyFile: string
 }
 
 /**
- * Reads the secrets of a home folder and makes those that are missing: `secrets.json`, `token-key.pem` (Ed25519, PKCS #8) and
- * `operator.json`, each random and readable by its owner alone. Throws an Error that names the file when one cannot be read.
+ * Reads the secrets of a home folder and makes those that are missing: `secrets.json`, `token-key.pem` (Ed25519, PKCS #8), `api-keys.key`,
+ * `gateway.key` and `operator.json`, each random and readable by its owner alone. Throws an Error that names the file when one cannot be read.
  */
 export async function ensureSecrets(homeFolder: string, roles: readonly string[]): Promise<Secrets> {
   const secretsFile = path.join(homeFolder, 'secrets.json')
@@ -30,7 +33,10 @@ export async function ensureSecrets(homeFolder: string, roles: readonly string[]
     operatorFile,
     () => `${JSON.stringify({ email: 'operator@maru.localhost', password: randomBytes(18).toString('base64url') })}\n`,
   )
-  return { rolePasswords: known, tokenKeyFile, operatorFile }
+  const apiKeysKeyFile = path.join(homeFolder, 'api-keys.key')
+  const gatewayKeyFile = path.join(homeFolder, 'gateway.key')
+  for (const file of [apiKeysKeyFile, gatewayKeyFile]) await ensurePrivateFile(file, () => `${randomBytes(32).toString('base64url')}\n`)
+  return { rolePasswords: known, tokenKeyFile, operatorFile, apiKeysKeyFile, gatewayKeyFile }
 }
 
 /** Makes the home folder and its folder of logs, for its owner alone. Gives the latter. Throws an Error that names the folder and the setting. */

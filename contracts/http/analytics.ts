@@ -93,6 +93,7 @@ export const analyticsEndpoints = {
     method: 'GET',
     path: '/equity/:user_id',
     access: 'user',
+    keyScope: 'read',
     summary: 'Equity curve of an account',
     description:
       'Equity in USDT at the marks of the time, oldest first: the first point is the opening of the account (or `from`), the last is now (or `to`), between them the whole intervals. ' +
@@ -117,6 +118,7 @@ export const analyticsEndpoints = {
     method: 'GET',
     path: '/performance/:user_id',
     access: 'user',
+    keyScope: 'read',
     summary: 'Profit by symbol and in all',
     description: 'Deposits and grants are not profit. Without `from` since the opening of the account, without `to` until now.',
     params,

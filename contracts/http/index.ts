@@ -7,6 +7,7 @@ import { tradingEndpoints } from './trading.ts'
 import { tradingControlEndpoints } from './trading-controls.ts'
 import { tradingMoneyEndpoints } from './trading-money.ts'
 import { userEndpoints } from './user.ts'
+import { apiKeyEndpoints } from './user-api-keys.ts'
 
 /** Every endpoint of every service: what the gateway routes and checks, and what the OpenAPI document shows. */
 export const serviceEndpoints: readonly Endpoint[] = [
@@ -14,6 +15,7 @@ export const serviceEndpoints: readonly Endpoint[] = [
   tradingControlEndpoints,
   tradingMoneyEndpoints,
   userEndpoints,
+  apiKeyEndpoints,
   marketDataEndpoints,
   notificationEndpoints,
   analyticsEndpoints,

@@ -80,6 +80,7 @@ export const notificationEndpoints = {
     method: 'GET',
     path: '/notifications',
     access: 'user',
+    keyScope: 'read',
     summary: 'My inbox, newest first',
     query: Strict({
       unread: Type.Optional(
@@ -120,6 +121,7 @@ export const notificationEndpoints = {
     method: 'GET',
     path: '/preferences',
     access: 'user',
+    keyScope: 'read',
     summary: 'What I am told, and how',
     status: 200,
     reply: Preferences,

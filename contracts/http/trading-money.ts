@@ -17,6 +17,7 @@ export const tradingMoneyEndpoints = {
     method: 'GET',
     path: '/accounts/:user_id/fees',
     access: 'user',
+    keyScope: 'read',
     summary: 'What an account pays in each market',
     params: Strict({ user_id: UserId }),
     status: 200,

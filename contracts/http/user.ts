@@ -16,7 +16,7 @@ const Username = Type.String({
 })
 const Password = Type.String({ minLength: 8, maxLength: 128, description: '8 to 128 characters.' })
 /** What is checked against a stored password may have any length a password can have, so that a short one is wrong, not malformed. */
-const PasswordGiven = Type.String({ minLength: 1, maxLength: 128 })
+export const PasswordGiven = Type.String({ minLength: 1, maxLength: 128 })
 const SessionId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' })
 
 export const User = Type.Object({
@@ -39,7 +39,7 @@ const Tokens = Type.Object({
   email: Type.String(),
 })
 
-const Message = Type.Object({ message: Type.String() })
+export const Message = Type.Object({ message: Type.String() })
 
 const Session = Type.Object({
   id: Type.String(),
@@ -67,6 +67,7 @@ export const userEndpoints = {
     method: 'POST',
     path: '/register',
     access: 'public',
+    isAttempt: true,
     summary: 'Register a user',
     description: 'Opens a trading account with play money as well. Without `language` the `Accept-Language` header decides.',
     body: Strict({ email: Email, username: Username, password: Password, language: Type.Optional(Language) }),
@@ -79,6 +80,7 @@ export const userEndpoints = {
     method: 'POST',
     path: '/token',
     access: 'public',
+    isAttempt: true,
     summary: 'Log in',
     description: 'The OAuth 2 password form. `username` is the e-mail address or the name of the user.',
     bodyType: 'form',
@@ -100,6 +102,7 @@ export const userEndpoints = {
     method: 'POST',
     path: '/refresh',
     access: 'public',
+    isAttempt: true,
     summary: 'Exchange a refresh token for new tokens',
     description:
       'Each refresh token works once. Sent again within a few seconds (two tabs, a lost answer) it brings the same next token; later it ends the session, since someone else may hold it.',
@@ -123,6 +126,7 @@ export const userEndpoints = {
     method: 'GET',
     path: '/me',
     access: 'user',
+    keyScope: 'read',
     summary: 'Who I am',
     status: 200,
     reply: User,
@@ -144,6 +148,7 @@ export const userEndpoints = {
     method: 'POST',
     path: '/me/password',
     access: 'user',
+    isAttempt: true,
     summary: 'Change my password',
     description: 'Ends every other session.',
     body: Strict({ current_password: PasswordGiven, new_password: Password }),

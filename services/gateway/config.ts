@@ -1,5 +1,6 @@
 import { processSettings, setting, type Parser, type Values } from '@maru/service-host'
 import { parseTrusted } from './edge/client-address.ts'
+import type { LimitSettings } from './edge/limits.ts'
 import type { BlockList } from 'node:net'
 
 const origins: Parser<readonly string[]> = {
@@ -19,6 +20,10 @@ const proxies: Parser<BlockList | undefined> = { parse: (text) => parseTrusted(s
 const milliseconds = (fallback: number) => setting.integer({ min: 10, max: 600_000, fallback })
 const count = (fallback: number) => setting.integer({ min: 1, max: 10_000_000, fallback })
 
+const optionalCount: Parser<number | undefined> = {
+  parse: (text) => (text === undefined || text === '' ? undefined : count(1).parse(text)),
+}
+
 /** Settings of the gateway; each is described in README.md. */
 export const gatewaySettings = {
   ...processSettings,
@@ -33,6 +38,16 @@ export const gatewaySettings = {
   MARU_TRUSTED_PROXIES: proxies,
   MARU_RATE_LIMIT_PER_SECOND: count(2_000),
   MARU_RATE_LIMIT_BURST: count(4_000),
+  MARU_RATE_LIMIT_KEY_PER_SECOND: optionalCount,
+  MARU_RATE_LIMIT_KEY_BURST: optionalCount,
+  MARU_RATE_LIMIT_ANONYMOUS_PER_SECOND: optionalCount,
+  MARU_RATE_LIMIT_ANONYMOUS_BURST: optionalCount,
+  MARU_RATE_LIMIT_ADDRESS_PER_SECOND: optionalCount,
+  MARU_RATE_LIMIT_ADDRESS_BURST: optionalCount,
+  MARU_RATE_LIMIT_ATTEMPTS_PER_SECOND: count(20),
+  MARU_RATE_LIMIT_ATTEMPTS_BURST: count(400),
+  /** File with 32 random bytes in base64url, by which the user service knows the gateway. Unset, there are no API keys. */
+  MARU_GATEWAY_KEY_FILE: setting.optionalText(),
   MARU_GATEWAY_BODY_MAX_BYTES: setting.integer({ min: 1_024, max: 16_777_216, fallback: 65_536 }),
   MARU_GATEWAY_IN_FLIGHT_MAX: count(2_048),
   MARU_GATEWAY_STREAMS_MAX: count(10_000),
@@ -45,3 +60,20 @@ export const gatewaySettings = {
 }
 
 export type GatewaySettings = Omit<Values<typeof gatewaySettings>, Exclude<keyof typeof processSettings, 'MARU_HTTP_PARSER'>>
+
+/** Limits as set; those left open follow the limit of a user. */
+export function limitsOf(settings: GatewaySettings): LimitSettings {
+  const { MARU_RATE_LIMIT_PER_SECOND: perSecond, MARU_RATE_LIMIT_BURST: burst } = settings
+  const part = (of: number, share: number) => Math.max(1, Math.ceil(of * share))
+  const bounds = (name: 'KEY' | 'ANONYMOUS' | 'ADDRESS', share: number) => ({
+    perSecond: settings[`MARU_RATE_LIMIT_${name}_PER_SECOND`] ?? part(perSecond, share),
+    burst: settings[`MARU_RATE_LIMIT_${name}_BURST`] ?? part(burst, share),
+  })
+  return {
+    user: { perSecond, burst },
+    key: bounds('KEY', 1),
+    anonymous: bounds('ANONYMOUS', 1 / 2),
+    address: bounds('ADDRESS', 5),
+    attempts: { perSecond: settings.MARU_RATE_LIMIT_ATTEMPTS_PER_SECOND, burst: settings.MARU_RATE_LIMIT_ATTEMPTS_BURST },
+  }
+}

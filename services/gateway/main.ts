@@ -1,4 +1,4 @@
-import { followRevocations, keysFromUserService, runProcess, TokenVerifier } from '@maru/service-host'
+import { followRevocations, keysFromUserService, readSharedKey, runProcess, TokenVerifier } from '@maru/service-host'
 import { gatewaySettings } from './config.ts'
 import { startGateway } from './service.ts'
 
@@ -6,8 +6,10 @@ import { startGateway } from './service.ts'
 const idleGraceMs = 1_000
 
 await runProcess('gateway', gatewaySettings, async ({ discovery, logger, settings, shutdown }) => {
+  const { MARU_GATEWAY_KEY_FILE: keyFile } = settings
+  const gatewayKey = keyFile === undefined ? undefined : await readSharedKey('MARU_GATEWAY_KEY_FILE', keyFile)
   const verifier = new TokenVerifier(keysFromUserService(discovery))
   followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })
-  const gateway = await startGateway({ discovery, logger, settings, verifier })
+  const gateway = await startGateway({ discovery, logger, settings, verifier, gatewayKey })
   return { ...gateway, stop: () => gateway.stop(idleGraceMs) }
 })

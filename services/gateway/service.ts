@@ -13,10 +13,12 @@ import {
   type MetricsRegistry,
   type TokenVerifier,
 } from '@maru/service-host'
-import type { GatewaySettings } from './config.ts'
+import { limitsOf, type GatewaySettings } from './config.ts'
 import { AccessRules } from './edge/access.ts'
 import { Cors } from './edge/cors.ts'
-import { RateLimiter } from './edge/rate-limit.ts'
+import { ApiKeys } from './edge/api-keys.ts'
+import { Callers } from './edge/callers.ts'
+import { Limits } from './edge/limits.ts'
 import { Edge } from './front/edge.ts'
 import { Front } from './front/front.ts'
 import { listen } from './front/listen.ts'
@@ -34,6 +36,8 @@ export interface GatewayOptions {
   verifier: TokenVerifier
   logger: Logger
   settings: GatewaySettings
+  /** By which the user service knows this gateway; without it there are no API keys. */
+  gatewayKey?: Buffer | undefined
   /** Contracts of what is routed to; those of the platform where unset. */
   endpoints?: readonly Endpoint[]
 }
@@ -50,7 +54,6 @@ export interface Gateway {
 
 /** Requests in flight have this long to finish when the gateway stops. */
 const inFlightMaxMs = 3_000
-const callersMax = 50_000
 const waitingMax = 1_024
 
 /** Starts the gateway: listens as soon as it can answer, whether the services are there yet or not. */
@@ -68,18 +71,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const missing = () => services.filter((service) => !instances.hasReady(service))
   const local = new LocalRoutes({ pages: await pages(), data: dataRoutes(instances, discovery, missing, stopped.signal) })
   const meter = new EdgeMeter()
-  const limiter = new RateLimiter({
-    requestsPerSecond: settings.MARU_RATE_LIMIT_PER_SECOND,
-    burst: settings.MARU_RATE_LIMIT_BURST,
-    callersMax,
-  })
+  const limits = new Limits(limitsOf(settings))
+  const access = new AccessRules(options.endpoints ?? serviceEndpoints, verifier)
+  const keys = new ApiKeys({ discovery, verifier, logger, gatewayKey: options.gatewayKey })
   const bodyMaxBytes = settings.MARU_GATEWAY_BODY_MAX_BYTES
   const edge = new Edge({
     services: new Set<string>(services),
     forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }, meter),
-    access: new AccessRules(options.endpoints ?? serviceEndpoints, verifier),
+    access,
+    callers: new Callers({ access, keys, limits }),
     cors: new Cors(settings.MARU_CORS_ORIGINS),
-    limiter,
+    limits,
     local,
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
@@ -89,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const front = new Front({
     edge,
     instances,
-    limiter,
+    limits,
     logger,
     parser: settings.MARU_HTTP_PARSER,
     bodyMaxBytes,

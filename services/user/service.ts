@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import type { ServiceDefinition } from '@maru/service-host'
-import { createAccessTokens } from './authentication/access-token.ts'
+import { readSharedKey, type ServiceDefinition } from '@maru/service-host'
+import { serveHandingOut } from './api-keys/handing-out.ts'
+import { serveApiKeys } from './api-keys/routes.ts'
+import { createAccessTokens, createKeyTokens } from './authentication/access-token.ts'
 import { Passwords } from './authentication/passwords.ts'
 import { serveAuthentication } from './authentication/routes.ts'
 import { readSigningKey } from './authentication/signing-key.ts'
@@ -19,12 +21,18 @@ export const userService: ServiceDefinition = {
   async start({ pool, log, logger, http, environment, shutdown }) {
     const config = readUserConfig(environment)
     const key = await readSigningKey(config.tokenKeyFile)
+    const [sealingKey, gatewayKey] = await Promise.all([
+      config.apiKeysKeyFile === undefined ? undefined : readSharedKey('MARU_API_KEYS_KEY_FILE', config.apiKeysKeyFile),
+      config.gatewayKeyFile === undefined ? undefined : readSharedKey('MARU_GATEWAY_KEY_FILE', config.gatewayKeyFile),
+    ])
     const passwords = await Passwords.create({ atOnceMax: config.hashesAtOnce, queueMax: config.hashQueueMax })
     if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
     const relay = new OutboxRelay({ pool, log, logger })
     const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }
     const answering = answeringWithoutDatabase(http)
     serveAuthentication(answering, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
+    serveApiKeys(answering, { pool, passwords, limit, sealingKey })
+    if (sealingKey && gatewayKey) serveHandingOut(http, { pool, gatewayKey, sealingKey, keyTokens: createKeyTokens(key) })
     serveProfileManagement(answering, { pool, passwords, relay })
     serveAuthorization(answering, { pool })
     serveRevokedTokens(http, { pool })

@@ -68,6 +68,8 @@ export async function startServiceProcess(
 export interface UserSide extends AsyncDisposable {
   readonly service: ServiceProcess
   readonly operator: { email: string; password: string }
+  /** By which it knows a gateway. */
+  readonly gatewayKey: Buffer
 }
 
 /** The real user service with a signing key and an operator of its own. */
@@ -78,10 +80,21 @@ export async function startUserService(database: Database): Promise<UserSide> {
   const operatorFile = path.join(folder, 'operator.json')
   await writeFile(keyFile, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   await writeFile(operatorFile, JSON.stringify(operator), { mode: 0o600 })
-  const service = await startServiceProcess('user', database.urls.user, { MARU_TOKEN_KEY_FILE: keyFile, MARU_OPERATOR_FILE: operatorFile })
+  const gatewayKey = randomBytes(32)
+  const sharedKey = async (name: string, key: Buffer): Promise<string> => {
+    await writeFile(path.join(folder, name), key.toString('base64url'), { mode: 0o600 })
+    return path.join(folder, name)
+  }
+  const service = await startServiceProcess('user', database.urls.user, {
+    MARU_TOKEN_KEY_FILE: keyFile,
+    MARU_OPERATOR_FILE: operatorFile,
+    MARU_API_KEYS_KEY_FILE: await sharedKey('api-keys.key', randomBytes(32)),
+    MARU_GATEWAY_KEY_FILE: await sharedKey('gateway.key', gatewayKey),
+  })
   return {
     service,
     operator,
+    gatewayKey,
     async [Symbol.asyncDispose]() {
       await service[Symbol.asyncDispose]()
       await rm(folder, { recursive: true, force: true })

@@ -11,6 +11,7 @@ export interface TradingSide extends AsyncDisposable {
   readonly service: ServiceProcess
   readonly users: UserSide
   readonly operator: Client
+  readonly database: TestDatabase
   /** A new user, whose account has its grant. */
   user(name: string): Promise<Client>
   /** A price from the market, which becomes the mark. */
@@ -32,6 +33,7 @@ export async function startTradingSide(): Promise<TradingSide> {
     service,
     users,
     operator,
+    database,
     async user(name) {
       const client = new Client(service.url)
       client.email = `${name}@example.com`

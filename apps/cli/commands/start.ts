@@ -150,6 +150,8 @@ async function run(
     databaseUrls,
     tokenKeyFile: secrets.tokenKeyFile,
     operatorFile: secrets.operatorFile,
+    apiKeysKeyFile: secrets.apiKeysKeyFile,
+    gatewayKeyFile: secrets.gatewayKeyFile,
     gatewayPort: port,
     ...(listener ? { listener } : {}),
   })

@@ -73,6 +73,14 @@ export const servicePlans: readonly ServicePlan[] = [
       'MARU_TRUSTED_PROXIES',
       'MARU_RATE_LIMIT_PER_SECOND',
       'MARU_RATE_LIMIT_BURST',
+      'MARU_RATE_LIMIT_KEY_PER_SECOND',
+      'MARU_RATE_LIMIT_KEY_BURST',
+      'MARU_RATE_LIMIT_ANONYMOUS_PER_SECOND',
+      'MARU_RATE_LIMIT_ANONYMOUS_BURST',
+      'MARU_RATE_LIMIT_ADDRESS_PER_SECOND',
+      'MARU_RATE_LIMIT_ADDRESS_BURST',
+      'MARU_RATE_LIMIT_ATTEMPTS_PER_SECOND',
+      'MARU_RATE_LIMIT_ATTEMPTS_BURST',
       'MARU_GATEWAY_BODY_MAX_BYTES',
       'MARU_GATEWAY_IN_FLIGHT_MAX',
       'MARU_GATEWAY_STREAMS_MAX',
@@ -106,13 +114,20 @@ export function planServices(options: {
   databaseUrls: Readonly<Record<ServiceKey, string>>
   tokenKeyFile: string
   operatorFile: string
+  apiKeysKeyFile: string
+  gatewayKeyFile: string
   gatewayPort: number
   /** The socket that gateways take connections from, where the supervisor holds it. */
   listener?: HeldPort
 }): SupervisedService[] {
   const own: Record<string, Record<string, string>> = {
-    user: { MARU_TOKEN_KEY_FILE: options.tokenKeyFile, MARU_OPERATOR_FILE: options.operatorFile },
-    gateway: { MARU_PORT: String(options.gatewayPort) },
+    user: {
+      MARU_TOKEN_KEY_FILE: options.tokenKeyFile,
+      MARU_OPERATOR_FILE: options.operatorFile,
+      MARU_API_KEYS_KEY_FILE: options.apiKeysKeyFile,
+      MARU_GATEWAY_KEY_FILE: options.gatewayKeyFile,
+    },
+    gateway: { MARU_PORT: String(options.gatewayPort), MARU_GATEWAY_KEY_FILE: options.gatewayKeyFile },
   }
   return servicePlans.map(({ name, stopPhase, settings, runtime = plainRuntime }) => {
     return {

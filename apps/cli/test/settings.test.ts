@@ -8,7 +8,16 @@ const example = readFileSync(path.join(root, '.env.example'), 'utf8')
 const documented = new Map([...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name as string, value as string]))
 
 /** What the supervisor sets by itself, and what only matters to someone who starts a service alone. */
-const notForUsers = ['MARU_TOKEN_KEY_FILE', 'MARU_OPERATOR_FILE', 'MARU_INSTANCE_ID', 'MARU_HOST', 'MARU_STRICT_REPLIES', 'MARU_LISTEN_FD']
+const notForUsers = [
+  'MARU_API_KEYS_KEY_FILE',
+  'MARU_GATEWAY_KEY_FILE',
+  'MARU_TOKEN_KEY_FILE',
+  'MARU_OPERATOR_FILE',
+  'MARU_INSTANCE_ID',
+  'MARU_HOST',
+  'MARU_STRICT_REPLIES',
+  'MARU_LISTEN_FD',
+]
 
 test('every setting that a service reads reaches it and is documented', () => {
   const files = globSync(['services/*/config.ts', 'services/*/config/*.ts', 'service-host/settings.ts'], { cwd: root })
@@ -43,15 +52,30 @@ test('secrets reach only the service that needs them', () => {
     OTHER_SECRET: 'x',
     MARU_CORS_ORIGINS: '',
   }
-  const plans = planServices({ environment, databaseUrls, tokenKeyFile: 'key', operatorFile: 'operator', gatewayPort: 9_000 })
+  const plans = planServices({
+    environment,
+    databaseUrls,
+    tokenKeyFile: 'key',
+    operatorFile: 'operator',
+    apiKeysKeyFile: 'keys',
+    gatewayKeyFile: 'gateway',
+    gatewayPort: 9_000,
+  })
   const seen = Object.fromEntries(plans.map(({ name, environment: { NODE_COMPILE_CACHE: _, ...rest } }) => [name, rest]))
   expect(seen).toEqual({
-    user: { PATH: '/bin', DATABASE_URL: 'U', MARU_TOKEN_KEY_FILE: 'key', MARU_OPERATOR_FILE: 'operator' },
+    user: {
+      PATH: '/bin',
+      DATABASE_URL: 'U',
+      MARU_TOKEN_KEY_FILE: 'key',
+      MARU_OPERATOR_FILE: 'operator',
+      MARU_API_KEYS_KEY_FILE: 'keys',
+      MARU_GATEWAY_KEY_FILE: 'gateway',
+    },
     trading: { PATH: '/bin', DATABASE_URL: 'T' },
     'market-data': { PATH: '/bin', DATABASE_URL: 'M' },
     notification: { PATH: '/bin', DATABASE_URL: 'N', SMTP_URL: 'smtp://secret' },
     analytics: { PATH: '/bin', DATABASE_URL: 'A' },
-    gateway: { PATH: '/bin', DATABASE_URL: 'G', MARU_PORT: '9000' },
+    gateway: { PATH: '/bin', DATABASE_URL: 'G', MARU_PORT: '9000', MARU_GATEWAY_KEY_FILE: 'gateway' },
   })
 })
 

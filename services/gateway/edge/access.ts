@@ -1,5 +1,5 @@
-import type { Access, Endpoint } from '@maru/contracts'
-import { PathMatcher, Problem, type Identity, type TokenVerifier } from '@maru/service-host'
+import type { Endpoint } from '@maru/contracts'
+import { expectRight, PathMatcher, Problem, type Identity, type TokenVerifier } from '@maru/service-host'
 import type { RouteName } from '../monitoring/edge-meter.ts'
 
 /** Who may enter, by the contracts. A path that is in none passes, and the service answers 404 or 405. */
@@ -21,31 +21,9 @@ export class AccessRules {
     }
   }
 
-  /**
-   * Who sends a request, by its token. Undefined where none, or none that is valid, came and the endpoint asks for none.
-   * Throws Problem `unauthenticated`, `token_expired`, `forbidden`, or `unavailable` where no key can be had to judge by.
-   */
-  identify(endpoint: Endpoint | undefined, authorization: string | undefined): Identity | undefined | Promise<Identity | undefined> {
-    const access = endpoint?.access ?? 'public'
-    // A token seen before costs no turn.
-    const known = authorization === undefined ? undefined : this.#verifier.verifyKnown(authorization)
-    if (known) return admitted(access, known)
-    if (access !== 'public') return this.#verifier.verify(authorization).then((identity) => admitted(access, identity))
-    return authorization === undefined ? undefined : this.#tolerant(authorization)
-  }
-
   /** As what requests for an endpoint, or for a path of a service that is in no contract, are counted. */
   nameOf(service: string, endpoint: Endpoint | undefined): RouteName | undefined {
     return endpoint ? this.#names.get(endpoint) : this.#otherNames.get(service)
-  }
-
-  async #tolerant(authorization: string): Promise<Identity | undefined> {
-    try {
-      return await this.#verifier.verify(authorization)
-    } catch (error) {
-      if (error instanceof Problem) return undefined
-      throw error
-    }
   }
 
   /** What the contracts have at a path. */
@@ -56,9 +34,38 @@ export class AccessRules {
       ?.matchAll(path)
       .find(({ value }) => value.method === wanted)?.value
   }
+
+  /** Who holds a token that was seen before and is still valid; undefined where `verify` must be asked. */
+  known(authorization: string): Identity | undefined {
+    const identity = this.#verifier.verifyKnown(authorization)
+    return identity?.key ? undefined : identity
+  }
+
+  /**
+   * Who holds the token. Undefined where the endpoint takes whoever comes, and the token is not valid: an expired one never bars a refresh.
+   * Throws Problem `unauthenticated`, `token_expired`, or `unavailable` where no key can be had to judge by.
+   */
+  async verify(endpoint: Endpoint | undefined, authorization: string | undefined): Promise<Identity | undefined> {
+    try {
+      const identity = await this.#verifier.verify(authorization)
+      // These the gateway gives to services, for requests that it has seen signed; nobody else has one.
+      if (identity.key) throw new Problem('unauthenticated', 'This token is not for use from outside.')
+      return identity
+    } catch (error) {
+      if (error instanceof Problem && isOpen(endpoint)) return undefined
+      throw error
+    }
+  }
 }
 
-function admitted(access: Access, identity: Identity): Identity {
-  if (access === 'operator' && !identity.isOperator) throw new Problem('forbidden')
-  return identity
+/** Whether nobody is asked who they are. */
+export function isOpen(endpoint: Endpoint | undefined): boolean {
+  return endpoint === undefined || endpoint.access === 'public'
+}
+
+/** Throws Problem `unauthenticated`, `insufficient_scope` or `forbidden`. */
+export function admit(endpoint: Endpoint | undefined, identity: Identity | undefined): void {
+  if (endpoint === undefined || endpoint.access === 'public') return
+  if (identity === undefined) throw new Problem('unauthenticated')
+  expectRight(endpoint, identity)
 }

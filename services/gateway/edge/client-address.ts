@@ -30,11 +30,25 @@ export function parseTrusted(parts: readonly string[]): BlockList | undefined {
   return list
 }
 
-function isTrusted(address: string, trusted: BlockList): boolean {
+export function isTrusted(address: string, trusted: BlockList): boolean {
   const family = isIP(address)
   return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address
+}
+
+/**
+ * Whom limits take for one: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to one customer, who could use all
+ * 2^64 addresses of it.
+ */
+export function addressGroup(address: string): string {
+  if (!address.includes(':')) return address
+  const [before = '', after] = address.split('%', 1)[0]!.split('::')
+  const head = before === '' ? [] : before.split(':')
+  const tail = after === undefined || after === '' ? [] : after.split(':')
+  const missing = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length)
+  const groups = [...head, ...Array<string>(missing).fill('0'), ...tail].slice(0, 4)
+  return groups.map((group) => group.replace(/^0+(?=.)/, '').toLowerCase()).join(':')
 }

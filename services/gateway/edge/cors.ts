@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-const exposed = 'X-Request-Id, Retry-After, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
+const exposed =
+  'X-Request-Id, Retry-After, Idempotent-Replayed, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
 const methods = 'GET, POST, PUT, PATCH, DELETE'
-const requestHeaders = 'Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate, Last-Event-Id'
+const requestHeaders =
+  'Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate, Last-Event-Id, Maru-Key, Maru-Timestamp, Maru-Receive-Window, Maru-Signature'
 
 /**
  * Cross-origin access by allow-list. Tokens travel in a header, never in cookies, so credentials are never allowed and

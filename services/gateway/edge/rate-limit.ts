@@ -1,38 +1,51 @@
-import { BoundedMap } from '@maru/service-host'
-
 export interface RateBounds {
   /** Sustained. */
   requestsPerSecond: number
   /** At once, after a rest. */
   burst: number
-  /** Callers remembered; beyond it the one seen first is forgotten, and so starts with a full bucket. */
+  /** Callers remembered; beyond it see `RateLimiter`. */
   callersMax: number
 }
 
 export interface RateVerdict {
   allowed: boolean
-  /** RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, as a flat list of names and values. */
+  /** Requests left at once. */
+  remaining: number
+  /** RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, as a flat list of names and values. */
   headers: string[]
   retryAfterSeconds: number
 }
 
 interface Bucket {
+  caller: string
   tokens: number
   atMs: number
 }
 
-/** A token bucket for each caller: a user, or the address of who sends no valid token. */
+/** Places looked at for one that may be given to a newcomer. */
+const looksMax = 8
+
+/**
+ * A token bucket for each caller. A bucket that has filled up again says as much as none, so its place may be given to a newcomer; one that has not is kept
+ * whoever comes, or a flood of new callers would wipe out what the limits know. Newcomers for whom no place is found share one bucket.
+ */
 export class RateLimiter {
   readonly #bounds: RateBounds
   readonly #now: () => number
-  readonly #buckets: BoundedMap<string, Bucket>
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #ring: Bucket[] = []
+  readonly #shared: Bucket
   readonly #limitText: string
+  readonly #policyText: string
+  #next = 0
 
-  constructor(bounds: RateBounds, now: () => number = () => performance.now()) {
+  /** `name`: what the limit is called in RateLimit-Policy. */
+  constructor(name: string, bounds: RateBounds, now: () => number = () => performance.now()) {
     this.#bounds = bounds
-    this.#buckets = new BoundedMap(bounds.callersMax)
     this.#now = now
+    this.#shared = { caller: '', tokens: bounds.burst, atMs: now() }
     this.#limitText = String(bounds.burst)
+    this.#policyText = `"${name}";q=${bounds.burst};w=${Math.max(1, Math.ceil(bounds.burst / bounds.requestsPerSecond))}`
   }
 
   get callers(): number {
@@ -40,33 +53,78 @@ export class RateLimiter {
   }
 
   take(caller: string): RateVerdict {
-    const { requestsPerSecond, burst } = this.#bounds
-    const now = this.#now()
-    const bucket = this.#bucketOf(caller, now)
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.atMs) / 1_000) * requestsPerSecond)
-    bucket.atMs = now
+    const bucket = this.#filled(caller)
     const allowed = bucket.tokens >= 1
     if (allowed) bucket.tokens -= 1
-    const resetSeconds = Math.ceil((burst - bucket.tokens) / requestsPerSecond)
+    return this.#verdict(bucket, allowed)
+  }
+
+  /** Undefined where `caller` has a request left, without taking it; else the verdict. */
+  refusal(caller: string): RateVerdict | undefined {
+    const bucket = this.#buckets.get(caller)
+    if (bucket === undefined) return undefined
+    this.#fill(bucket)
+    return bucket.tokens >= 1 ? undefined : this.#verdict(bucket, false)
+  }
+
+  #verdict(bucket: Bucket, allowed: boolean): RateVerdict {
+    const { requestsPerSecond, burst } = this.#bounds
+    const remaining = Math.floor(bucket.tokens)
     return {
       allowed,
+      remaining,
       headers: [
+        'ratelimit-policy',
+        this.#policyText,
         'ratelimit-limit',
         this.#limitText,
         'ratelimit-remaining',
-        String(Math.floor(bucket.tokens)),
+        String(remaining),
         'ratelimit-reset',
-        String(resetSeconds),
+        String(Math.ceil((burst - bucket.tokens) / requestsPerSecond)),
       ],
       retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((1 - bucket.tokens) / requestsPerSecond)),
     }
   }
 
-  #bucketOf(caller: string, now: number): Bucket {
-    const known = this.#buckets.get(caller)
-    if (known) return known
-    const bucket = { tokens: this.#bounds.burst, atMs: now }
+  #filled(caller: string): Bucket {
+    const bucket = this.#buckets.get(caller) ?? this.#admit(caller)
+    this.#fill(bucket)
+    return bucket
+  }
+
+  #fill(bucket: Bucket): void {
+    const now = this.#now()
+    bucket.tokens = this.#tokensAt(bucket, now)
+    bucket.atMs = now
+  }
+
+  #tokensAt({ tokens, atMs }: Bucket, now: number): number {
+    const { requestsPerSecond, burst } = this.#bounds
+    return Math.min(burst, tokens + ((now - atMs) / 1_000) * requestsPerSecond)
+  }
+
+  #admit(caller: string): Bucket {
+    const { burst, callersMax } = this.#bounds
+    const now = this.#now()
+    const bucket = { caller, tokens: burst, atMs: now }
+    if (this.#ring.length < callersMax) this.#ring.push(bucket)
+    else {
+      const at = this.#restedPlace(now)
+      if (at === undefined) return this.#shared
+      this.#buckets.delete(this.#ring[at]!.caller)
+      this.#ring[at] = bucket
+    }
     this.#buckets.set(caller, bucket)
     return bucket
+  }
+
+  #restedPlace(now: number): number | undefined {
+    for (let look = 0; look < Math.min(looksMax, this.#ring.length); look += 1) {
+      const at = this.#next
+      this.#next = (at + 1) % this.#ring.length
+      if (this.#tokensAt(this.#ring[at]!, now) >= this.#bounds.burst) return at
+    }
+    return undefined
   }
 }

@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { BlockList } from 'node:net'
-import { acceptsStream, Problem, requestIdFrom, type Identity, type Logger } from '@maru/service-host'
+import { acceptsStream, Problem, requestIdFrom, type Logger } from '@maru/service-host'
 import { answerProblem, securityHeaders } from '../answers.ts'
 import type { AccessRules } from '../edge/access.ts'
+import type { Callers } from '../edge/callers.ts'
 import { clientAddress } from '../edge/client-address.ts'
 import type { Cors } from '../edge/cors.ts'
-import type { RateLimiter } from '../edge/rate-limit.ts'
+import type { Limits } from '../edge/limits.ts'
 import { isInternal, parseTarget, serviceTarget, type ServiceTarget, type Target } from '../edge/target.ts'
+import { traceContext } from '../edge/trace-context.ts'
 import type { LocalRoutes } from '../local-routes.ts'
 import type { Forwarder } from '../proxy/forward.ts'
 import { requestHeaders } from '../proxy/headers.ts'
@@ -25,8 +27,9 @@ export interface EdgeParts {
   services: ReadonlySet<string>
   forwarder: Forwarder
   access: AccessRules
+  callers: Callers
   cors: Cors
-  limiter: RateLimiter
+  limits: Limits
   local: LocalRoutes
   trustedProxies: BlockList | undefined
   logger: Logger
@@ -64,13 +67,13 @@ export class Edge {
 
   /** Answers a request. `isPlain`: it was read by the short parser. */
   take(request: EdgeRequest, answer: EdgeAnswer, isPlain: boolean): void {
-    const { limiter, bounds, meter } = this.#parts
+    const { limits, bounds, meter } = this.#parts
     const call = this.open(request)
     meter.watch(call, answer)
     if (this.#inFlight >= bounds.inFlightMax) {
       meter.refused('overloaded')
       const problem = new Problem('overloaded', 'As many requests are being served as may be; nothing was done.')
-      answerProblem(answer, problem, call.requestId, [...call.base, ...limiter.take(call.address).headers])
+      answerProblem(answer, problem, call.requestId, [...call.base, ...limits.headersOf(call.address)])
       return
     }
     this.#inFlight += 1
@@ -102,12 +105,20 @@ export class Edge {
     }
   }
 
-  /** Counts the request against its caller; throws Problem `rate_limited`. */
-  limit(call: EdgeCall, caller: string): void {
-    const verdict = this.#parts.limiter.take(caller)
-    call.base.push(...verdict.headers)
-    call.limited = true
-    if (!verdict.allowed) throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.retryAfterSeconds })
+  /** Headers with which a request goes on to a service. Throws Problem `invalid_request`. */
+  headersFor(request: Pick<EdgeRequest, 'names' | 'values'>, call: EdgeCall): string[] {
+    const headers = requestHeaders(request, call)
+    headers.push(...traceContext(request))
+    return headers
+  }
+
+  /** For an upgrade: counts it, and finds out who asks for it where it is signed. The Authorization that goes on in its place, if so. */
+  async admitSocket(request: EdgeRequest, call: EdgeCall): Promise<string | undefined> {
+    const { limits, callers } = this.#parts
+    limits.countAddress(call)
+    const { identity, signed } = await callers.identifySocket(request, call)
+    limits.count(call, identity)
+    return signed?.socketAuthorization
   }
 
   /** Where a request goes: a path of a service, or undefined for the gateway itself. Throws for what is not for outside. */
@@ -138,20 +149,21 @@ export class Edge {
   }
 
   async #serve(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, isPlain: boolean, release: () => void): Promise<void> {
-    const { access, cors, local, forwarder, bounds } = this.#parts
+    const { access, callers, limits, cors, local, forwarder, bounds } = this.#parts
     const { method } = request
+    limits.countAddress(call)
     const target = parseTarget(request.target)
-    const headers = requestHeaders(request, call)
+    const headers = this.headersFor(request, call)
     const origin = headerOf(request, 'origin')
     if (method === 'OPTIONS' && origin !== undefined && headerOf(request, 'access-control-request-method') !== undefined) {
-      this.limit(call, call.address)
+      limits.count(call, undefined)
       if (!cors.isAllowed(origin)) throw new Problem('origin_not_allowed')
       answer.whole(204, [...call.base, ...cors.preflightHeaders()], '')
       return
     }
     const destination = this.destination(target)
     if (destination === undefined) {
-      this.limit(call, call.address)
+      limits.count(call, undefined)
       call.route = ownRoute
       if (local.serve(method, target.path, answer, call)) return
       call.route = undefined
@@ -160,12 +172,15 @@ export class Edge {
     const endpoint = access.find(destination.service, method, destination.path)
     call.route = access.nameOf(destination.service, endpoint)
     if (method === 'TRACE') throw new Problem('method_not_allowed')
-    const authorization = headerOf(request, 'authorization')
-    const identified = access.identify(endpoint, authorization)
-    const identity: Identity | undefined = identified instanceof Promise ? await identified : identified
-    this.limit(call, identity === undefined ? call.address : `user ${identity.userId}`)
-    const coming = request.body(bounds.bodyMaxBytes)
-    const body = coming instanceof Promise ? await coming : coming
+    let coming: Buffer | null | Promise<Buffer> | undefined
+    const bodyOf = (): Buffer | null | Promise<Buffer> => (coming === undefined ? (coming = request.body(bounds.bodyMaxBytes)) : coming)
+    const identified = callers.identify(request, endpoint, call, bodyOf)
+    const { identity, signed } = identified instanceof Promise ? await identified : identified
+    limits.count(call, identity)
+    // What is an account's own is for no cache between here and its owner; a signature, unlike a token, does not tell one so.
+    if (identity !== undefined) call.base.push('cache-control', 'no-store')
+    if (signed) headers.push('authorization', signed.authorization)
+    const body = bodyOf() instanceof Promise ? await bodyOf() : (coming as Buffer | null)
     const isStream = acceptsStream(headerOf(request, 'accept'))
     if (isStream) this.#expectPlaceForStream()
     await forwarder.forward({
@@ -189,12 +204,12 @@ export class Edge {
   }
 
   #refuse(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, error: unknown): void {
-    const { limiter, logger } = this.#parts
+    const { limits, logger } = this.#parts
     if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'request failed')
     const problem = error instanceof Problem ? error : new Problem('internal')
     this.#parts.meter.refused(problem.code)
     const headers = [...call.base]
-    if (!call.limited) headers.push(...limiter.take(call.address).headers)
+    if (!call.limited) headers.push(...limits.headersOf(call.address))
     if (problem.code === 'payload_too_large' && !request.isComplete) headers.push('connection', 'close')
     answerProblem(answer, problem, call.requestId, headers)
   }

@@ -10,9 +10,8 @@ import {
   requestIdOf,
   type Logger,
 } from '@maru/service-host'
-import type { RateLimiter } from '../edge/rate-limit.ts'
+import type { Limits } from '../edge/limits.ts'
 import { parseTarget } from '../edge/target.ts'
-import { requestHeaders } from '../proxy/headers.ts'
 import { passUpgrade } from '../proxy/upgrade.ts'
 import type { Instances } from '../routing/instances.ts'
 import type { Edge, EdgeCall } from './edge.ts'
@@ -24,7 +23,7 @@ import { PlainAnswer, PlainEdgeRequest } from './plain-exchange.ts'
 export interface FrontOptions {
   edge: Edge
   instances: Instances
-  limiter: RateLimiter
+  limits: Limits
   logger: Logger
   /** `plain`: requests in the plain form are read by the short parser, all others by Node's. `node`: all by Node's. */
   parser: 'plain' | 'node'
@@ -82,7 +81,7 @@ export class Front {
     )
     this.server.on('clientError', (error: Error & { code?: string }, socket) => {
       const address = 'remoteAddress' in socket ? String(socket.remoteAddress) : ''
-      answerClientError(error, socket, toRecord(options.limiter.take(address).headers))
+      answerClientError(error, socket, toRecord(options.limits.headersOf(address)))
     })
     this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
       socket.end(rawProblem(new Problem('method_not_allowed'), requestIdOf(request))),
@@ -112,7 +111,7 @@ export class Front {
   }
 
   #servePlain(): PlainServer {
-    const { edge, limiter, bodyMaxBytes, headersTimeoutMs, requestTimeoutMs } = this.#options
+    const { edge, limits, bodyMaxBytes, headersTimeoutMs, requestTimeoutMs } = this.#options
     return new PlainServer(this.server, {
       bodyMaxBytes,
       headersTimeoutMs,
@@ -126,7 +125,7 @@ export class Front {
         edge.take(plain, new PlainAnswer(connection), true)
         return true
       },
-      timedOut: (address) => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined), toRecord(limiter.take(address).headers)),
+      timedOut: (address) => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined), toRecord(limits.headersOf(address))),
     })
   }
 
@@ -138,13 +137,13 @@ export class Front {
   }
 
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { edge, logger, limiter } = this.#options
+    const { edge, logger, limits } = this.#options
     const call = edge.open(new NodeRequest(request))
     const onError = () => socket.destroy()
     socket.on('error', onError)
     this.#upgrade(request, socket, head, call).catch((error: unknown) => {
       if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'upgrade failed')
-      if (!call.limited) call.base.push(...limiter.take(call.address).headers)
+      if (!call.limited) call.base.push(...limits.headersOf(call.address))
       const problem = error instanceof Problem ? error : new Problem('internal')
       socket.end(rawProblem(problem, call.requestId, toRecord(call.base)))
     })
@@ -153,8 +152,11 @@ export class Front {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, call: EdgeCall): Promise<void> {
     const { edge, instances, upstreamTimeoutMs, logger } = this.#options
     const target = parseTarget(request.url)
-    const headers = requestHeaders(new NodeRequest(request), call)
-    edge.limit(call, call.address)
+    const asked = new NodeRequest(request)
+    const headers = edge.headersFor(asked, call)
+    const authorization = await edge.admitSocket(asked, call)
+    if (authorization !== undefined) headers.push('authorization', authorization)
+    if (socket.destroyed) return
     if (!edge.allowsSocket(request.headers)) throw new Problem('origin_not_allowed')
     const destination = edge.destination(target)
     if (destination === undefined) throw new Problem('not_found', 'No socket is at this path.')

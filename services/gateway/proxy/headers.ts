@@ -17,8 +17,20 @@ const hopByHop = new Set([
 ])
 
 /** What only the platform may say of a request: from outside it is dropped. */
-const fromPlatform = new Set(['host', 'forwarded', 'x-real-ip', 'x-request-id', 'x-user-id', 'x-user', 'x-roles', 'x-user-roles'])
-const platformPrefixes = ['x-forwarded-', 'x-maru-', 'x-auth-']
+const fromPlatform = new Set([
+  'host',
+  'traceparent',
+  'tracestate',
+  'forwarded',
+  'x-real-ip',
+  'x-request-id',
+  'x-user-id',
+  'x-user',
+  'x-roles',
+  'x-user-roles',
+])
+/** `maru-`: signatures, which are verified at the edge. */
+const platformPrefixes = ['x-forwarded-', 'x-maru-', 'x-auth-', 'maru-']
 
 const namesMax = 1_000
 /** Whether a header is passed on, by its name; names come from outside, so only so many are remembered. */

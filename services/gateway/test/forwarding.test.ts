@@ -5,6 +5,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { sendRaw } from '../../../service-host/test/support/raw.ts'
 import { echoListener, openRig, until, type Echoed, type Rig } from './support/rig.ts'
 
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
 describe.each(['plain', 'node'] as const)('a gateway whose requests are read by the parser %s', (parser) => {
   const openHere = (environment: Record<string, string> = {}) => openRig({ MARU_HTTP_PARSER: parser, ...environment })
   let rig: Rig
@@ -26,7 +28,7 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
         await echoed('/api/trading/x/BTC%2FUSDT?a=1&b=%20', {
           method: 'PUT',
           body: '{"a":1}',
-          headers: { 'content-type': 'application/json', 'x-mine': 'yes', traceparent: '00-1-2-01' },
+          headers: { 'content-type': 'application/json', 'x-mine': 'yes', traceparent },
         }),
       ).toMatchObject({
         method: 'PUT',
@@ -36,7 +38,7 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
           'content-type': 'application/json',
           'content-length': '7',
           'x-mine': 'yes',
-          traceparent: '00-1-2-01',
+          traceparent,
           'x-forwarded-for': '127.0.0.1',
         },
       })

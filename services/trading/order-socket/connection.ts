@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { OrderSocketAnswer, OrderSocketPush, OrderSocketRequest } from '@maru/contracts/order-socket'
-import { Problem, type Identity, type Logger, type TokenVerifier } from '@maru/service-host'
+import { expectScope, Problem, type Identity, type Logger, type TokenVerifier } from '@maru/service-host'
 import { followAccount } from '../account-stream/follow.ts'
 import type { StreamPlaces } from '../account-stream/server-sent-events.ts'
 import type { History } from '../history/history.ts'
@@ -16,6 +16,9 @@ import { badMessage, parseMessage, type Parsed } from './requests.ts'
 const inFlightMax = 512
 /** Private codes of the socket protocol: 4000 and the status HTTP would have. */
 const closeUnauthenticated = 4401
+
+/** What an API key needs no right to trade for. */
+const opsOfReaders: ReadonlySet<OrderSocketRequest['op']> = new Set(['subscribe', 'unsubscribe', 'authenticate'])
 
 export interface ConnectionParts {
   replica: Replica
@@ -63,13 +66,19 @@ export class Connection {
     this.#expireAt(opened.identity.expiresAtMs)
     opened.socket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
     opened.socket.once('close', () => this.#onClose())
+    // What is pushed ends with a revocation too, not only what is asked for.
+    const forget = parts.verifier.onRevocations(() => this.#closeIfRevoked())
+    this.#closed.signal.addEventListener('abort', forget, { once: true })
+  }
+
+  #closeIfRevoked(): boolean {
+    if (!this.#parts.verifier.isRevoked(this.#identity)) return false
+    this.#opened.socket.close(closeUnauthenticated, 'unauthenticated')
+    return true
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
-    if (this.#parts.verifier.isRevoked(this.#identity)) {
-      this.#opened.socket.close(closeUnauthenticated, 'unauthenticated')
-      return
-    }
+    if (this.#closeIfRevoked()) return
     let requests: Parsed[]
     try {
       if (isBinary) throw badMessage('Send text, not binary.')
@@ -87,6 +96,7 @@ export class Connection {
     const place = (this.#requests += 1)
     try {
       if (request instanceof Problem) throw request
+      if (!opsOfReaders.has(request.op)) expectScope(this.#identity, 'trade')
       const { status, result } = await this.#handle(request)
       this.#answer({ id: request.id, status, result }, place)
     } catch (error) {

@@ -50,6 +50,18 @@ export async function logIn(
 }
 
 /**
+ * Asks once more for the password of a user who is logged in.
+ * @throws Problem overloaded, rate_limited, invalid_credentials
+ */
+export async function verifyPassword({ pool, passwords, limit }: LoginParts, user: UserRow, password: string): Promise<void> {
+  using turn = passwords.takeTurn()
+  const limited = `password:${user.id}`
+  await countAttempt(pool, limited, limit)
+  if (!(await turn.verify(user.password_hash, password))) throw new Problem('invalid_credentials', 'The password is wrong.')
+  await forgetAttempts(pool, limited)
+}
+
+/**
  * Sets a new password and ends every other session.
  * @throws Problem overloaded, rate_limited, invalid_credentials, invalid_request
  */

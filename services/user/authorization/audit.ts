@@ -10,6 +10,9 @@ export type AuditAction =
   | 'user.status_changed'
   | 'session.revoked'
   | 'session.token_reused'
+  | 'api_key.created'
+  | 'api_key.renamed'
+  | 'api_key.revoked'
 
 export interface AuditRecord {
   action: AuditAction

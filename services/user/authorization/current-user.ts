@@ -9,6 +9,11 @@ export interface CurrentUser {
   sessionId: string
 }
 
+const bySession = `select ${userColumns}, coalesce(s.ended_at is null and s.expires_at > now(), false) as session_live
+  from users u left join sessions s on s.id = $2 and s.user_id = u.id where u.id = $1`
+const byKey = `select ${userColumns}, coalesce(k.revoked_at is null and (k.expires_at is null or k.expires_at > now()), false) and k.id is not null as session_live
+  from users u left join api_keys k on k.id = $2 and k.user_id = u.id where u.id = $1`
+
 /**
  * The user behind a verified token, as they are now. A token tells what was true when it was signed; here, where it is known,
  * an ended session, a disabled user and a lost role count at once.
@@ -19,16 +24,17 @@ export async function currentUser(
   call: { identity: Identity; request: { headers: IncomingHttpHeaders } },
   role?: 'operator',
 ): Promise<CurrentUser> {
-  const sessionId = sessionOfVerifiedToken(call.request.headers.authorization) ?? ''
+  const { userId, key } = call.identity
+  const sessionId = key ? '' : (sessionOfVerifiedToken(call.request.headers.authorization) ?? '')
   const { rows } = await pool.query<UserRow & { session_live: boolean }>(
-    `select ${userColumns}, coalesce(s.ended_at is null and s.expires_at > now(), false) as session_live
-     from users u left join sessions s on s.id = $2 and s.user_id = u.id where u.id = $1`,
-    [call.identity.userId, sessionId],
+    key ? byKey : bySession,
+    key ? [userId, key.id] : [userId, sessionId],
   )
   const user = rows[0]
   if (!user) throw new Problem('unauthenticated')
   if (user.status === 'disabled') throw new Problem('account_disabled')
-  if (!user.session_live) throw new Problem('unauthenticated', 'The session of this token has ended; log in again.')
+  if (!user.session_live)
+    throw new Problem('unauthenticated', key ? 'The API key is good no longer.' : 'The session of this token has ended; log in again.')
   if (role !== undefined && !user.roles.includes(role)) throw new Problem('forbidden')
   return { user, sessionId }
 }

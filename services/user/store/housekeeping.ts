@@ -9,6 +9,8 @@ const sweeps = [
   `delete from login_attempts where key in (select key from login_attempts where window_started_at < now() - interval '2 days' limit $1)`,
   `delete from sessions where id in (select id from sessions where expires_at < now() - interval '30 days' limit $1)`,
   `delete from sessions where id in (select id from sessions where ended_at < now() - interval '30 days' limit $1)`,
+  `delete from api_keys where id in (select id from api_keys where revoked_at < now() - interval '30 days' limit $1)`,
+  `delete from api_keys where id in (select id from api_keys where expires_at < now() - interval '30 days' limit $1)`,
   `delete from outbox where sequence in (select sequence from outbox where sent_at < now() - interval '7 days' limit $1)`,
 ]
 

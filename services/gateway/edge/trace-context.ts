@@ -1,0 +1,44 @@
+import { randomFillSync } from 'node:crypto'
+import type { EdgeRequest } from '../front/exchange.ts'
+import { headerOf } from '../front/exchange.ts'
+
+const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+const noTrace = '0'.repeat(32)
+const noParent = '0'.repeat(16)
+const stateMaxCharacters = 512
+
+/**
+ * The W3C trace context with which a request goes on, as flat headers: that of the client where it is valid, else a new one. A version to come is read as the
+ * standard says and goes on as version 00. `tracestate` belongs to a valid `traceparent` alone.
+ */
+export function traceContext(request: Pick<EdgeRequest, 'names' | 'values'>): string[] {
+  const given = headerOf(request, 'traceparent')
+  if (given === undefined) return ['traceparent', newTraceparent()]
+  const [, version, trace, parent, flags, rest] = form.exec(given) ?? []
+  const isValid =
+    version !== undefined && version !== 'ff' && trace !== noTrace && parent !== noParent && (version !== '00' || rest === undefined)
+  const isOnly = request.names.indexOf('traceparent') === request.names.lastIndexOf('traceparent')
+  if (!isValid || !isOnly) return ['traceparent', newTraceparent()]
+  const state = request.values.filter((_, index) => request.names[index] === 'tracestate').join(',')
+  return [
+    'traceparent',
+    `00-${trace}-${parent}-${flags}`,
+    ...(state !== '' && state.length <= stateMaxCharacters ? ['tracestate', state] : []),
+  ]
+}
+
+const idBytes = 24
+const pool = Buffer.allocUnsafe(idBytes * 128)
+let hex = ''
+let used = Infinity
+
+/** Random ids, made many at a time. Not sampled: nobody has asked for a record of it. */
+function newTraceparent(): string {
+  if (used >= hex.length) {
+    hex = randomFillSync(pool).toString('hex')
+    used = 0
+  }
+  const traceparent = `00-${hex.slice(used, used + 32)}-${hex.slice(used + 32, used + 48)}-00`
+  used += idBytes * 2
+  return traceparent
+}
