@@ -186,7 +186,12 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
     })
 
     test('more requests than a caller may send: 429 with Retry-After; another caller is not affected', async () => {
-      await reopen({ MARU_RATE_LIMIT_PER_SECOND: '1', MARU_RATE_LIMIT_BURST: '3' })
+      await reopen({
+        MARU_RATE_LIMIT_PER_SECOND: '1',
+        MARU_RATE_LIMIT_BURST: '3',
+        MARU_RATE_LIMIT_ANONYMOUS_BURST: '1000',
+        MARU_RATE_LIMIT_ADDRESS_BURST: '1000',
+      })
       const remaining: (string | null)[] = []
       const mine = { authorization: `Bearer ${rig.issuer.sign({ sub: 'a' })}` }
       for (let count = 0; count < 3; count += 1)
