@@ -8,6 +8,8 @@ export class LogFile implements Disposable {
   #descriptor: number | undefined
   #bytes = 0
   #faulty = false
+  /** A line broke off in its middle, where the disk was full. */
+  #torn = false
 
   /** `onFault` is called once when lines are lost (a full disk), and again only after writing has worked in between. */
   constructor(file: string, options: { bytesMax?: number; onFault: (error: Error) => void }) {
@@ -17,15 +19,17 @@ export class LogFile implements Disposable {
   }
 
   write(line: string): void {
-    const bytes = Buffer.from(`${line}\n`)
+    const bytes = Buffer.from(`${this.#torn ? '\n' : ''}${line}\n`)
     try {
       if (this.#descriptor !== undefined && this.#bytes + bytes.length > this.#bytesMax) this.#rotate()
       if (this.#descriptor === undefined) {
         this.#descriptor = openSync(this.#file, 'a', 0o600)
         this.#bytes = fstatSync(this.#descriptor).size
       }
-      writeSync(this.#descriptor, bytes)
-      this.#bytes += bytes.length
+      const written = writeSync(this.#descriptor, bytes)
+      this.#bytes += written
+      this.#torn = written < bytes.length
+      if (this.#torn) throw new Error('no space is left for a whole line')
       this.#faulty = false
     } catch (error) {
       if (!this.#faulty) this.#onFault(error as Error)

@@ -1,0 +1,170 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { Client, eventually } from '../support/client.ts'
+import { freePort } from '../support/platform.ts'
+import { Disk } from './disk.ts'
+
+export const services = ['gateway', 'trading', 'user', 'market-data', 'notification', 'analytics'] as const
+export type Service = (typeof services)[number]
+
+export interface LiveInstance {
+  service: Service
+  id: string
+  pid: number
+  url: string
+  state: string
+}
+
+const root = path.resolve(import.meta.dirname, '../..')
+const run = promisify(execFile)
+const readyWithinMs = 120_000
+const backWithinMs = 60_000
+const stopWithinMs = 40_000
+const replicas = 2
+
+/** The whole platform as a person runs it, two instances of every service, on a home of its own that is removed at the end. */
+export class ChaosPlatform implements AsyncDisposable {
+  readonly url: string
+  readonly home: string
+  /** Undefined where the machine lets no disk be mounted. */
+  readonly disk: Disk | undefined
+  readonly #folder: string
+  readonly #supervisor: ChildProcess
+  readonly #exited: Promise<unknown>
+  readonly #environment: NodeJS.ProcessEnv
+  readonly #output: () => string
+
+  private constructor(folder: string, url: string, home: string, disk: Disk | undefined, environment: NodeJS.ProcessEnv) {
+    this.#folder = folder
+    this.url = url
+    this.home = home
+    this.disk = disk
+    this.#environment = environment
+    this.#supervisor = spawn(process.execPath, [path.join(root, 'apps/cli/main.ts'), 'start', '--replicas', allAt(replicas)], {
+      cwd: root,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#exited = new Promise((resolve) => this.#supervisor.once('exit', resolve))
+    let output = ''
+    for (const stream of [this.#supervisor.stdout, this.#supervisor.stderr])
+      stream?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
+    this.#output = () => output
+  }
+
+  static async start(): Promise<ChaosPlatform> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'maru-chaos-'))
+    const disk = await Disk.mount(folder)
+    const port = await freePort()
+    const unlimited = '10000000'
+    const platform = new ChaosPlatform(folder, `http://127.0.0.1:${port}`, disk?.folder ?? folder, disk, {
+      ...process.env,
+      MARU_HOME: disk?.folder ?? folder,
+      MARU_PORT: String(port),
+      MARU_MARKET_DATA: 'synthetic:7',
+      MARU_RATE_LIMIT_PER_SECOND: unlimited,
+      MARU_RATE_LIMIT_BURST: unlimited,
+      MARU_SNAPSHOT_EVERY_COMMANDS: '20000',
+      // As under npm: the supervisor ends when who started it is gone.
+      npm_lifecycle_event: 'chaos',
+    })
+    try {
+      await eventually(
+        () => Promise.resolve(platform.output()),
+        (text) => text.includes('Maru is ready at'),
+        readyWithinMs,
+      )
+      await eventually(
+        () => platform.instances(),
+        (all) => services.every((service) => all.filter((one) => one.service === service && one.state === 'ready').length === replicas),
+        readyWithinMs,
+      )
+    } catch (error) {
+      const said = platform.output()
+      await platform[Symbol.asyncDispose]()
+      throw new Error(`the platform did not start:\n${said}`, { cause: error })
+    }
+    return platform
+  }
+
+  /** What the supervisor has said. */
+  output(): string {
+    return this.#output()
+  }
+
+  async instances(service?: Service): Promise<LiveInstance[]> {
+    const answer = await fetch(`${this.url}/health/services`, { signal: AbortSignal.timeout(2_000) })
+    const { items } = (await answer.json()) as { items: LiveInstance[] }
+    return items.filter((item) => service === undefined || item.service === service)
+  }
+
+  async ready(service: Service): Promise<LiveInstance[]> {
+    return (await this.instances(service)).filter(({ state }) => state === 'ready')
+  }
+
+  /** Resolves once as many instances of the service take requests as should, none of them with a pid of `gone`. */
+  async untilWhole(service: Service, gone: readonly number[] = [], wanted: number = replicas): Promise<void> {
+    await eventually(
+      () => this.ready(service),
+      (ready) => ready.length === wanted && ready.every(({ pid }) => !gone.includes(pid)),
+      backWithinMs,
+    )
+  }
+
+  async postgresPid(): Promise<number> {
+    return Number((await readFile(path.join(this.home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
+  }
+
+  /** Resolves once a request through the gateway to each service has been answered well, which takes the database. */
+  async untilAnswering(): Promise<void> {
+    await eventually(
+      () => fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(2_000) }),
+      ({ status }) => status === 200,
+      backWithinMs,
+    )
+  }
+
+  /** A command of `maru` on this home; what it printed. Rejects where it ended with another code than 0. */
+  async maru(...parameters: string[]): Promise<string> {
+    const { stdout } = await run(process.execPath, [path.join(root, 'apps/cli/main.ts'), ...parameters], {
+      cwd: root,
+      env: this.#environment,
+      timeout: 120_000,
+    })
+    return stdout
+  }
+
+  /** Copies the logs of the services and what the supervisor has said. */
+  async copyLogs(folder: string): Promise<void> {
+    await cp(path.join(this.home, 'logs'), folder, { recursive: true })
+    await writeFile(path.join(folder, 'supervisor.log'), this.output())
+  }
+
+  async operator(): Promise<Client> {
+    const { email, password } = JSON.parse(await readFile(path.join(this.home, 'operator.json'), 'utf8')) as {
+      email: string
+      password: string
+    }
+    const client = new Client(this.url)
+    await client.login(email, password)
+    return client
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#supervisor.exitCode === null && this.#supervisor.signalCode === null) {
+      this.#supervisor.kill('SIGTERM')
+      const timer = setTimeout(() => this.#supervisor.kill('SIGKILL'), stopWithinMs)
+      await this.#exited
+      clearTimeout(timer)
+    }
+    await this.disk?.unmount()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+function allAt(count: number): string {
+  return services.map((service) => `${service}=${count}`).join(',')
+}
