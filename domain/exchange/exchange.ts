@@ -22,6 +22,7 @@ import { setMarketRules } from './market-phases.ts'
 import { none } from './no-slot.ts'
 import type { Outcome } from './outcome-writer.ts'
 import * as placement from './placement.ts'
+import * as plainOrders from './plain-orders.ts'
 import * as quotes from './quotes.ts'
 import { previewOrder, type OrderPreview } from './preview.ts'
 import { replaceOrder } from './replacement.ts'
@@ -41,6 +42,7 @@ const { cancelOrder } = cancels
 const { conclude, runDue } = conclusion
 const { foresee } = foresight
 const { placeOrder } = placement
+const { cancelPlain } = plainOrders
 const { massQuote } = quotes
 
 /** Client order ids, and references of movements, that are remembered where nothing else is said. */
@@ -106,7 +108,7 @@ export class Exchange {
         return
       case kinds.cancelOrder:
         advance(core, command.time)
-        cancelOrder(core, command)
+        if (!cancelPlain(core, command)) cancelOrder(core, command)
         conclude(core, -1)
         return
       case kinds.massQuote:

@@ -1,4 +1,4 @@
-import { OrderType, type OrderExtras, type PlaceOrder } from '@maru/contracts/commands'
+import { OrderType, TimeInForce, type OrderExtras, type PlaceOrder } from '@maru/contracts/commands'
 import { lotsForValue } from './book-walk.ts'
 import type { Core } from './core.ts'
 import * as execution from './execution.ts'
@@ -8,6 +8,7 @@ import { detailsOf } from './order-details.ts'
 import type { Market } from './markets.ts'
 import { none } from './no-slot.ts'
 import { EventKind, OrderStatus } from './outcome.ts'
+import * as plainOrders from './plain-orders.ts'
 import { Refusal } from './refusals.ts'
 import * as restrictions from './restrictions.ts'
 import { TimerKind } from './timers.ts'
@@ -18,11 +19,13 @@ import { postOnlyTrait, reduceOnlyTrait } from './traits.ts'
 const { enter } = execution
 const { isWellFormed } = orderForm
 const { orderRefusal, restPrice } = orderChecks
+const { restPlain } = plainOrders
 const { rateRefusal } = restrictions
 const { packTraits, clientOrderIdTrait } = orderTraits
 const { orderAccepted, orderDuplicate, orderRejected } = EventKind
 const { rejected } = OrderStatus
-const { market: marketType } = OrderType
+const { limit, market: marketType } = OrderType
+const { gtc } = TimeInForce
 
 /** Takes an order: a repeat of a known client order id changes nothing; else it is recorded, as accepted or as rejected. */
 export function placeOrder(core: Core, order: PlaceOrder): void {
@@ -31,6 +34,10 @@ export function placeOrder(core: Core, order: PlaceOrder): void {
     return
   }
   if (order.clientOrderId !== '' && repeats(core, order)) return
+  if (order.orderType === limit && order.timeInForce === gtc && order.extras === null && restPlain(core, order)) {
+    if (order.clientOrderId !== '') rememberOrder(core, order, 0)
+    return
+  }
   if (!core.accounts.has(order.account)) {
     core.emitRefused(Refusal.account_not_found)
     return
