@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AccountMode, CommandKind, MarketStatus, OrderType, Side, TimeInForce } from '@maru/contracts/commands'
-import { newestRules } from '../index.ts'
+import { newestRules, openOrdersMax, OrderStatus, refusals } from '../index.ts'
 import { btcTerms, one, plainExtras, Venue, type Unstamped } from './venue.ts'
 
 /** Set MARU_TEST_SEED to repeat a run; fast-check prints the seed of one that fails. */
@@ -117,4 +117,16 @@ test('what is placed and cancelled the short way has the outcome of the general 
   )
   for (const kind of ['orderAccepted', 'orderRejected', 'orderDuplicate', 'orderUpdated', 'trade', 'commandRefused'])
     expect(seen).toContain(kind)
+})
+
+test('an account has so many open orders in a market and no more, though it could pay for them', () => {
+  const venue = new Venue({ terms: { notionalMin: 0 } })
+  const account = venue.account('maker')
+  const order = { side: 'BUY', price: 10_000, quantity: 100 } as const
+  const first = venue.order(account, order)
+  for (let count = 1; count < openOrdersMax; count++) venue.order(account, order)
+  expect(refusals[venue.order(account, order).refusal]).toBe('open_order_limit')
+  venue.send({ kind: CommandKind.cancelOrder, account, order: first.order })
+  expect(venue.order(account, order).status).toBe(OrderStatus.pending)
+  expect(refusals[venue.order(account, order).refusal]).toBe('open_order_limit')
 })
