@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { topics } from '@maru/contracts'
 import { installEventLog, type TopicRights } from '@maru/event-log'
-import { installDiscovery } from './discovery-postgres.ts'
+import { installDiscovery } from './discovery/postgres/schema.ts'
 import { roleOf, schemaOf, serviceKeys, type ServiceKey } from './names.ts'
 
 export interface BootstrapOptions {

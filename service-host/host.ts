@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { openPostgresEventLog, type EventLog } from '@maru/event-log'
 import { TokenVerifier } from './authentication.ts'
 import { createPool, migrate, waitForDatabase } from './database.ts'
-import type { Discovery } from './discovery.ts'
+import type { Discovery } from './discovery/port.ts'
 import { createHttpService, type HttpService } from './http.ts'
 import { keysFromUserService } from './key-source.ts'
 import type { Logger } from './logger.ts'
@@ -39,6 +39,8 @@ export interface ServiceContext {
 export interface StartedService extends AsyncDisposable {
   /** Undefined when requests can be served; else why not. Shown at `/health/ready`. */
   notReady?(): string | undefined
+  /** What this instance can do beside what its host knows, in short words; see `Instance.capabilities`. */
+  capabilities?: readonly string[]
 }
 
 export interface ServiceDefinition {
@@ -110,11 +112,13 @@ async function startService(
   http.app.get('/health/live', () => ({ status: 'live' }))
   http.app.get('/health/ready', (_request, reply) => {
     const reason = notReady()
-    return reply.code(reason === undefined ? 200 : 503).send(reason === undefined ? { status: 'ready' } : { status: 'not_ready', reason })
+    const answer = reason === undefined ? { status: 'ready' } : { status: 'not_ready', reason }
+    return reply.code(reason === undefined ? 200 : 503).send({ ...answer, instance: context.describe() })
   })
   const url = await http.app.listen({ host: settings.MARU_HOST, port: settings.MARU_PORT })
   // Requests end first, then what they use, in the reverse order of its making.
   resources.defer(() => http.stop(inFlightMaxMs))
   const owned = resources.move()
-  return { url, notReady, stop: () => owned.disposeAsync() }
+  const capabilities = [...http.capabilities(), ...(started.capabilities ?? [])]
+  return { url, notReady, capabilities, work: () => http.work(), stop: () => owned.disposeAsync() }
 }

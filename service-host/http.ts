@@ -15,6 +15,7 @@ import {
   type RouteMetrics,
   type SocketDropReason,
 } from './metrics.ts'
+import type { WorkUnderWay } from './discovery/load-meter.ts'
 import { PathMatcher } from './path-matcher.ts'
 import { PlainRoutes, type ServedEndpoint } from './plain-http/routes.ts'
 import { PlainServer } from './plain-http/server.ts'
@@ -37,6 +38,10 @@ export interface HttpService {
    * `?access_token=`, or the subprotocols `bearer, <token>`. Liveness pings and slow readers are the handler's to see to.
    */
   socket(path: string, options: SocketOptions, onConnection: SocketHandler): void
+  /** Requests being answered now, and open sockets and event streams. */
+  work(): WorkUnderWay
+  /** What a client may ask of this server beside requests and answers. */
+  capabilities(): readonly string[]
   /** Stops taking requests, closes sockets with 1001, and finishes requests in flight within `deadlineMs`; then cuts off what is left. */
   stop(deadlineMs: number): Promise<void>
 }
@@ -103,6 +108,17 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   })
   sockets.attach(app.server)
 
+  const work: WorkUnderWay = { inFlight: 0, streams: 0 }
+  app.addHook('onRequest', (request, reply, done) => {
+    // Who asks how busy we are is no work.
+    if (request.url.startsWith('/health/')) return done()
+    const kind = acceptsStream(request.headers.accept) ? 'streams' : 'inFlight'
+    work[kind] += 1
+    // Comes for an answer that was sent and for one that was broken off.
+    reply.raw.once('close', () => (work[kind] -= 1))
+    done()
+  })
+
   const methodsByPath = new PathMatcher<string>()
   app.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) methodsByPath.add(route.url, method)
@@ -134,6 +150,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     toProblem: (error, about) => toProblem(error, about, options.logger),
     unserved: (method) => metrics.route(method, '(none)'),
     refused: (code) => metrics.refused(code),
+    work,
   })
   const plain =
     options.parser === 'node'
@@ -156,6 +173,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
       routes.add(serveEndpoint(app, endpoint, handler as never, options, metrics))
     },
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
+    work: () => ({ inFlight: work.inFlight, streams: work.streams + sockets.count }),
+    capabilities: () => ['http', ...(sockets.isEmpty ? [] : ['websocket'])],
     async stop(deadlineMs) {
       const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
       await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(Math.min(1_000, deadlineMs))])

@@ -1,5 +1,5 @@
 import type { KeySource, PublishedKey } from './authentication.ts'
-import type { Discovery } from './discovery.ts'
+import type { Discovery } from './discovery/port.ts'
 
 /** The keys that sign tokens, from any live instance of the user service. */
 export function keysFromUserService(discovery: Discovery): KeySource {

@@ -1,5 +1,7 @@
-import type { Discovery } from './discovery.ts'
-import { openPostgresDiscovery } from './discovery-postgres.ts'
+import type { WorkUnderWay } from './discovery/load-meter.ts'
+import type { Discovery } from './discovery/port.ts'
+import { openPostgresDiscovery } from './discovery/postgres/discovery.ts'
+import { Self, type SelfDescription } from './discovery/self.ts'
 import { createInstanceId } from './instance-id.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
@@ -11,6 +13,8 @@ export interface ProcessContext<Settings> {
   readonly version: string
   readonly logger: Logger
   readonly discovery: Discovery
+  /** What this process is and how busy, for `/health/ready`. */
+  readonly describe: () => SelfDescription
   readonly settings: Settings
   readonly environment: Environment
   /** Aborts when the process is asked to stop. */
@@ -26,6 +30,10 @@ export interface RunningProcess {
   metricsUrl?: string
   /** Undefined when requests can be served; else why not. */
   notReady(): string | undefined
+  /** What it can do, in short words, for others to choose by; see `Instance.capabilities`. */
+  capabilities?: readonly string[]
+  /** What is under way in it, announced as its load. */
+  work?: () => WorkUnderWay
   /** Finishes what is in flight, bounded, and closes everything. Called once, after the announcement was withdrawn. */
   stop(): Promise<void>
 }
@@ -81,8 +89,13 @@ export async function runProcess<Shape extends BaseShape>(
 
   try {
     await using discovery = await openDiscovery(base.DATABASE_URL, logger, stop.signal)
-    const running = await start({ service, instanceId, version, logger, discovery, settings, environment, shutdown: stop.signal, fail })
-    await serveUntilStopped(service, instanceId, running, discovery, logger, stop.signal)
+    using self = new Self({ service, id: instanceId, version })
+    const describe = () => self.describe()
+    const shutdown = stop.signal
+    const running = await start({ service, instanceId, version, logger, discovery, describe, settings, environment, shutdown, fail })
+    self.capabilities = running.capabilities ?? []
+    if (running.work) self.work = running.work
+    await serveUntilStopped(self, running, discovery, logger, shutdown)
   } catch (error) {
     if (error instanceof SettingsError) return exitForSettings(error)
     logger.fatal({ err: error }, 'could not run')
@@ -132,19 +145,18 @@ async function openDiscovery(connectionString: string, logger: Logger, signal: A
 }
 
 async function serveUntilStopped(
-  service: string,
-  id: string,
+  self: Self,
   running: RunningProcess,
   discovery: Discovery,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const startedAt = new Date().toISOString()
-  const instance = { id, service, url: running.url, pid: process.pid, version, state: 'starting' as const, startedAt }
-  const announced = discovery.announce(instance).then(async (announcement) => {
-    await keepState(announcement.setState, running, logger, signal)
-    return announcement
-  })
+  const announced = discovery
+    .announce(self.announcement(running.url, 'starting'), () => self.load())
+    .then(async (announcement) => {
+      await keepState(announcement.setState, self, running, logger, signal)
+      return announcement
+    })
   // A failure shows itself below, when the process stops; until then the loop of discovery goes on trying.
   announced.catch(() => undefined)
   await aborted(signal)
@@ -162,6 +174,7 @@ async function serveUntilStopped(
 /** Tells the supervisor and discovery when the process becomes ready, and discovery when that changes; until `signal` aborts. */
 async function keepState(
   setState: (state: 'starting' | 'ready') => Promise<void>,
+  self: Self,
   running: RunningProcess,
   logger: Logger,
   signal: AbortSignal,
@@ -173,6 +186,7 @@ async function keepState(
     const state = reason === undefined ? 'ready' : 'starting'
     if (state !== shown) {
       shown = state
+      self.turned(state)
       logger.info({ url: running.url, reason }, state === 'ready' ? 'ready' : 'not ready')
       // While the database is away this waits; the announcement is renewed with the newest state once it is back.
       setState(state).catch((error: unknown) => logger.warn({ err: error }, 'could not announce the state'))

@@ -1,5 +1,5 @@
 import type { Revocations } from './authentication.ts'
-import type { Discovery } from './discovery.ts'
+import type { Discovery } from './discovery/port.ts'
 import type { Logger } from './logger.ts'
 
 /** Where the user service says whose access tokens are void before they expire; for services, not for clients. */

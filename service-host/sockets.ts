@@ -49,6 +49,7 @@ export class SocketRoutes {
   readonly #bounds: SocketBounds
   readonly #requestIdOf: (request: IncomingMessage) => string
   #closing = false
+  #isEmpty = true
 
   constructor(options: {
     verifier: TokenVerifier
@@ -73,7 +74,13 @@ export class SocketRoutes {
     return this.#server.clients.size
   }
 
+  /** Whether no path takes sockets. */
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
   add(path: string, options: SocketOptions, onConnection: SocketHandler): void {
+    this.#isEmpty = false
     this.#routes.add(path, { options, onConnection })
   }
 

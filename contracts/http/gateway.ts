@@ -4,6 +4,13 @@ import { ListOf, Timestamp } from '../schemas.ts'
 
 /** What the gateway itself answers; everything under `/api/<service>` belongs to the services. */
 
+const InstanceLoad = Type.Object({
+  in_flight: Type.Integer({ description: 'Requests begun and not yet answered.' }),
+  streams: Type.Integer({ description: 'Open sockets and event streams.' }),
+  event_loop_utilization: Type.Number({ minimum: 0, maximum: 1, description: 'Share of the time in which it had work.' }),
+  event_loop_delay_ms: Type.Number({ description: 'Longest that it was held up since it renewed its lease before.' }),
+})
+
 export const InstanceStatus = Type.Object(
   {
     service: Type.String(),
@@ -13,6 +20,11 @@ export const InstanceStatus = Type.Object(
     version: Type.String(),
     state: Type.Union([Type.Literal('starting'), Type.Literal('ready'), Type.Literal('draining')]),
     started_at: Timestamp,
+    ready_at: Type.Union([Timestamp, Type.Null()], { description: 'Since when it is ready; null while it is not.' }),
+    capabilities: Type.Array(Type.String(), { description: 'What it can do, such as `websocket` or `rules:3`.' }),
+    load: Type.Union([InstanceLoad, Type.Null()], {
+      description: 'As it said itself less than two seconds ago; null where it has not said.',
+    }),
     circuit: Type.Union([Type.Literal('closed'), Type.Literal('half_open'), Type.Literal('open')], {
       description: 'Whether this gateway sends it requests: not while open, one at a time while half open.',
     }),

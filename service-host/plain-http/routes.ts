@@ -50,6 +50,8 @@ export interface PlainRoutesOptions {
   unserved(method: string): RouteMetrics
   /** Counts a refusal by its code. */
   refused(code: string): void
+  /** Counted up while a request is answered. */
+  work: { inFlight: number }
 }
 
 /** Serves the endpoints of a service to plain requests, to the same answers as Fastify gives to all others. */
@@ -95,6 +97,7 @@ export class PlainRoutes {
     if (acceptsStream(headerOf(request, 'accept')) || (request.contentLength > 0 && !route.checkBody)) return false
     for (const name in params) if (params[name]!.length > paramMaxCharacters) return false
     const query = mark < 0 ? {} : { ...parseQuery(target.slice(mark + 1)) }
+    this.#options.work.inFlight += 1
     try {
       checkTarget(target)
       const authorization = headerOf(request, 'authorization')
@@ -138,6 +141,7 @@ export class PlainRoutes {
   #finish(call: PlainCall, route: Route, answer: unknown): void {
     call.answer(route.head, answer === undefined ? '' : route.serialize!(answer))
     route.metrics.observe(route.endpoint.status, performance.now() - call.request.receivedMs)
+    this.#options.work.inFlight -= 1
   }
 
   #refuse(call: PlainCall, { endpoint, metrics }: Route, error: unknown): void {
@@ -145,6 +149,7 @@ export class PlainRoutes {
     call.refuse(problem)
     this.#options.refused(problem.code)
     metrics.observe(problem.status, performance.now() - call.request.receivedMs)
+    this.#options.work.inFlight -= 1
   }
 
   /** What is at no endpoint may still be a page that Fastify serves alone. */

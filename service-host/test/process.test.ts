@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/support/postgres.ts'
-import { openPostgresDiscovery } from '../discovery-postgres.ts'
-import type { Discovery } from '../discovery.ts'
+import { openPostgresDiscovery } from '../discovery/postgres/discovery.ts'
+import type { Discovery } from '../discovery/port.ts'
 
 const echo = fileURLToPath(new URL('support/echo-service.ts', import.meta.url))
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -113,12 +113,12 @@ describe('the life of a service', () => {
   test('is announced as starting until it is ready, and again when it no longer is', async () => {
     const child = start({ ECHO_READY: 'no' })
     const ready = readyUrl(child)
-    await expect.poll(announced, { timeout: 10_000 }).toEqual([`${child.pid} starting`])
+    await expect.poll(announced, { timeout: 20_000 }).toEqual([`${child.pid} starting`])
     const [instance] = await discovery.instances('notification')
     const notYet = await fetch(`${instance?.url}/health/ready`)
-    expect({ status: notYet.status, body: await notYet.json() }).toEqual({
+    expect({ status: notYet.status, body: await notYet.json() }).toMatchObject({
       status: 503,
-      body: { status: 'not_ready', reason: 'told not to be' },
+      body: { status: 'not_ready', reason: 'told not to be', instance: { pid: child.pid, ready_at: null, load: { in_flight: 0 } } },
     })
     await fetch(`${instance?.url}/toggle`, { method: 'POST' })
     expect(await ready).toBe(instance?.url)

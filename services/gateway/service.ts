@@ -5,10 +5,13 @@ import { buildOpenApi } from '@maru/contracts/openapi'
 import {
   createMetricsRegistry,
   listenForScrapes,
+  instanceFields,
+  loadFields,
   Problem,
   version,
   type Discovery,
   type Instance,
+  type Load,
   type Logger,
   type MetricsRegistry,
   type TokenVerifier,
@@ -148,9 +151,9 @@ function dataRoutes(instances: Instances, discovery: Discovery, missing: () => s
       '/health/services',
       () => ({
         items: [
-          ...instances.all().map(({ instance, circuit }) => status(instance, circuit.state)),
+          ...instances.all().map(({ instance, circuit }) => status(instance, discovery.loadOf(instance.id), circuit.state)),
           // No gateway routes to another, so there is no circuit to open.
-          ...gateways.map((instance) => status(instance, 'closed')),
+          ...gateways.map((instance) => status(instance, discovery.loadOf(instance.id), 'closed')),
         ].sort((a, b) => (a.service + a.id < b.service + b.id ? -1 : 1)),
         next_cursor: null,
       }),
@@ -159,9 +162,9 @@ function dataRoutes(instances: Instances, discovery: Discovery, missing: () => s
   ])
 }
 
-function status(instance: Instance, circuit: string) {
-  const { startedAt, ...rest } = instance
-  return { ...rest, started_at: startedAt, circuit }
+function status(instance: Instance, load: Load | undefined, circuit: string) {
+  const { url, state } = instance
+  return { ...instanceFields(instance), url, state, load: load ? loadFields(load) : null, circuit }
 }
 
 /** Pages are read once; they are small. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { topics, type UserEvent } from '@maru/contracts'
+import { newestRules } from '@maru/domain/exchange'
 import { consume, systemClock } from '@maru/event-log'
 import type { ServiceContext, ServiceDefinition, StartedService } from '@maru/service-host'
 import { serveAccountStream } from './account-stream/routes.ts'
@@ -132,6 +133,8 @@ async function start(context: ServiceContext): Promise<StartedService> {
 
   return {
     notReady: () => halted,
+    // Any instance may be the one that publishes; which rules it knows tells which others it agrees with.
+    capabilities: ['leader', `rules:${newestRules}`],
     async [Symbol.asyncDispose]() {
       stop.abort()
       await leading?.done

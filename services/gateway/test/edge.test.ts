@@ -322,6 +322,9 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
         version: '0.1.0',
         state: 'ready',
         started_at: expect.any(String),
+        ready_at: expect.any(String),
+        capabilities: [],
+        load: null,
         circuit: 'closed',
       })
     })
