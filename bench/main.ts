@@ -3,7 +3,19 @@ import path from 'node:path'
 import { formatTable, type BenchModule, type BenchRow } from './report.ts'
 
 /** The benchmarks, in the order in which they run; each is a module `bench/<name>.ts`. */
-const names: readonly string[] = ['exchange', 'exchange-core', 'log', 'replay', 'snapshot', 'gateway', 'hop', 'orders', 'sockets', 'start']
+const names: readonly string[] = [
+  'exchange',
+  'exchange-core',
+  'log',
+  'replay',
+  'snapshot',
+  'gateway',
+  'hop',
+  'orders',
+  'sockets',
+  'discovery',
+  'start',
+]
 
 /** Those that take minutes run only when they are asked for. */
 const longNames: readonly string[] = ['soak']

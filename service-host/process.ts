@@ -1,10 +1,11 @@
 import type { WorkUnderWay } from './discovery/load-meter.ts'
 import type { Discovery } from './discovery/port.ts'
-import { openPostgresDiscovery } from './discovery/postgres/discovery.ts'
+import { openDiscovery } from './discovery/open.ts'
 import { Self, type SelfDescription } from './discovery/self.ts'
+import type { DiscoverySetting } from './discovery/setting.ts'
 import { createInstanceId } from './instance-id.ts'
 import { createLogger, type Logger } from './logger.ts'
-import { readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
+import { discoverySettings, readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
 
 /** What every process of the platform has, the gateway included. */
 export interface ProcessContext<Settings> {
@@ -45,8 +46,8 @@ const exitSettings = 78
 const exitInternal = 70
 /** After this a stop that hangs is ended. Longer than the time given to requests in flight. */
 const stopMaxMs = 10_000
-/** Time for the gateway to hear that this instance has left, before connections are closed. */
-const lingerMs = 150
+/** Beyond the notice that discovery gives: time for what the gateway sent before it heard that this instance has left. */
+const lingerMs = 50
 const readyPollMs = 50
 const watchPollMs = 250
 
@@ -64,8 +65,11 @@ export async function runProcess<Shape extends BaseShape>(
 ): Promise<void> {
   const environment: Environment = process.env
   let settings: Values<Shape>
+  let setting: DiscoverySetting
   try {
-    settings = readSettings(environment, shape)
+    const all = readSettings(environment, { ...shape, ...discoverySettings(environment) })
+    settings = all as Values<Shape>
+    setting = all.MARU_DISCOVERY as DiscoverySetting
   } catch (error) {
     return exitForSettings(error)
   }
@@ -88,7 +92,7 @@ export async function runProcess<Shape extends BaseShape>(
   })
 
   try {
-    await using discovery = await openDiscovery(base.DATABASE_URL, logger, stop.signal)
+    await using discovery = await reachDiscovery({ setting, connectionString: base.DATABASE_URL, logger }, stop.signal)
     using self = new Self({ service, id: instanceId, version })
     const describe = () => self.describe()
     const shutdown = stop.signal
@@ -131,12 +135,12 @@ function listenForStop(stop: AbortController, logger: Logger): void {
   })
 }
 
-/** The database may still be starting: tries for 30 s. */
-async function openDiscovery(connectionString: string, logger: Logger, signal: AbortSignal): Promise<Discovery> {
+/** What it stands on may still be starting: tries for 30 s. */
+async function reachDiscovery(options: Parameters<typeof openDiscovery>[0], signal: AbortSignal): Promise<Discovery> {
   const endMs = performance.now() + 30_000
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
     try {
-      return await openPostgresDiscovery({ connectionString, logger })
+      return await openDiscovery(options)
     } catch (error) {
       if (signal.aborted || performance.now() + delayMs > endMs) throw error
       await wait(delayMs, signal)
@@ -162,9 +166,11 @@ async function serveUntilStopped(
   await aborted(signal)
   logger.info('stopping')
   try {
+    // Who asks this instance itself hears it from here.
+    self.turned('draining')
     const announcement = await Promise.race([announced, wait(1_000)])
     await announcement?.withdraw()
-    await wait(lingerMs)
+    await wait(discovery.noticeMs + lingerMs)
   } catch (error) {
     logger.warn({ err: error }, 'could not withdraw')
   }

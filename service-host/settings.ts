@@ -1,3 +1,5 @@
+import { discoverySetting } from './discovery/setting.ts'
+
 /** Reads settings from the environment once and reports every fault together. The only reader of `process.env` is a config.ts. */
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -83,6 +85,9 @@ export const processSettings = {
   /** `plain`: requests in the plain form are read on a short path, all others by Node's parser. `node`: all by Node's. */
   MARU_HTTP_PARSER: setting.oneOf(['plain', 'node'], 'plain'),
 }
+
+/** How instances find each other: a setting of every process that is read beside its own, as a pod's environment says where its cluster is asked. */
+export const discoverySettings = (environment: Environment) => ({ MARU_DISCOVERY: discoverySetting(environment) })
 
 /** What every service behind the gateway takes from its environment. */
 export const commonSettings = {

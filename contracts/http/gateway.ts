@@ -33,6 +33,10 @@ export const InstanceStatus = Type.Object(
 )
 
 const Status = Type.Object({ status: Type.String() })
+const Readiness = Type.Object({
+  status: Type.String(),
+  instance: Type.Optional(Type.Object({}, { additionalProperties: true, description: 'What the instance that answers is, and how busy.' })),
+})
 
 export type GatewayEndpoint = Omit<Endpoint, 'service'> & { readonly service: 'gateway' }
 
@@ -55,7 +59,7 @@ export const gatewayEndpoints = {
     description:
       '200 once each service has a ready instance; until then 503 `unavailable`, whose `waiting_for` names the services that are missing.',
     status: 200,
-    reply: Status,
+    reply: Readiness,
     errors: ['unavailable'],
   },
   services: {

@@ -137,7 +137,7 @@ class Inquiry {
     const { leaseMs, lostMs } = this.#lease
     const beganMs = performance.now()
     // It need not be waited for longer than its last answer counts.
-    const timeoutMs = this.#seen ? Math.max(askAgainMs, Math.min(leaseMs, this.#answeredMs + leaseMs - beganMs)) : firstAnswerMs
+    const timeoutMs = this.#seen ? Math.ceil(Math.max(askAgainMs, Math.min(leaseMs, this.#answeredMs + leaseMs - beganMs))) : firstAnswerMs
     try {
       const seen = await this.#answer(timeoutMs)
       this.#answeredMs = performance.now()

@@ -15,7 +15,6 @@ export class PlatformDiscovery implements Discovery {
     this.#close = options.close
   }
 
-  // oxlint-disable-next-line typescript/require-await -- faults reject, as they do where there is something to wait for
   async announce(instance: OwnInstance): Promise<Announcement> {
     if (this.#closed) throw new DiscoveryError('closed', 'Discovery is closed.')
     checkedAnnouncement(instance)

@@ -34,6 +34,8 @@ export interface Load {
 }
 
 export interface Discovery extends AsyncDisposable {
+  /** After a withdrawal, and after a change of what an instance says of itself, others may not know for so long. */
+  readonly noticeMs: number
   /**
    * Announces and keeps the lease alive until `withdraw`. `load` is asked at every renewal. Where the platform keeps the list (DNS,
    * Kubernetes) this says nothing: what the instance says of itself at `/health/ready` counts there.

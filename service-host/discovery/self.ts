@@ -3,7 +3,7 @@ import type { InstanceState, Load, OwnInstance } from './port.ts'
 import { instanceFields, loadFields } from './shape.ts'
 
 /** What this process is and how busy, in the form in which `/health/ready` says it: where the platform keeps the list of instances, others ask there. */
-export type SelfDescription = ReturnType<typeof instanceFields> & { load: ReturnType<typeof loadFields> }
+export type SelfDescription = ReturnType<typeof instanceFields> & { state: InstanceState; load: ReturnType<typeof loadFields> }
 
 /** This process as an instance of its service. */
 export class Self implements Disposable {
@@ -15,6 +15,7 @@ export class Self implements Disposable {
   /** What is under way; set by whoever serves. */
   work: () => WorkUnderWay = () => ({ inFlight: 0, streams: 0 })
   #readyAt: string | null = null
+  #state: InstanceState = 'starting'
   readonly #meter = new LoadMeter()
 
   constructor(options: { service: string; id: string; version: string }) {
@@ -29,6 +30,7 @@ export class Self implements Disposable {
 
   /** To be told of every change, so that it is known since when this instance is ready. */
   turned(state: InstanceState): void {
+    this.#state = state
     this.#readyAt = state === 'ready' ? (this.#readyAt ?? new Date().toISOString()) : null
   }
 
@@ -40,7 +42,7 @@ export class Self implements Disposable {
   describe(): SelfDescription {
     const { id, service, version, startedAt, capabilities } = this
     const fields = instanceFields({ id, service, pid: process.pid, version, startedAt, readyAt: this.#readyAt, capabilities })
-    return { ...fields, load: loadFields(this.load()) }
+    return { ...fields, state: this.#state, load: loadFields(this.load()) }
   }
 
   [Symbol.dispose](): void {

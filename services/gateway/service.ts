@@ -14,6 +14,7 @@ import {
   type Load,
   type Logger,
   type MetricsRegistry,
+  type SelfDescription,
   type TokenVerifier,
 } from '@maru/service-host'
 import { limitsOf, type GatewaySettings } from './config.ts'
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   settings: GatewaySettings
   /** By which the user service knows this gateway; without it there are no API keys. */
   gatewayKey?: Buffer | undefined
+  /** What this instance is and how busy, said at `/health/ready`. */
+  describe?: () => SelfDescription
   /** Contracts of what is routed to; those of the platform where unset. */
   endpoints?: readonly Endpoint[]
 }
@@ -72,7 +75,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const stopped = new AbortController()
   const missing = () => services.filter((service) => !instances.hasReady(service))
-  const local = new LocalRoutes({ pages: await pages(), data: dataRoutes(instances, discovery, missing, stopped.signal) })
+  const local = new LocalRoutes({
+    pages: await pages(),
+    data: dataRoutes({ instances, discovery, missing, describe: options.describe, signal: stopped.signal }),
+  })
   const meter = new EdgeMeter()
   const limits = new Limits(limitsOf(settings))
   const access = new AccessRules(options.endpoints ?? serviceEndpoints, verifier)
@@ -133,7 +139,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-function dataRoutes(instances: Instances, discovery: Discovery, missing: () => string[], signal: AbortSignal): Map<string, () => unknown> {
+function dataRoutes(parts: {
+  instances: Instances
+  discovery: Discovery
+  missing: () => string[]
+  describe: (() => SelfDescription) | undefined
+  signal: AbortSignal
+}): Map<string, () => unknown> {
+  const { instances, discovery, missing, describe, signal } = parts
+  const own = () => (describe ? { instance: describe() } : {})
   const document = buildOpenApi(allEndpoints, { version })
   let gateways: Instance[] = []
   discovery.watch((all) => (gateways = all.filter(({ service }) => service === 'gateway')), signal)
@@ -143,8 +157,8 @@ function dataRoutes(instances: Instances, discovery: Discovery, missing: () => s
       '/health/ready',
       () => {
         const waitingFor = missing()
-        if (waitingFor.length === 0) return { status: 'ready' }
-        throw new Problem('unavailable', `Waiting for ${waitingFor.join(', ')}.`, { extensions: { waiting_for: waitingFor } })
+        if (waitingFor.length === 0) return { status: 'ready', ...own() }
+        throw new Problem('unavailable', `Waiting for ${waitingFor.join(', ')}.`, { extensions: { waiting_for: waitingFor, ...own() } })
       },
     ],
     [

@@ -31,9 +31,21 @@ const outwardSettings = [
 ]
 
 /** What a process needs from the system to run at all. */
-const systemSettings = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'TZ', 'LANG', 'LC_ALL', 'SystemRoot']
+const systemSettings = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'TZ',
+  'LANG',
+  'LC_ALL',
+  'SystemRoot',
+  'KUBERNETES_SERVICE_HOST',
+  'KUBERNETES_SERVICE_PORT',
+]
 
-const commonSettings = ['MARU_LOG', 'MARU_LOG_LEVEL', 'MARU_HTTP_PARSER']
+const commonSettings = ['MARU_LOG', 'MARU_DISCOVERY', 'MARU_LOG_LEVEL', 'MARU_HTTP_PARSER']
 
 /** The gateway goes first, so that nothing new comes in; then who takes orders and makes prices; then who only reads the log. */
 export const servicePlans: readonly ServicePlan[] = [

@@ -51,7 +51,13 @@ export async function openDnsDiscovery(options: { setting: DnsSetting; logger: L
   }
 
   let isFirst = true
-  const first = await Promise.all(serviceKeys.map(async (service) => ({ service, ttlMs: await look(service) })))
+  const first = await Promise.all(serviceKeys.map(async (service) => ({ service, ttlMs: await look(service) }))).catch(
+    async (error: unknown) => {
+      resolver.cancel()
+      await asked[Symbol.asyncDispose]()
+      throw error
+    },
+  )
   isFirst = false
   const following = first.map(({ service, ttlMs }) => follow(service, ttlMs))
   return new PlatformDiscovery({

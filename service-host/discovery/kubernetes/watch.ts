@@ -96,7 +96,7 @@ async function list({ api, path, labelSelector, signal }: Following): Promise<{ 
   const objects = new Map<string, ApiObject>()
   for (let next = ''; ;) {
     const query = new URLSearchParams({ labelSelector, limit: String(pageMax), ...(next === '' ? {} : { continue: next }) })
-    const page = (await api.get(`${path}?${query}`, listMs, signal)) as Page
+    const page = (await api.get(`${path}?${query.toString()}`, listMs, signal)) as Page
     for (const object of page.items) if (objects.size < objectsMax) objects.set(object.metadata.name, object)
     next = page.metadata.continue ?? ''
     if (next === '') return { objects, version: page.metadata.resourceVersion }
@@ -111,7 +111,7 @@ async function* events({ api, path, labelSelector, signal }: Following, version:
     timeoutSeconds: String(watchSeconds),
     labelSelector,
   })
-  const answer = await api.open(`${path}?${query}`, AbortSignal.any([signal, AbortSignal.timeout(watchMs)]))
+  const answer = await api.open(`${path}?${query.toString()}`, AbortSignal.any([signal, AbortSignal.timeout(watchMs)]))
   answer.setEncoding('utf8')
   let rest = ''
   for await (const chunk of answer) {

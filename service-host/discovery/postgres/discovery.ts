@@ -15,6 +15,8 @@ const passGapMs = 20
 /** A clock of the database that goes otherwise than ours by more than this between two looks was set. */
 const clockJumpMs = 500
 const faultsLoggedMax = 100
+/** Who watches is notified and has looked within this. */
+const notifiedMs = 100
 
 export interface PostgresDiscoveryOptions {
   connectionString: string
@@ -42,6 +44,7 @@ interface Own {
 }
 
 class PostgresDiscovery implements Discovery {
+  readonly noticeMs = notifiedMs
   readonly #connectionString: string
   readonly #logger: Logger
   readonly #lease: Lease
