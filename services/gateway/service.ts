@@ -54,6 +54,9 @@ export interface Gateway {
   readonly metricsUrl: string
   /** Undefined once every service has a ready instance; else which have none. */
   notReady(): string | undefined
+  readonly capabilities: readonly string[]
+  /** Requests and streams under way. */
+  work(): { inFlight: number; streams: number }
   /** Connections between two requests are kept for `idleGraceMs`, so that a request that is under way to it is answered; 0 where unset. */
   stop(idleGraceMs?: number): Promise<void>
 }
@@ -129,6 +132,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     url: listening.url,
     metricsUrl: scrapes.url,
+    capabilities: ['http', 'websocket'],
+    work: () => edge.load,
     notReady: () => (missing().length > 0 ? `waiting for ${missing().join(', ')}` : undefined),
     async stop(idleGraceMs = 0) {
       stopped.abort()
