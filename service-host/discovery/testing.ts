@@ -128,8 +128,8 @@ async function idsOf(discovery: Discovery): Promise<string[]> {
 }
 
 async function until(timeout: number, look: () => unknown, expected: unknown): Promise<void> {
-  const poll = expect.poll(look, { timeout, interval: 10 })
-  if (typeof expected === 'object')
-    await (Array.isArray(expected) && expected.length === 0 ? poll.toEqual([]) : poll.toMatchObject(expected as object))
-  else await poll.toBe(expected)
+  const options = { timeout, interval: 10 }
+  if (Array.isArray(expected) && expected.length === 0) await expect.poll(look, options).toEqual([])
+  else if (typeof expected === 'object') await expect.poll(look, options).toMatchObject(expected as object)
+  else await expect.poll(look, options).toBe(expected)
 }

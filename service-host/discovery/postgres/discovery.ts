@@ -188,7 +188,7 @@ class PostgresDiscovery implements Discovery {
     if (gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs))
     if (!(this.#poked && this.#client)) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, durationMs - Math.max(0, gapMs))
+        const timer = setTimeout(resolve, Math.max(0, durationMs - Math.max(0, gapMs)))
         this.#wake = () => {
           if (!this.#client && !this.#closed) return
           clearTimeout(timer)

@@ -83,7 +83,7 @@ describe('looking up by DNS', () => {
     } finally {
       await server.stop()
     }
-    await expect(look()).rejects.toThrow()
+    await expect(look()).rejects.toMatchObject({ syscall: 'querySrv' })
   })
 })
 
