@@ -174,6 +174,11 @@ export const errorCatalogue = {
     retryable: true,
     meaning: 'The service did not answer in time. What was asked may have been done: ask before you repeat it.',
   },
+  deadline_exceeded: {
+    status: 504,
+    retryable: true,
+    meaning: 'The time that the caller gave for an answer had passed before this was begun; nothing was done.',
+  },
   price_unavailable: { status: 503, retryable: true, meaning: 'No source has given a price for this symbol yet.' },
   internal: { status: 500, retryable: false, meaning: 'A fault of ours; it has been logged under `request_id`.' },
 } as const satisfies Record<string, ErrorEntry>

@@ -6,6 +6,7 @@ import type { Identity, TokenVerifier } from './authentication.ts'
 import { useBodyParsers } from './body-parsers.ts'
 import { acceptsStream, admit, checkTarget, identify, isThenable, notServed, requestIdFrom, requestIdOf, type Handler } from './calls.ts'
 import { answerClientError, rawProblem } from './client-error.ts'
+import { deadlineHeader, expectInTime } from './deadline.ts'
 import type { Logger } from './logger.ts'
 import {
   createHttpMetrics,
@@ -177,7 +178,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     capabilities: () => ['http', ...(sockets.isEmpty ? [] : ['websocket'])],
     async stop(deadlineMs) {
       const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
-      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(Math.min(1_000, deadlineMs))])
+      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(Math.min(1_000, deadlineMs / 2), deadlineMs / 2)])
       clearTimeout(cutOff)
     },
   }
@@ -216,6 +217,7 @@ function serveEndpoint(
       // HEAD is served by the route of GET.
       if (request.method === endpoint.method) (request as Carried).routeMetrics = routeMetrics
       checkTarget(request.url)
+      expectInTime(request.headers[deadlineHeader])
       const { authorization, 'content-type': type, 'content-encoding': encoding } = request.headers
       const take = (identity: Identity | undefined): void => {
         admit(endpoint, identity, type, encoding)

@@ -7,6 +7,7 @@ import { rawProblem } from './client-error.ts'
 import type { Logger } from './logger.ts'
 import { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
+import { spreadOver } from './spread.ts'
 
 export interface SocketCall {
   params: Record<string, string>
@@ -100,12 +101,15 @@ export class SocketRoutes {
     })
   }
 
-  /** Says 1001 (going away) to every socket; whoever does not answer within `graceMs` is cut off. */
-  async close(graceMs: number): Promise<void> {
+  /**
+   * Says 1001 (going away) to every socket, to a few at a time within `spreadMs`, so that their clients do not all come back at once; whoever has
+   * not answered `graceMs` after the last was told is cut off.
+   */
+  async close(graceMs: number, spreadMs = 0): Promise<void> {
     this.#closing = true
     const clients = [...this.#server.clients]
     const closed = Promise.all(clients.map((client) => new Promise<void>((resolve) => client.once('close', () => resolve()))))
-    for (const client of clients) client.close(1001, 'the service is going away')
+    await spreadOver(clients, spreadMs, (client) => client.close(1001, 'the service is going away'))
     const timer = setTimeout(() => {
       for (const client of clients) client.terminate()
     }, graceMs)

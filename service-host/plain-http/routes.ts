@@ -15,6 +15,7 @@ import {
   type CallRequest,
   type Handler,
 } from '../calls.ts'
+import { deadlineHeader, expectInTime } from '../deadline.ts'
 import type { RouteMetrics } from '../metrics.ts'
 import { PathMatcher } from '../path-matcher.ts'
 import { Problem } from '../problem.ts'
@@ -117,6 +118,7 @@ export class PlainRoutes {
   #run(call: PlainCall, route: Route, params: unknown, query: unknown, identity: Identity | undefined): void {
     const { endpoint, handler, checkParams, checkQuery, checkBody } = route
     const { request } = call
+    expectInTime(headerOf(request, deadlineHeader))
     admit(endpoint, identity, headerOf(request, 'content-type'), headerOf(request, 'content-encoding'))
     const body = checkBody ? this.#bodyOf(request, endpoint) : undefined
     check(checkParams, params, 'params')

@@ -30,7 +30,9 @@ import { LocalRoutes, type Page } from './local-routes.ts'
 import { EdgeMeter, exposeGatewayState } from './monitoring/edge-meter.ts'
 import { errorsPage } from './pages/errors.ts'
 import { Forwarder } from './proxy/forward.ts'
+import { Admission } from './routing/admission.ts'
 import { Instances } from './routing/instances.ts'
+import { trafficOf } from './routing/traffic.ts'
 
 /** The services the platform consists of, beside the gateway. */
 export const services = ['trading', 'user', 'market-data', 'notification', 'analytics'] as const
@@ -75,6 +77,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
     connectTimeoutMs: 1_000,
     connectionsMax: 256,
+    slowStartMs: settings.MARU_GATEWAY_SLOW_START_MS,
   })
   const stopped = new AbortController()
   const missing = () => services.filter((service) => !instances.hasReady(service))
@@ -87,9 +90,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const access = new AccessRules(options.endpoints ?? serviceEndpoints, verifier)
   const keys = new ApiKeys({ discovery, verifier, logger, gatewayKey: options.gatewayKey })
   const bodyMaxBytes = settings.MARU_GATEWAY_BODY_MAX_BYTES
+  const inFlightMax = settings.MARU_GATEWAY_IN_FLIGHT_MAX
+  const admission = new Admission({ inFlightMax, shareOf: (service) => trafficOf(service).inFlightShare })
   const edge = new Edge({
     services: new Set<string>(services),
-    forwarder: new Forwarder(instances, logger, { waitMs: settings.MARU_GATEWAY_WAIT_MS, waitingMax }, meter),
+    forwarder: new Forwarder(
+      instances,
+      admission,
+      logger,
+      {
+        waitMs: settings.MARU_GATEWAY_WAIT_MS,
+        waitingMax,
+        upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+      },
+      meter,
+    ),
     access,
     callers: new Callers({ access, keys, limits }),
     cors: new Cors(settings.MARU_CORS_ORIGINS),
@@ -98,7 +113,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
     meter,
-    bounds: { bodyMaxBytes, inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX, streamsMax: settings.MARU_GATEWAY_STREAMS_MAX },
+    bounds: {
+      bodyMaxBytes,
+      inFlightMax,
+      streamsMax: settings.MARU_GATEWAY_STREAMS_MAX,
+      answerMaxMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+    },
   })
   const front = new Front({
     edge,
@@ -170,7 +190,7 @@ function dataRoutes(parts: {
       '/health/services',
       () => ({
         items: [
-          ...instances.all().map(({ instance, circuit }) => status(instance, discovery.loadOf(instance.id), circuit.state)),
+          ...instances.all().map((upstream) => status(upstream.instance, discovery.loadOf(upstream.instance.id), instances.circuitOf(upstream))),
           // No gateway routes to another, so there is no circuit to open.
           ...gateways.map((instance) => status(instance, discovery.loadOf(instance.id), 'closed')),
         ].sort((a, b) => (a.service + a.id < b.service + b.id ? -1 : 1)),

@@ -25,6 +25,7 @@ export function ask(url: string, chunks: readonly string[]): Promise<string[]> {
 function answersIn(text: string): string[] {
   return text
     .replaceAll(/^date: .*\r\n/gim, '')
+    .replaceAll(/(x-maru-deadline\\*":\\*")\d+/g, '$1TIME')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
     .split(/(?=HTTP\/1\.1 \d{3} )/)
     .map((answer) => {

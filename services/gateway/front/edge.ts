@@ -11,6 +11,7 @@ import { isInternal, parseTarget, serviceTarget, type ServiceTarget, type Target
 import { traceContext } from '../edge/trace-context.ts'
 import type { LocalRoutes } from '../local-routes.ts'
 import type { Forwarder } from '../proxy/forward.ts'
+import { clientDeadline } from '../proxy/deadline.ts'
 import { requestHeaders } from '../proxy/headers.ts'
 import type { EdgeMeter, RouteName } from '../monitoring/edge-meter.ts'
 import { headerOf, type EdgeAnswer, type EdgeRequest } from './exchange.ts'
@@ -21,6 +22,8 @@ export interface EdgeBounds {
   inFlightMax: number
   /** Open event streams and WebSockets; beyond it `overloaded`. */
   streamsMax: number
+  /** For a service to begin its answer. */
+  answerMaxMs: number
 }
 
 export interface EdgeParts {
@@ -185,6 +188,8 @@ export class Edge {
     if (isStream) this.#expectPlaceForStream()
     await forwarder.forward({
       service: destination.service,
+      user: identity?.userId,
+      clientDeadlineMs: clientDeadline(headerOf(request, 'x-request-timeout-ms'), bounds.answerMaxMs),
       method,
       path: `${destination.path}${target.query}`,
       headers,

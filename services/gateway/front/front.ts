@@ -8,6 +8,7 @@ import {
   rawProblem,
   requestIdFrom,
   requestIdOf,
+  spreadOver,
   type Logger,
 } from '@maru/service-host'
 import type { Limits } from '../edge/limits.ts'
@@ -97,13 +98,14 @@ export class Front {
     this.#isClosing = true
     for (const response of this.#responses) response.shouldKeepAlive = false
     const closed = listening.stopAccepting()
-    for (const socket of this.#upgraded) socket.destroy()
+    // A few at a time, so that not all clients come back at once.
+    const parting = spreadOver([...this.#upgraded], deadlineMs / 2, (socket) => socket.destroy())
     // Again and again: an answer that had told its client to go on leaves a connection that is idle later.
     const idle = setInterval(() => performance.now() >= graceEndsMs && this.server.closeIdleConnections(), 50)
     const graceEndsMs = performance.now() + idleGraceMs
     if (idleGraceMs === 0) this.server.closeIdleConnections()
     const cutOff = setTimeout(() => this.server.closeAllConnections(), deadlineMs)
-    await Promise.all([closed, this.#plain?.close(deadlineMs, idleGraceMs)])
+    await Promise.all([closed, parting, this.#plain?.close(deadlineMs, idleGraceMs)])
     clearTimeout(cutOff)
     clearInterval(idle)
     // All are gone: what is left of the server are its timers.
@@ -161,9 +163,11 @@ export class Front {
     const destination = edge.destination(target)
     if (destination === undefined) throw new Problem('not_found', 'No socket is at this path.')
     const leave = edge.takeStream()
-    const upstream = instances.pick(destination.service)
-    if (!upstream) {
+    const demand = { service: destination.service, method: 'GET', path: destination.path, body: null }
+    const upstream = instances.pickSocket(demand)
+    if (!upstream || upstream === 'full') {
       leave()
+      if (upstream) throw new Problem('overloaded', `As much is under way to ${destination.service} as may be; nothing was done.`)
       throw new Problem('unavailable', `No instance of ${destination.service} takes requests now.`)
     }
     this.#upgraded.add(socket)

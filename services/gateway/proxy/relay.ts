@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { EdgeAnswer } from '../front/exchange.ts'
 import type { Upstream } from '../routing/instances.ts'
+import type { Ticket, Verdict } from '../routing/member.ts'
 import { answerHeaders } from './headers.ts'
 import { UpstreamTimeout, type PlainHandler } from './plain-pool.ts'
 
@@ -18,6 +19,8 @@ export interface RelayRequest {
   baseHeaders: readonly string[]
   /** The answer may go on for as long as it likes: Server-Sent Events. */
   isStream: boolean
+  /** Until then, by the clock of `performance.now`, the client waits for an answer to begin, where it has said so. */
+  clientDeadlineMs?: number | undefined
   /** Called once the head of an answer that is not held back has been sent. */
   onStreaming(): void
 }
@@ -31,12 +34,10 @@ export type RelayOutcome = { kind: 'answered' } | { kind: 'left' } | { kind: 'fa
 /** Answers known to be no longer than this are held until they are whole, so that a broken one can still be answered properly. */
 const heldMaxBytes = 64 * 1_024
 
-/** Sends a request to an instance and its answer to the client, and feeds the circuit of the instance. */
+/** Sends a request to an instance and its answer to the client, and tells the instance's record how it went. */
 export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayOutcome> {
   return new Promise((resolve) => {
-    const handler = new RelayHandler(upstream, request, resolve)
-    upstream.circuit.begin()
-    upstream.inFlight += 1
+    const handler = new RelayHandler(upstream.begin(), request, resolve)
     if (request.isPlain) {
       upstream.plainPool.dispatch(request, handler)
       return
@@ -55,14 +56,13 @@ export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayO
 }
 
 class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
-  readonly #upstream: Upstream
+  readonly #ticket: Ticket
   readonly #request: RelayRequest
   readonly #resolve: (outcome: RelayOutcome) => void
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #left = false
   #done = false
-  #judged = false
   #status = 0
   #headers: string[] = []
   #contentLength: number | undefined
@@ -70,17 +70,22 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   #held: Buffer[] | undefined
   #heldBytes = 0
   #onDrain: (() => void) | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #isPastDeadline = false
 
-  constructor(upstream: Upstream, request: RelayRequest, resolve: (outcome: RelayOutcome) => void) {
-    this.#upstream = upstream
+  constructor(ticket: Ticket, request: RelayRequest, resolve: (outcome: RelayOutcome) => void) {
+    this.#ticket = ticket
     this.#request = request
     this.#resolve = resolve
     request.answer.onClose(() => this.#clientLeft())
+    const { clientDeadlineMs } = request
+    if (clientDeadlineMs !== undefined)
+      this.#deadline = setTimeout(() => this.#passDeadline(), Math.max(0, clientDeadlineMs - performance.now()))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#left) controller.abort(new Error('the client left'))
+    if (this.#done || this.#left) controller.abort(new Error('nobody waits for an answer'))
     else this.#sent = true
   }
 
@@ -93,13 +98,17 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   /** As `PlainHandler.onHead`. */
   onHead(status: number, headers: readonly string[], contentLength: number | undefined): void {
     this.#status = status
-    this.#judge(status < 500 || (status === 503 && headers.includes('retry-after')))
+    // A client that gives an instance no time to answer says nothing about the instance.
+    const isHurried = status === 504 && this.#request.clientDeadlineMs !== undefined
+    this.#ticket.judge(isHurried ? 'abandoned' : verdictOf(status, headers.includes('retry-after')))
     this.#headers = answerHeaders(headers, this.#request.baseHeaders)
     this.#contentLength = contentLength
     if ((contentLength ?? Infinity) <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
       this.#held = []
       return
     }
+    clearTimeout(this.#deadline)
+    if (this.#request.isStream) this.#ticket.becomeStream()
     this.#request.answer.begin(status, this.#headers, contentLength)
     this.#request.onStreaming()
   }
@@ -136,24 +145,24 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
       this.#finish({ kind: 'left' })
       return
     }
-    this.#judge(false)
+    const { code } = error as { code?: string }
+    const timedOut = error instanceof UpstreamTimeout || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+    this.#ticket.judge(this.#isPastDeadline ? 'abandoned' : timedOut ? 'timed_out' : 'failed')
     if (this.#status !== 0 && !this.#held) {
       // Part of the answer is with the client: only a broken connection says that the rest will not come.
       this.#request.answer.destroy()
       this.#finish({ kind: 'answered' })
       return
     }
-    const { code } = error as { code?: string }
-    const timedOut = error instanceof UpstreamTimeout || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
     this.#finish({ kind: 'failed', sent: this.#sent, timedOut, error })
   }
 
-  /** Feeds the circuit once a request: by the head of the answer, or by its absence. A break after the head counts as a failure too. */
-  #judge(good: boolean): void {
-    if (this.#judged && good) return
-    this.#judged = true
-    if (good) this.#upstream.circuit.succeeded()
-    else this.#upstream.circuit.failed()
+  #passDeadline(): void {
+    if (this.#done) return
+    const error = new UpstreamTimeout('the deadline of the client has passed')
+    this.#isPastDeadline = true
+    if (this.#controller) this.#controller.abort(error)
+    else this.#finish({ kind: 'failed', sent: false, timedOut: true, error })
   }
 
   #clientLeft(): void {
@@ -166,10 +175,16 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   #finish(outcome: RelayOutcome): void {
     if (this.#done) return
     this.#done = true
-    this.#upstream.inFlight -= 1
-    if (!this.#judged) this.#upstream.circuit.abandoned()
+    clearTimeout(this.#deadline)
+    this.#ticket.end()
     this.#resolve(outcome)
   }
+}
+
+/** What an answer says of the instance by its status. One that says that it cannot now, and when it may, is well. */
+export function verdictOf(status: number, hasRetryAfter: boolean): Verdict {
+  if (status < 500) return 'answered'
+  return status === 503 && hasRetryAfter ? 'refused' : 'failed'
 }
 
 function flat(headers: IncomingHttpHeaders): string[] {

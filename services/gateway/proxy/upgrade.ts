@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { Problem, type Logger } from '@maru/service-host'
 import type { Upstream } from '../routing/instances.ts'
 import { answerHeaders } from './headers.ts'
+import { verdictOf } from './relay.ts'
 
 export interface UpgradeRequest {
   incoming: IncomingMessage
@@ -27,7 +28,7 @@ export interface UpgradeRequest {
 export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<'open' | 'refused'> {
   const { incoming, socket } = request
   return new Promise((resolve, reject) => {
-    upstream.circuit.begin()
+    const ticket = upstream.begin()
     const outgoing = sendRequest({
       host: upstream.origin.hostname.replace(/^\[|\]$/g, ''),
       port: upstream.origin.port,
@@ -38,7 +39,7 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       timeout: request.timeoutMs,
     })
     const onClientClose = () => {
-      upstream.circuit.abandoned()
+      ticket.end()
       outgoing.destroy()
     }
     socket.once('close', onClientClose)
@@ -46,14 +47,16 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
     outgoing.on('error', (error) => {
       socket.off('close', onClientClose)
       if (!socket.destroyed) {
-        upstream.circuit.failed()
+        ticket.judge(error instanceof Problem ? 'timed_out' : 'failed')
         request.logger.warn({ err: error, upstream: upstream.instance.id }, 'an instance did not upgrade')
       }
+      ticket.end()
       reject(error instanceof Problem ? error : new Problem('bad_gateway'))
     })
     outgoing.on('upgrade', (answer, service, head) => {
       socket.off('close', onClientClose)
-      upstream.circuit.succeeded()
+      ticket.judge('answered')
+      ticket.becomeStream()
       const headers = [
         ...answerHeaders(flatHeaders(answer.rawHeaders), request.baseHeaders),
         'connection',
@@ -64,14 +67,19 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       socket.write(headOf(101, 'Switching Protocols', headers))
       if (head.length > 0) socket.write(head)
       if (request.head.length > 0) service.write(request.head)
-      join(socket, service, onEnd)
+      const cut = join(socket, service, () => {
+        ticket.end()
+        upstream.links.delete(cut)
+        onEnd()
+      })
+      upstream.links.add(cut)
       resolve('open')
     })
     outgoing.on('response', (answer) => {
       socket.off('close', onClientClose)
       const status = answer.statusCode ?? 502
-      if (status < 500 || (status === 503 && answer.headers['retry-after'] !== undefined)) upstream.circuit.succeeded()
-      else upstream.circuit.failed()
+      ticket.judge(verdictOf(status, answer.headers['retry-after'] !== undefined))
+      ticket.end()
       // A refusal, with its body; the connection ends with it, so that nothing more can be sent down this way.
       socket.write(
         headOf(status, answer.statusMessage ?? '', [
@@ -100,8 +108,8 @@ function headOf(status: number, text: string, headers: readonly string[]): strin
   return `${head}\r\n`
 }
 
-/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else. */
-function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): void {
+/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else. Gives what cuts it. */
+function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): () => void {
   for (const side of [client, service]) {
     if ('setTimeout' in side) side.setTimeout(0)
     if ('setNoDelay' in side) side.setNoDelay(true)
@@ -117,4 +125,5 @@ function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): void
   service.on('error', end).on('close', end)
   client.pipe(service)
   service.pipe(client)
+  return end
 }

@@ -1,22 +1,29 @@
 import { Pool } from 'undici'
-import type { Discovery, Instance, Logger } from '@maru/service-host'
+import { spreadOver, type Discovery, type Instance, type Logger } from '@maru/service-host'
 import { PlainPool } from '../proxy/plain-pool.ts'
-import { Circuit, type CircuitBounds } from './circuit.ts'
+import { Balancer } from './balancer.ts'
+import { Circuit, type CircuitBounds, type CircuitState } from './circuit.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
+import { Member, type MemberParts } from './member.ts'
+import { judgeOutliers, outlierBounds } from './outliers.ts'
+import type { Demand } from './priority.ts'
+import { trafficOf } from './traffic.ts'
 
-/** One live instance as the gateway sees it. */
-export interface Upstream {
-  instance: Instance
+/** One live instance as the gateway sees it, with the connections to it. */
+export class Upstream extends Member {
   readonly origin: URL
   readonly pool: Pool
   /** For plain requests. */
   readonly plainPool: PlainPool
-  readonly circuit: Circuit
-  /** Requests sent and not yet answered. */
-  inFlight: number
-  /** Its last connection was refused: it has most likely died, and its lease has not run out yet. */
-  unreachable: boolean
-  /** Until then, by the clock of `performance.now`, others are asked first: it broke a connection off, as one that is killed breaks all of its. */
-  avoidUntilMs: number
+  /** Sockets passed through to it: what cuts each. */
+  readonly links = new Set<() => void>()
+
+  constructor(parts: MemberParts, connections: { origin: URL; pool: Pool; plainPool: PlainPool }) {
+    super(parts)
+    this.origin = connections.origin
+    this.pool = connections.pool
+    this.plainPool = connections.plainPool
+  }
 }
 
 export interface InstancesOptions {
@@ -27,18 +34,30 @@ export interface InstancesOptions {
   upstreamTimeoutMs: number
   connectTimeoutMs: number
   connectionsMax: number
+  /** A new instance takes its full share after this. */
+  slowStartMs: number
 }
 
 /** A service seen alive within this is taken to be restarting: requests wait a moment for it. */
 const recentlyMs = 5_000
 /** Long enough for discovery to forget an instance that was killed, or for a retry of its client to come. */
 const avoidMs = 2_000
+/** A service none of whose instances is well is tried again after this; then after twice as long, and so on. */
+const serviceTrialMs = 1_000
+const limitBounds = { initial: 512, min: 16, max: 1_024 }
+const judgeMs = 1_000
+/** How long an instance that has left may take to close its sockets, and over what time those that it did not close are cut, so that not all clients come back at once. */
+const linkGraceMs = 10_000
+const linkSpreadMs = 2_000
 
-/** The live instances by service, from discovery, each with its connections and its circuit. */
+/** The live instances by service, from discovery, each with its connections and its circuit, and the choice between them. */
 export class Instances {
   readonly #options: InstancesOptions
   readonly #byId = new Map<string, Upstream>()
   readonly #byService = new Map<string, Upstream[]>()
+  /** Kept while a service has no instance: its circuit and what is known of it last longer than any of them. */
+  readonly #balancers = new Map<string, Balancer<Upstream>>()
+  readonly #judging: NodeJS.Timeout
   readonly #lastAliveMs = new Map<string, number>()
   readonly #watching = new AbortController()
   #waiting = new Set<() => void>()
@@ -46,6 +65,8 @@ export class Instances {
   constructor(options: InstancesOptions) {
     this.#options = options
     options.discovery.watch((instances) => this.#update(instances), this.#watching.signal)
+    this.#judging = setInterval(() => this.#judge(), judgeMs)
+    this.#judging.unref()
   }
 
   all(): Upstream[] {
@@ -58,37 +79,39 @@ export class Instances {
 
   /**
    * Whether a usable instance may be expected in a moment: there was one just now, and those still announced have died. Not where
-   * an instance that can be reached is kept from requests by its circuit.
+   * an instance that can be reached, and has not just broken connections off as one does that dies, is kept from requests by its circuit.
    */
   mayReturn(service: string): boolean {
-    if ((this.#byService.get(service) ?? []).some((upstream) => !upstream.unreachable && upstream.circuit.state === 'open')) return false
-    return performance.now() - (this.#lastAliveMs.get(service) ?? -Infinity) < recentlyMs
+    const nowMs = now()
+    const isKept = ({ unreachable, circuit, avoidUntilMs }: Upstream) => !unreachable && avoidUntilMs <= nowMs && circuit.state === 'open'
+    if ((this.#byService.get(service) ?? []).some(isKept)) return false
+    return nowMs - (this.#lastAliveMs.get(service) ?? -Infinity) < recentlyMs
   }
 
-  /**
-   * The less busy of two instances drawn at random among those that are ready and whose circuit lets a request pass, if it can be one that has
-   * not just broken off; failing those, among the ones still starting, which can say themselves what they lack. `exclude`: one that has just failed.
-   */
-  pick(service: string, exclude?: Upstream): Upstream | undefined {
-    const all = this.#byService.get(service)
-    if (!all) return undefined
-    const usable = (state: Instance['state']) =>
-      all.filter((upstream) => upstream.instance.state === state && upstream !== exclude && upstream.circuit.allows())
-    const ready = usable('ready')
-    const known = ready.length > 0 ? ready : usable('starting')
-    const now = performance.now()
-    const calm = known.filter(({ avoidUntilMs }) => avoidUntilMs <= now)
-    const candidates = calm.length > 0 ? calm : known
-    if (candidates.length < 2) return candidates[0]
-    const first = Math.floor(Math.random() * candidates.length)
-    const second = (first + 1 + Math.floor(Math.random() * (candidates.length - 1))) % candidates.length
-    const [a, b] = [candidates[first] as Upstream, candidates[second] as Upstream]
-    return b.inFlight < a.inFlight ? b : a
+  /** As `Balancer.pick`. */
+  pick(demand: Demand, exclude?: Upstream): Upstream | 'full' | undefined {
+    return this.#balancers.get(demand.service)?.pick(demand, exclude)
+  }
+
+  /** As `Balancer.pickSocket`. */
+  pickSocket(demand: Demand): Upstream | 'full' | undefined {
+    return this.#balancers.get(demand.service)?.pickSocket(demand)
+  }
+
+  /** Whether requests are sent to an instance: that of its service where that is not closed, else its own. */
+  circuitOf({ instance, circuit }: Upstream): CircuitState {
+    const { state = 'closed' } = this.#balancers.get(instance.service)?.circuit ?? {}
+    return state === 'closed' ? circuit.state : state
+  }
+
+  /** For whoever watches: the choice between the instances of each service. */
+  balancers(): ReadonlyMap<string, Balancer<Upstream>> {
+    return this.#balancers
   }
 
   /** An instance broke a connection off; an answer that only took too long says nothing of the kind. */
   brokeOff(upstream: Upstream): void {
-    upstream.avoidUntilMs = performance.now() + avoidMs
+    upstream.brokeOff(avoidMs)
   }
 
   /** Resolves at the next change of instances, or after `timeoutMs`. */
@@ -106,19 +129,21 @@ export class Instances {
 
   async close(): Promise<void> {
     this.#watching.abort()
+    clearInterval(this.#judging)
     for (const finish of this.#waiting) finish()
     for (const { plainPool } of this.all()) plainPool.destroy()
     await Promise.all(this.all().map(({ pool }) => pool.destroy()))
   }
 
   #update(instances: Instance[]): void {
-    const now = performance.now()
-    for (const service of this.#byService.keys()) this.#lastAliveMs.set(service, now)
+    const nowMs = now()
+    for (const service of this.#byService.keys()) this.#lastAliveMs.set(service, nowMs)
     const gone = new Map(this.#byId)
     for (const instance of instances) {
       if (instance.service === 'gateway') continue
       const known = gone.get(instance.id)
       if (known && known.instance.url === instance.url) {
+        if (instance.state === 'ready' && known.instance.state === 'starting') known.warmsSinceMs = sinceOf(instance)
         known.instance = instance
         gone.delete(instance.id)
       } else this.#add(instance)
@@ -127,14 +152,16 @@ export class Instances {
       if (this.#byId.get(id) === upstream) this.#byId.delete(id)
       // Requests in flight are still answered; no new ones are sent.
       upstream.plainPool.close()
+      this.#cutLinks(upstream)
       upstream.pool.close().catch((error: unknown) => this.#options.logger.debug({ err: error }, 'closing connections failed'))
     }
     this.#byService.clear()
     for (const upstream of this.#byId.values()) {
       const { service } = upstream.instance
       this.#byService.set(service, [...(this.#byService.get(service) ?? []), upstream])
-      this.#lastAliveMs.set(service, now)
+      this.#lastAliveMs.set(service, nowMs)
     }
+    for (const [service, balancer] of this.#balancers) balancer.update(this.#byService.get(service) ?? [])
     const waiting = this.#waiting
     this.#waiting = new Set()
     for (const finish of waiting) finish()
@@ -160,19 +187,70 @@ export class Instances {
       bodyTimeout: this.#options.upstreamTimeoutMs,
       allowH2: false,
     })
-    this.#byId.set(instance.id, {
-      instance,
-      origin,
-      pool,
-      plainPool: new PlainPool(origin, {
-        connectionsMax: this.#options.connectionsMax,
-        connectTimeoutMs: this.#options.connectTimeoutMs,
-        timeoutMs: this.#options.upstreamTimeoutMs,
-      }),
-      circuit: new Circuit(this.#options.circuit),
-      inFlight: 0,
-      unreachable: false,
-      avoidUntilMs: 0,
+    const plainPool = new PlainPool(origin, {
+      connectionsMax: this.#options.connectionsMax,
+      connectTimeoutMs: this.#options.connectTimeoutMs,
+      timeoutMs: this.#options.upstreamTimeoutMs,
     })
+    const balancer = this.#balancerOf(instance.service)
+    // Whoever made the service fail is not who will be asked now.
+    balancer.circuit.reset()
+    const parts = {
+      instance,
+      circuit: new Circuit(this.#options.circuit),
+      serviceCircuit: balancer.circuit,
+      limit: new ConcurrencyLimit({ ...limitBounds, floorMs: trafficOf(instance.service).latencyFloorMs }),
+      sinceMs: sinceOf(instance),
+      othersAreWell: (self: Member) => balancer.othersAreWell(self),
+      now,
+    }
+    this.#byId.set(instance.id, new Upstream(parts, { origin, pool, plainPool }))
   }
+
+  #balancerOf(service: string): Balancer<Upstream> {
+    const known = this.#balancers.get(service)
+    if (known) return known
+    const { circuit, slowStartMs } = this.#options
+    const balancer = new Balancer<Upstream>({
+      slowStartMs,
+      circuit: new Circuit({ ...circuit, firstOpenMs: serviceTrialMs }),
+      now,
+      random: Math.random,
+    })
+    this.#balancers.set(service, balancer)
+    return balancer
+  }
+
+  /**
+   * Sockets of an instance that has left. One that stops as it should closes them itself; one that hangs, or that cannot be reached any more, would leave its
+   * clients waiting for ever on sockets that say nothing.
+   */
+  #cutLinks({ instance, links }: Upstream): void {
+    if (links.size === 0) return
+    const timer = setTimeout(() => {
+      if (this.#byId.has(instance.id) || links.size === 0) return
+      this.#options.logger.warn(
+        { upstream: instance.id, sockets: links.size },
+        'an instance has left without closing its sockets: they are cut',
+      )
+      void spreadOver([...links], linkSpreadMs, (cut) => cut())
+    }, linkGraceMs)
+    timer.unref()
+  }
+
+  #judge(): void {
+    for (const [service, { members }] of this.#balancers)
+      for (const { instance, ejections } of judgeOutliers(members, outlierBounds, now()))
+        this.#options.logger.warn({ service, upstream: instance.id, ejections }, 'an instance fares worse than the others and is ejected')
+  }
+}
+
+function now(): number {
+  return performance.now()
+}
+
+/** Since when an instance has been taking requests, by our clock; one that was there before this gateway is not new to its work. */
+function sinceOf(instance: Instance & { readyAt?: string | null }): number {
+  const agoMs = typeof instance.readyAt !== 'string' ? 0 : Math.max(0, Date.now() - Date.parse(instance.readyAt))
+  return performance.now() - agoMs
 }

@@ -171,18 +171,19 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
       expect(seen).toEqual([])
     })
 
-    test('requests beyond the bound of those in flight are refused at once with 503', async () => {
-      await reopen({ MARU_GATEWAY_IN_FLIGHT_MAX: '3' })
+    test('requests beyond what a service may have in flight are refused at once with 503, and those for others are not', async () => {
+      // A quarter of it is for the service `user`.
+      await reopen({ MARU_GATEWAY_IN_FLIGHT_MAX: '12' })
       const held: (() => void)[] = []
       await rig.serve('user', (_request, response) => held.push(() => response.end('{}')))
       const inFlight = Array.from({ length: 3 }, () => fetch(`${rig.url}/api/user/x`))
       await until(() => held.length === 3)
-      const refused = await fetch(`${rig.url}/api/trading/x`)
+      const refused = await fetch(`${rig.url}/api/user/x`)
       expect(refused.headers.get('retry-after')).toBe('1')
       expect(await problemOf(refused)).toEqual(problem(503, 'overloaded'))
+      expect((await fetch(`${rig.url}/api/trading/x`)).status).toBe(200)
       for (const release of held) release()
       for (const answer of inFlight) expect((await answer).status).toBe(200)
-      expect((await fetch(`${rig.url}/api/trading/x`)).status).toBe(200)
     })
 
     test('more requests than a caller may send: 429 with Retry-After; another caller is not affected', async () => {
