@@ -135,7 +135,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   meter.expose(metrics)
   exposeGatewayState(metrics, services, {
     load: () => edge.load,
-    instances: () => instances.all().map(({ instance, circuit, inFlight }) => ({ ...instance, circuit: circuit.state, inFlight })),
+    instances: () =>
+      instances.all().map((upstream) => ({ ...upstream.instance, circuit: instances.circuitOf(upstream), inFlight: upstream.inFlight })),
   })
   const scrapesAt = { host: settings.MARU_METRICS_HOST, port: settings.MARU_METRICS_PORT }
   const scrapes = await listenForScrapes(metrics, scrapesAt).catch((error: NodeJS.ErrnoException) => {

@@ -102,6 +102,7 @@ export const servicePlans: readonly ServicePlan[] = [
       'MARU_GATEWAY_WAIT_MS',
       'MARU_CIRCUIT_FAILURES',
       'MARU_CIRCUIT_OPEN_MS',
+      'MARU_GATEWAY_SLOW_START_MS',
     ],
   },
 ]

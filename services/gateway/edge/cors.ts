@@ -4,7 +4,7 @@ const exposed =
   'X-Request-Id, Retry-After, Idempotent-Replayed, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
 const methods = 'GET, POST, PUT, PATCH, DELETE'
 const requestHeaders =
-  'Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate, Last-Event-Id, Maru-Key, Maru-Timestamp, Maru-Receive-Window, Maru-Signature'
+  'Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms, Traceparent, Tracestate, Last-Event-Id, Maru-Key, Maru-Timestamp, Maru-Receive-Window, Maru-Signature'
 
 /**
  * Cross-origin access by allow-list. Tokens travel in a header, never in cookies, so credentials are never allowed and
