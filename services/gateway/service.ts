@@ -191,7 +191,9 @@ function dataRoutes(parts: {
       '/health/services',
       () => ({
         items: [
-          ...instances.all().map((upstream) => status(upstream.instance, discovery.loadOf(upstream.instance.id), instances.circuitOf(upstream))),
+          ...instances
+            .all()
+            .map((upstream) => status(upstream.instance, discovery.loadOf(upstream.instance.id), instances.circuitOf(upstream))),
           // No gateway routes to another, so there is no circuit to open.
           ...gateways.map((instance) => status(instance, discovery.loadOf(instance.id), 'closed')),
         ].sort((a, b) => (a.service + a.id < b.service + b.id ? -1 : 1)),

@@ -134,7 +134,8 @@ async function start(context: ServiceContext): Promise<StartedService> {
   return {
     notReady: () => halted,
     // Any instance may be the one that publishes; which rules it knows tells which others it agrees with.
-    capabilities: ['leader', `rules:${newestRules}`],
+    // Another replica may be a moment behind what a user has just done here.
+    capabilities: ['leader', 'route-by-user', `rules:${newestRules}`],
     async [Symbol.asyncDispose]() {
       stop.abort()
       await leading?.done

@@ -4,10 +4,6 @@ import { fullShare, shareOf, type Demand } from './priority.ts'
 import { affinity, hashText } from './rendezvous.ts'
 import { byUserCapability } from './traffic.ts'
 
-interface Announced {
-  capabilities?: readonly string[]
-}
-
 export interface BalancerOptions {
   /** An instance that has just come reaches its full share after this. */
   slowStartMs: number
@@ -48,7 +44,7 @@ export class Balancer<M extends Member = Member> {
   update(members: readonly M[]): void {
     this.#ready = members.filter(({ instance }) => instance.state === 'ready')
     this.#starting = members.filter(({ instance }) => instance.state === 'starting')
-    this.#byUser = members.some(({ instance }) => (instance as Announced).capabilities?.includes(byUserCapability))
+    this.#byUser = members.some(({ instance }) => instance.capabilities.includes(byUserCapability))
   }
 
   /**

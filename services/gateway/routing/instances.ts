@@ -250,7 +250,7 @@ function now(): number {
 }
 
 /** Since when an instance has been taking requests, by our clock; one that was there before this gateway is not new to its work. */
-function sinceOf(instance: Instance & { readyAt?: string | null }): number {
-  const agoMs = typeof instance.readyAt !== 'string' ? 0 : Math.max(0, Date.now() - Date.parse(instance.readyAt))
+function sinceOf({ readyAt }: Instance): number {
+  const agoMs = readyAt === null ? 0 : Math.max(0, Date.now() - Date.parse(readyAt))
   return performance.now() - agoMs
 }

@@ -47,10 +47,20 @@ export class Balanced {
   }
 
   add(id: string, capabilities: string[] = [], sinceMs = -Infinity): Member {
-    const instance = { id, service: 'trading', url: 'http://x', pid: 1, version: '1', state: 'ready' as const, startedAt: '' }
+    const instance: Instance = {
+      id,
+      service: 'trading',
+      url: 'http://x',
+      pid: 1,
+      version: '1',
+      state: 'ready',
+      startedAt: '',
+      readyAt: null,
+      capabilities,
+    }
     const now = () => this.time.nowMs
     const member = new Member({
-      instance: { ...instance, capabilities } as unknown as Instance,
+      instance,
       circuit: new Circuit({ failuresMax: 5, openMs: 60_000 }, now),
       serviceCircuit: this.balancer.circuit,
       limit: new ConcurrencyLimit(this.#limit),
