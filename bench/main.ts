@@ -14,6 +14,7 @@ const names: readonly string[] = [
   'orders',
   'sockets',
   'discovery',
+  'publishing',
   'start',
 ]
 

@@ -41,6 +41,14 @@ export async function run(): Promise<BenchRow[]> {
       baseline,
       target: { of: 'value', is: 'at least', bound: 40_000 },
     }),
+    // The other way in which the target may be met.
+    benchRow({
+      name: 'sockets: the same, beside what the log alone takes',
+      unit: 'orders/s',
+      value: median(orders.map(({ perSecond }) => perSecond)),
+      baseline,
+      target: { of: 'ratio', is: 'at least', bound: 0.4 },
+    }),
     benchRow({ name: 'sockets: p99 of the same', unit: 'ms', value: median(orders.map(({ p99Ms }) => p99Ms)) }),
   ]
 }

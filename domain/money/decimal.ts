@@ -59,9 +59,13 @@ function withoutTrailingZeros(digits: string): string {
   return end === digits.length ? digits : digits.slice(0, end)
 }
 
+/** 10^0 … 10^15: looked up, as a power is computed anew each time. */
+const powersOfTen: readonly number[] = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent)
+
 /** Whole units of 10^-scale as a decimal text without exponent, trailing zeros trimmed: `formatUnits(12500, 3)` is `12.5`. */
 export function formatUnits(units: number | bigint, scale: number): string {
-  if (typeof units === 'number' && units >= 0 && units <= amountMax && scale <= exactDigits) return formatSmall(units, scale)
+  if (typeof units === 'number' && units >= -amountMax && units <= amountMax && scale <= exactDigits)
+    return units < 0 ? `-${formatSmall(-units, scale)}` : formatSmall(units, scale)
   const text = BigInt(units).toString()
   const isNegative = text.startsWith('-')
   const digits = (isNegative ? text.slice(1) : text).padStart(scale + 1, '0')
@@ -72,7 +76,7 @@ export function formatUnits(units: number | bigint, scale: number): string {
 
 /** The same for whole units from 0 to 2^53 - 1, in plain numbers. */
 function formatSmall(units: number, scale: number): string {
-  const one = 10 ** scale
+  const one = powersOfTen[scale]!
   let whole = Math.floor(units / one)
   let fraction = units - whole * one
   if (fraction < 0) {

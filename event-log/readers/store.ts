@@ -55,10 +55,11 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   advance(from: number, to: number, work: (client: pg.PoolClient) => Promise<void>): Promise<boolean> {
     return this.#transaction(async (client) => {
       // Locks the row: of two readers of one name the second waits here, and then finds the position moved.
-      const moved = await client.query(
-        `update ${this.#schema}.log_positions set position = $4, updated_at = now() where name = $1 and topic = $2 and position = $3`,
-        [...this.#key, from, to],
-      )
+      const moved = await client.query({
+        name: `advance_${this.#schema}`,
+        text: `update ${this.#schema}.log_positions set position = $4, updated_at = now() where name = $1 and topic = $2 and position = $3`,
+        values: [...this.#key, from, to],
+      })
       if (moved.rowCount === 0) return false
       await work(client)
       return true

@@ -9,6 +9,17 @@ test.each([0, 1, 5, 2_000])('%i events come back as they were', (count) => {
   expect(decodeJsonRecord(encodeJsonRecord(events))).toEqual(events.map((text) => JSON.parse(text) as unknown))
 })
 
+test('records beyond the room that is kept, of texts of several bytes a character, come back as they were', () => {
+  const events = Array.from({ length: 30 }, (_, at) => JSON.stringify({ id: `${at}-0`, data: '한'.repeat(100_000) }))
+  expect(decodeJsonRecord(encodeJsonRecord(events))).toEqual(events.map((text) => JSON.parse(text) as unknown))
+})
+
+test('a record stays as it is when the next is made', () => {
+  const first = encodeJsonRecord([event(1)])
+  encodeJsonRecord([event(2), event(3)])
+  expect(first.toString()).toBe(`[${event(1)}]`)
+})
+
 test('many events are compressed, few are plain JSON', () => {
   const many = Array.from({ length: 500 }, (_, at) => event(at))
   expect(encodeJsonRecord(many).length).toBeLessThan(`[${many.join(',')}]`.length / 5)

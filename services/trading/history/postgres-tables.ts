@@ -16,6 +16,7 @@ export function postgresHistory(pool: pg.Pool): PositionStore<HistoryTables> {
   }
 }
 
+/** Its statements are prepared once a connection: the smaller a round, the more of its cost would be planning. */
 export class PostgresTables implements HistoryTables {
   readonly #client: pg.PoolClient
 
@@ -24,14 +25,15 @@ export class PostgresTables implements HistoryTables {
   }
 
   async tails(userIds: readonly string[]): Promise<Map<string, { sequence: number; hash: string }>> {
-    const { rows } = await this.#client.query<{ user_id: string; sequence: string; hash: Buffer }>(
-      `select tail.* from unnest($1::text[]) as wanted(user_id)
+    const { rows } = await this.#client.query<{ user_id: string; sequence: string; hash: Buffer }>({
+      name: 'tails',
+      text: `select tail.* from unnest($1::text[]) as wanted(user_id)
        cross join lateral (
          select user_id, last_sequence as sequence, substring(hashes from octet_length(hashes) - 31) as hash
          from trading.account_event_runs r where r.user_id = wanted.user_id order by last_sequence desc limit 1
        ) tail`,
-      [userIds],
-    )
+      values: [userIds],
+    })
     return new Map(rows.map((row) => [row.user_id, { sequence: Number(row.sequence), hash: row.hash.toString('hex') }]))
   }
 
@@ -51,8 +53,9 @@ export class PostgresTables implements HistoryTables {
       eventBytes.push(packed.length)
       offset += hashBytes * (hashes.length + 1) + packed.length
     }
-    await this.#client.query(
-      `insert into trading.account_event_runs (user_id, last_sequence, first_sequence, previous_hash, hashes, has_postings, events)
+    await this.#client.query({
+      name: 'insert_runs',
+      text: `insert into trading.account_event_runs (user_id, last_sequence, first_sequence, previous_hash, hashes, has_postings, events)
        select user_id, last, first, substr($7::bytea, start, ${hashBytes}), substr($7, start + ${hashBytes}, hashed), has_postings,
          substr($7, start + ${hashBytes} + hashed, events)
        from (
@@ -60,7 +63,7 @@ export class PostgresTables implements HistoryTables {
          from unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[], $5::boolean[], $6::integer[])
            as row(user_id, last, first, start, has_postings, events)
        ) runs`,
-      [
+      values: [
         runs.map((run) => run.userId),
         runs.map((run) => run.lastSequence),
         runs.map((run) => run.firstSequence),
@@ -69,14 +72,15 @@ export class PostgresTables implements HistoryTables {
         eventBytes,
         Buffer.concat(bytes),
       ],
-    )
+    })
   }
 
   async putOrders(rows: readonly OrderRow[]): Promise<void> {
     // Users and statuses as numbers: of long texts that repeat, one is enough.
     const [users, statuses] = [new Dictionary(), new Dictionary()]
-    await this.#client.query(
-      `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
+    await this.#client.query({
+      name: 'put_orders',
+      text: `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
        select id, users.text, client_order_id, symbol, statuses.text, sequence, fills::bigint[]
        from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[])
          as row(id, user_number, client_order_id, symbol, status_number, sequence, fills)
@@ -84,7 +88,7 @@ export class PostgresTables implements HistoryTables {
        join unnest($9::text[]) with ordinality as statuses(text, number) on statuses.number = status_number
        on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
          fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
-      [
+      values: [
         rows.map(({ order }) => order.id),
         rows.map(({ order }) => users.numberOf(order.user_id)),
         rows.map(({ order }) => (order.client_order_id === order.id ? null : order.client_order_id)),
@@ -95,16 +99,17 @@ export class PostgresTables implements HistoryTables {
         users.texts,
         statuses.texts,
       ],
-    )
+    })
   }
 
   async insertLists(rows: readonly ListRow[]): Promise<void> {
-    await this.#client.query(
-      `insert into trading.order_lists (id, user_id, client_list_id, symbol, type, order_ids)
+    await this.#client.query({
+      name: 'insert_lists',
+      text: `insert into trading.order_lists (id, user_id, client_list_id, symbol, type, order_ids)
        select id, user_id, client_list_id, symbol, type, string_to_array(order_ids, '${separator}')
        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
          as row(id, user_id, client_list_id, symbol, type, order_ids)`,
-      [
+      values: [
         rows.map(({ id }) => id),
         rows.map((row) => row.user_id),
         rows.map((row) => row.client_list_id),
@@ -112,7 +117,7 @@ export class PostgresTables implements HistoryTables {
         rows.map(({ type }) => type),
         rows.map((row) => row.order_ids.join(separator)),
       ],
-    )
+    })
   }
 }
 
