@@ -80,7 +80,7 @@ async function deployEverything(): Promise<void> {
   const bad = maru(home, ['deploy', 'analytics', '--from', release])
   expect(await bad.ended).toBe(1)
   expect(bad.output()).toMatch(/analytics was not deployed: .*this release is broken.*The instances before were not touched/)
-  expect((await processesOf(home)).services.sort()).toEqual(after.sort())
+  expect(new Set((await processesOf(home)).services)).toEqual(new Set(after))
   const status = maru(home, ['status', '--json'])
   expect(await status.ended).toBe(0)
   expect((JSON.parse(status.output()) as { instances: { state: string }[] }).instances.map(({ state }) => state)).toEqual(
@@ -116,10 +116,11 @@ async function expectDamageIsFound(saved: string, target: string): Promise<void>
 }
 
 /** What a backup holds, but for when it was made. */
-async function manifestOf(folder: string): Promise<{ tables: { table: string; rows: number }[] }> {
+async function manifestOf(folder: string): Promise<{ tables: { table: string; rows: number }[]; files: Record<string, string> }> {
   const { created_at: _, ...rest } = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')) as {
     created_at: string
     tables: { table: string; rows: number }[]
+    files: Record<string, string>
   }
   return rest
 }
@@ -194,6 +195,7 @@ describe('npm start', { timeout: 180_000 }, () => {
   test('what was saved while it ran is restored byte for byte, goes on from there, and every asset adds up', async () => {
     const restored = await mkdtemp(path.join(tmpdir(), 'maru-lifecycle-'))
     const before = home
+    folders.push(before)
     await expectDamageIsFound(saved, restored)
     const restoring = maru(restored, ['restore', saved])
     expect(await restoring.ended, restoring.output()).toBe(0)
@@ -203,8 +205,10 @@ describe('npm start', { timeout: 180_000 }, () => {
     const second = await manifestOf(path.join(restored, 'again'))
     expect(first.tables.some(({ table, rows }) => table === 'trading_commands' && rows > 0)).toBe(true)
     expect(second).toEqual(first)
+    expect(new Set(Object.keys(first.files))).toEqual(
+      new Set(['api-keys.key', 'gateway.key', 'operator.json', 'secrets.json', 'token-key.pem']),
+    )
     home = restored
-    await rm(before, { recursive: true, force: true })
     await start()
     expect(await balance()).toBe(kept)
     const operator = JSON.parse(await readFile(path.join(home, 'operator.json'), 'utf8')) as { email: string; password: string }

@@ -1,16 +1,20 @@
+import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import type pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import { schemaOf, serviceKeys } from '@maru/service-host/names'
 import { asOwner } from './owner.ts'
-import { dataFile, sha256Of, type Manifest, type TableCopy } from './manifest.ts'
+import { dataFile, type Manifest, type TableCopy } from './manifest.ts'
 
 /** All that is kept. Discovery is not: who runs announces itself anew. */
 export const keptSchemas: readonly string[] = ['event_log', ...serviceKeys.map(schemaOf)]
+
+const compression = { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 }
 
 type Dump = Pick<Manifest, 'postgres' | 'migrations' | 'tables' | 'sequences'>
 
@@ -24,17 +28,16 @@ export async function dumpDatabase(client: pg.Client, folder: string): Promise<D
     const tables: TableCopy[] = []
     for (const { schema, table, columns } of await tablesOf(client)) {
       const file = dataFile(folder, { schema, table })
+      const hash = createHash('sha256')
       const rows = await asOwner(client, schema, async () => {
         const list = columns.map((name) => client.escapeIdentifier(name)).join(', ')
         const copy = client.query(copyTo(`copy ${schema}.${client.escapeIdentifier(table)} (${list}) to stdout (format binary)`))
-        await pipeline(
-          copy,
-          createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } }),
-          createWriteStream(file, { mode: 0o600 }),
-        )
+        // Not of the file: how rows are compressed depends on the pieces in which they come.
+        const hashed = new Transform({ transform: (chunk: Buffer, _, done) => done(null, (hash.update(chunk), chunk)) })
+        await pipeline(copy, hashed, createZstdCompress({ params: compression }), createWriteStream(file, { mode: 0o600 }))
         return copy.rowCount
       })
-      tables.push({ schema, table, columns, rows, bytes: (await stat(file)).size, sha256: await sha256Of(file) })
+      tables.push({ schema, table, columns, rows, sha256: hash.digest('hex') })
     }
     const migrations = await migrationsOf(client)
     // Numbers are given out beside transactions, so these are at least as high as any in the tables.

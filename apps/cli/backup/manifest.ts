@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { PassThrough, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { createZstdDecompress } from 'node:zlib'
 
 /** One table of a backup: `data/<schema>.<table>.copy.zst`, rows in PostgreSQL's binary form of COPY, compressed with zstd. */
 export interface TableCopy {
@@ -11,8 +13,7 @@ export interface TableCopy {
   /** In the order in which they stand in the file. */
   columns: string[]
   rows: number
-  bytes: number
-  /** Of the file, in hex. */
+  /** Of the rows before they were compressed, in hex. */
   sha256: string
 }
 
@@ -50,18 +51,21 @@ export async function readBackup(folder: string): Promise<Manifest> {
     throw new Error(`${path.join(folder, manifestName)} is damaged`, { cause: error })
   }
   if (manifest.format !== 1) throw new Error(`the backup is of a form (${String(manifest.format)}) that this release does not know`)
-  const files = [
-    ...manifest.tables.map((table) => [dataFile(folder, table), table.sha256] as const),
-    ...Object.entries(manifest.files).map(([name, sha256]) => [path.join(folder, 'home', path.basename(name)), sha256] as const),
-  ]
-  for (const [file, sha256] of files) {
-    if ((await sha256Of(file)) !== sha256) throw new Error(`${file} is damaged: it is not what was written`)
-  }
+  for (const table of manifest.tables) await expectSame(dataFile(folder, table), table.sha256, createZstdDecompress())
+  for (const [name, sha256] of Object.entries(manifest.files)) await expectSame(path.join(folder, 'home', path.basename(name)), sha256)
   return manifest
 }
 
-export async function sha256Of(file: string): Promise<string> {
+async function expectSame(file: string, sha256: string, through?: Transform): Promise<void> {
+  const found = await sha256Of(file, through).catch((error: unknown) => {
+    throw new Error(`${file} is damaged: ${(error as Error).message}`, { cause: error })
+  })
+  if (found !== sha256) throw new Error(`${file} is damaged: it is not what was written`)
+}
+
+/** Of what a file holds, or of what comes of it. */
+export async function sha256Of(file: string, through: Transform = new PassThrough()): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
+  await pipeline(createReadStream(file), through, hash)
   return hash.digest('hex')
 }

@@ -35,10 +35,7 @@ export async function backup(environment: Environment, parameters: readonly stri
     const manifest = await writeBackup(settings, unfinished)
     await rename(unfinished, folder)
     const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0)
-    const bytes = manifest.tables.reduce((sum, table) => sum + table.bytes, 0)
-    terminal.say(
-      `Saved ${manifest.tables.length} tables, ${rows} rows, ${(bytes / 1e6).toFixed(1)} MB to ${folder}. It holds all secrets: keep it as such.`,
-    )
+    terminal.say(`Saved ${manifest.tables.length} tables, ${rows} rows, to ${folder}. It holds all secrets: keep it as such.`)
     return 0
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true })
@@ -63,7 +60,7 @@ async function writeBackup(settings: CliSettings, folder: string): Promise<Manif
     const files: Record<string, string> = {}
     await mkdir(path.join(folder, 'home'), { mode: 0o700 })
     for (const entry of await readdir(homeFolder, { withFileTypes: true })) {
-      if (!entry.isFile() || runFiles.includes(entry.name) || !/\.(json|pem)$/.test(entry.name)) continue
+      if (!entry.isFile() || runFiles.includes(entry.name) || !/\.(json|pem|key)$/.test(entry.name)) continue
       await copyFile(path.join(homeFolder, entry.name), path.join(folder, 'home', entry.name))
       files[entry.name] = await sha256Of(path.join(folder, 'home', entry.name))
     }
