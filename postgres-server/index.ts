@@ -1,3 +1,3 @@
 export { PostgresStartError } from './errors.ts'
 export { stopLeftover } from './orphans.ts'
-export { startPostgres, type PostgresExit, type PostgresLogger, type PostgresOptions, type PostgresServer } from './server.ts'
+export { adminUrlOf, startPostgres, type PostgresExit, type PostgresLogger, type PostgresOptions, type PostgresServer } from './server.ts'

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { findBinaries, type PostgresBinaries } from './binaries.ts'
-import { findFreePort, prepareDataFolder, writeRecord } from './data-folder.ts'
+import { findFreePort, prepareDataFolder, readRecord, writeRecord, type ServerRecord } from './data-folder.ts'
 import { PostgresStartError } from './errors.ts'
 import { endOrphans, readPidFile } from './orphans.ts'
 import { chooseUser, type RunAs } from './run-as.ts'
@@ -82,6 +82,19 @@ function socketFolderOf(dataFolder: string): string | undefined {
   return process.platform !== 'win32' && fits && !dataFolder.includes(',') ? dataFolder : undefined
 }
 
+function urlOf(record: ServerRecord, port: number, dataFolder: string): string {
+  const socketFolder = socketFolderOf(dataFolder)
+  const host = socketFolder === undefined ? '' : `?host=${encodeURIComponent(socketFolder)}`
+  return `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres${host}`
+}
+
+/** The superuser's URL of the server that runs on a data folder. A secret. Throws PostgresStartError where the folder was never made. */
+export async function adminUrlOf(dataFolder: string): Promise<string> {
+  const record = await readRecord(dataFolder)
+  if (!record) throw new PostgresStartError(`There is no record of a server beside ${dataFolder}.`)
+  return urlOf(record, record.port, dataFolder)
+}
+
 /**
  * Runs real PostgreSQL 18 on 127.0.0.1 as a process of its own session (a Ctrl-C of the terminal does not reach it). What a killed
  * owner left running on the folder is stopped first. One owner at a time: the caller sees to that.
@@ -114,7 +127,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         port,
         dataFolder,
         binaries,
-        adminUrl: `postgres://${record.superuser}:${record.password}@127.0.0.1:${port}/postgres${socketFolder === undefined ? '' : `?host=${encodeURIComponent(socketFolder)}`}`,
+        adminUrl: urlOf(record, port, dataFolder),
       })
     }
     const portTaken = /Address already in use|could not create any TCP\/IP sockets/.test(started.failure)

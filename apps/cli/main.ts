@@ -1,5 +1,7 @@
+import { backup } from './commands/backup.ts'
 import { deploy, restart, scale } from './commands/change.ts'
 import { showLogs } from './commands/logs.ts'
+import { restore } from './commands/restore.ts'
 import { start } from './commands/start.ts'
 import { showStatus } from './commands/status.ts'
 import { stop } from './commands/stop.ts'
@@ -23,6 +25,8 @@ const usage = `maru: a trading floor you can run yourself
   maru restart SERVICE…|all
                         the same with the release that runs
   maru stop             stop the platform of this MARU_HOME
+  maru backup FOLDER    save all data and secrets as of one moment, whether it runs or not
+  maru restore FOLDER   a backup into a MARU_HOME that is empty or not there yet
   maru verify FILE      check an account's stream that was downloaded
 
 Settings are environment variables or lines of a file .env here; .env.example lists them.
@@ -36,6 +40,8 @@ const commands: Record<string, (parameters: readonly string[]) => Promise<number
   restart: (parameters) => restart(loadEnvironment(), parameters),
   stop: () => stop(loadEnvironment()),
   logs: (parameters) => showLogs(loadEnvironment(), parameters),
+  backup: (parameters) => backup(loadEnvironment(), parameters),
+  restore: (parameters) => restore(loadEnvironment(), parameters),
   verify: (parameters) => verify(loadEnvironment(), parameters),
 }
 

@@ -55,6 +55,18 @@ export function npmStart(home: string, port: number, environment: Record<string,
   }
 }
 
+/** A command of `maru` on a home, as a person gives it. */
+export function maru(home: string, parameters: readonly string[]): { output(): string; ended: Promise<number | null> } {
+  const child = spawn(process.execPath, [path.join(root, 'apps/cli/maru.mjs'), ...parameters], {
+    cwd: root,
+    env: { ...process.env, MARU_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
+  return { output: () => output, ended: new Promise((resolve) => child.once('close', resolve)) }
+}
+
 /** Pids of everything that belongs to a home: the supervisor, its services and the postmaster. */
 export async function processesOf(home: string): Promise<{ supervisor: number; services: number[]; postgres: number }> {
   const read = async (file: string): Promise<string> => readFile(path.join(home, file), 'utf8')

@@ -10,6 +10,11 @@ const root = path.resolve(import.meta.dirname, '../../..')
 /** Where Node keeps compiled code between starts; where it cannot be written Node does without. */
 const compileCache = path.join(root, 'node_modules/.cache/maru')
 
+/** The numbered SQL that makes a service's tables; undefined for the gateway, which has none. */
+export function migrationsFolder(service: ServiceKey): string | undefined {
+  return service === 'gateway' ? undefined : path.join(root, 'services', service, 'store')
+}
+
 interface ServicePlan {
   name: ServiceKey
   stopPhase: number
