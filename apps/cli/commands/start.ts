@@ -167,6 +167,9 @@ async function run(
   lifetimes.defer(() => supervisor.stop(phaseDeadlineMs))
   onForce(() => supervisor.kill())
   supervisor.start(new Map(Object.entries(deployment).map(([name, { replicas }]) => [name, replicas ?? 1])))
+  // While the services start; loading it takes longer than nothing.
+  const { startMonitoring } = await import('../monitoring/start.ts')
+  lifetimes.use(await startMonitoring(homeFolder, supervisor, terminal))
   const gateway = `http://127.0.0.1:${port}`
   const control = platformCommands({
     supervisor,

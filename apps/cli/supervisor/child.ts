@@ -78,6 +78,7 @@ export class Child {
   #readySinceMs: number | undefined
   #url: string | undefined
   #lastEnd: { reason: string; atMs: number } | undefined
+  #metricsUrl: string | undefined
   #ended: Promise<void> = Promise.resolve()
 
   constructor(definition: ChildDefinition, observer: ChildObserver, options: { onTrial?: boolean } = {}) {
@@ -123,6 +124,16 @@ export class Child {
       nextStartAtMs: this.#nextStartAtMs,
       lastEnd: this.#lastEnd,
     }
+  }
+
+  /** Where its metrics are read; undefined while it takes no requests. */
+  get metricsUrl(): string | undefined {
+    return this.#url === undefined ? undefined : (this.#metricsUrl ?? this.#url)
+  }
+
+  /** Starts after the first, and ends in a row since it was last healthy. */
+  get troubles(): { restarts: number; failures: number } {
+    return { restarts: Math.max(0, this.#starts - 1), failures: this.#failures }
   }
 
   start(): void {
@@ -201,9 +212,10 @@ export class Child {
 
   #onMessage(message: unknown): void {
     if (typeof message !== 'object' || message === null) return
-    const { type, url } = message as { type?: unknown; url?: unknown }
+    const { type, url, metricsUrl } = message as { type?: unknown; url?: unknown; metricsUrl?: unknown }
     if (type !== 'ready' || typeof url !== 'string') return
     this.#url = url
+    this.#metricsUrl = typeof metricsUrl === 'string' ? metricsUrl : undefined
     this.#readySinceMs = Date.now()
     this.#observer.ready(url, this.#readySinceMs - this.#downSinceMs, this.#starts)
   }

@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { limitNotes, type Terminal } from '../terminal.ts'
+import type { SupervisedProcess } from '../monitoring/metrics.ts'
+import type { ScrapedProcess } from '../monitoring/targets.ts'
 import { Child, type ChildEnd } from './child.ts'
 import { LogFile } from './log-file.ts'
 import { logLine, noteOfLine } from './log-line.ts'
@@ -75,6 +77,16 @@ export class Supervisor {
       this.#stopping.signal,
       (line) => this.#terminal.note(line),
     )
+  }
+
+  /** What runs or is to run, for who measures it. */
+  get processes(): (SupervisedProcess & ScrapedProcess)[] {
+    return this.#children.map((child) => ({
+      service: child.name,
+      metricsUrl: child.metricsUrl,
+      isReady: child.url !== undefined,
+      ...child.troubles,
+    }))
   }
 
   /** Names of services that take no requests now. */

@@ -1,0 +1,22 @@
+import { version } from '@maru/service-host/process'
+import type { Terminal } from '../terminal.ts'
+import { serveSupervisorMetrics, type SupervisedProcess } from './metrics.ts'
+import { ScrapeTargets, type ScrapedProcess } from './targets.ts'
+
+/** Serves the supervisor's metrics and keeps the list of what Prometheus asks, until disposed. */
+export async function startMonitoring(
+  home: string,
+  supervisor: { readonly processes: readonly (SupervisedProcess & ScrapedProcess)[] },
+  terminal: Terminal,
+): Promise<AsyncDisposable> {
+  await using started = new AsyncDisposableStack()
+  const metrics = started.use(await serveSupervisorMetrics({ version, processes: () => supervisor.processes }))
+  started.use(
+    new ScrapeTargets(
+      home,
+      () => [{ service: 'supervisor', metricsUrl: metrics.url }, ...supervisor.processes],
+      (error) => terminal.note(`the list for Prometheus cannot be written: ${error.message}`),
+    ),
+  )
+  return started.move()
+}
