@@ -53,7 +53,7 @@ export async function startPrometheus(targetsFile: string): Promise<Prometheus> 
   child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
   const ended = once(child, 'exit')
   const ask: Prometheus['ask'] = async (api, query = {}) => {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${api}?${new URLSearchParams(query)}`)
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${api}?${new URLSearchParams(query).toString()}`)
     return (await answer.json()) as never
   }
   return {
