@@ -8,6 +8,7 @@ import {
   instanceFields,
   loadFields,
   Problem,
+  Tracing,
   version,
   type Discovery,
   type Instance,
@@ -39,6 +40,7 @@ export interface GatewayOptions {
   discovery: Discovery
   verifier: TokenVerifier
   logger: Logger
+  tracing?: Tracing
   settings: GatewaySettings
   /** By which the user service knows this gateway; without it there are no API keys. */
   gatewayKey?: Buffer | undefined
@@ -98,6 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
     meter,
+    tracing: options.tracing ?? new Tracing(),
     bounds: { bodyMaxBytes, inFlightMax: settings.MARU_GATEWAY_IN_FLIGHT_MAX, streamsMax: settings.MARU_GATEWAY_STREAMS_MAX },
   })
   const front = new Front({
