@@ -42,7 +42,7 @@ export function createLogger({ service, instanceId, level, tracing, destination 
   const child = logger.child
   // Of children pino formats neither fields nor names.
   logger.child = function (this: Logger, bindings: Record<string, unknown>, ...rest: unknown[]) {
-    return (child as (...parts: unknown[]) => Logger).call(this, redactValue(bindings), ...rest)
+    return (child as unknown as (...parts: unknown[]) => Logger).call(this, redactValue(bindings), ...rest)
   } as unknown as Logger['child']
   return logger
 }
