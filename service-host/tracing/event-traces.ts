@@ -23,7 +23,7 @@ export class EventTraces {
   readonly #tracing: Tracing
   readonly #database: Pick<pg.Pool, 'query'>
   #waiting: [command: number, done: Done][] = []
-  #timer: NodeJS.Timeout | undefined
+  #isDue = false
 
   constructor(tracing: Tracing, database: Pick<pg.Pool, 'query'>) {
     this.#tracing = tracing
@@ -34,12 +34,14 @@ export class EventTraces {
   done(commands: Iterable<number>, done: Done): void {
     if (!this.#tracing.isOn) return
     for (const command of commands) if (this.#waiting.length < waitingMax) this.#waiting.push([command, done])
-    if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => void this.#look(), lookEveryMs).unref()
+    if (this.#isDue || this.#waiting.length === 0) return
+    this.#isDue = true
+    setTimeout(() => void this.#look(), lookEveryMs).unref()
   }
 
   async #look(): Promise<void> {
     const waiting = this.#waiting.splice(0)
-    this.#timer = undefined
+    this.#isDue = false
     try {
       const traces = await findTraces(
         this.#database,
