@@ -102,7 +102,19 @@ export async function runProcess<Shape extends BaseShape>(
     using self = new Self({ service, id: instanceId, version })
     const describe = () => self.describe()
     const shutdown = stop.signal
-    const running = await start({ service, instanceId, version, logger, tracing, discovery, describe, settings, environment, shutdown, fail })
+    const running = await start({
+      service,
+      instanceId,
+      version,
+      logger,
+      tracing,
+      discovery,
+      describe,
+      settings,
+      environment,
+      shutdown,
+      fail,
+    })
     self.capabilities = running.capabilities ?? []
     if (running.work) self.work = running.work
     await serveUntilStopped(self, running, discovery, logger, shutdown)
