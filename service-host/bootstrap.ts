@@ -4,6 +4,7 @@ import pg from 'pg'
 import { topics } from '@maru/contracts'
 import { installEventLog, type TopicRights } from '@maru/event-log'
 import { installDiscovery } from './discovery/postgres/schema.ts'
+import { traceContextsSchema } from './tracing/trace-contexts.ts'
 import { roleOf, schemaOf, serviceKeys, type ServiceKey } from './names.ts'
 
 export interface BootstrapOptions {
@@ -51,6 +52,7 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<Reco
     for (const service of serviceKeys) await ensureSchema(admin, schemaOf(service), roleOf(service))
     await installEventLog(admin, topicRights)
     await installDiscovery(admin)
+    await admin.query(traceContextsSchema)
   })
   return urlsOf(adminUrl, passwords, database)
 }

@@ -10,6 +10,7 @@ import { exposeBuild, exposeLog, exposePools, LogHeads, LogMeter, type LogFigure
 import { runProcess, type ProcessContext, type RunningProcess } from './process.ts'
 import { schemaOf } from './names.ts'
 import { followRevocations } from './revocation.ts'
+import type { Tracing } from './tracing/tracing.ts'
 import { commonSettings, type Environment, type Values } from './settings.ts'
 
 /** What a service is given to work with; it owns none of it and closes none of it. */
@@ -25,6 +26,7 @@ export interface ServiceContext {
   readonly discovery: Discovery
   readonly http: HttpService
   readonly verifier: TokenVerifier
+  readonly tracing: Tracing
   /** Where the service shows what it measures. */
   readonly metrics: MetricsRegistry
   /** Shows also what another thread of this process does with the log. */
@@ -62,7 +64,7 @@ async function startService(
   definition: ServiceDefinition,
   context: ProcessContext<Values<typeof commonSettings>>,
 ): Promise<RunningProcess> {
-  const { service, instanceId, logger, discovery, settings, shutdown } = context
+  const { service, instanceId, logger, tracing, discovery, settings, shutdown } = context
   await using resources = new AsyncDisposableStack()
   const pool = createPool(settings.DATABASE_URL, {
     applicationName: instanceId,
@@ -82,6 +84,7 @@ async function startService(
     verifier,
     strictReplies: settings.MARU_STRICT_REPLIES === 'yes',
     parser: settings.MARU_HTTP_PARSER,
+    tracing,
   })
   const { environment, version, fail } = context
   const { metrics } = http
@@ -101,6 +104,7 @@ async function startService(
       discovery,
       http,
       verifier,
+      tracing,
       metrics,
       measureLog: (read) => void figures.push(read),
       environment,

@@ -24,6 +24,8 @@ import { Problem } from './problem.ts'
 import { compileReply } from './replies.ts'
 import { RequestLogger } from './request-logger.ts'
 import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
+import { traceHandler } from './tracing/trace-handler.ts'
+import type { Tracing } from './tracing/tracing.ts'
 import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem } from './validation.ts'
 
 export interface HttpService {
@@ -61,6 +63,7 @@ export interface HttpServiceOptions {
   socketsMax?: number
   /** `plain` where unset: requests in the plain form are read on the short path. `node`: Node's parser and Fastify see to all. */
   parser?: 'plain' | 'node' | undefined
+  tracing?: Tracing
   /** Longest message a WebSocket client may send; 64 KB where unset. */
   messageMaxBytes?: number
 }
@@ -171,7 +174,9 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     metrics: metrics.registry,
     socketDropped: (reason) => metrics.socketDropped(reason),
     serve(endpoint, handler) {
-      routes.add(serveEndpoint(app, endpoint, handler as never, options, metrics))
+      const { tracing } = options
+      const served = tracing?.isOn ? traceHandler(tracing, endpoint, handler as never) : handler
+      routes.add(serveEndpoint(app, endpoint, served as never, options, metrics))
     },
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
     work: () => ({ inFlight: work.inFlight, streams: work.streams + sockets.count }),

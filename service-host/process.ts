@@ -5,6 +5,9 @@ import { Self, type SelfDescription } from './discovery/self.ts'
 import type { DiscoverySetting } from './discovery/setting.ts'
 import { createInstanceId } from './instance-id.ts'
 import { createLogger, type Logger } from './logger.ts'
+import { openTracing } from './tracing/open.ts'
+import type { TracingSettings } from './tracing/settings.ts'
+import type { Tracing } from './tracing/tracing.ts'
 import { discoverySettings, readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
 
 /** What every process of the platform has, the gateway included. */
@@ -13,6 +16,7 @@ export interface ProcessContext<Settings> {
   readonly instanceId: string
   readonly version: string
   readonly logger: Logger
+  readonly tracing: Tracing
   readonly discovery: Discovery
   /** What this process is and how busy, for `/health/ready`. */
   readonly describe: () => SelfDescription
@@ -51,7 +55,8 @@ const lingerMs = 50
 const readyPollMs = 50
 const watchPollMs = 250
 
-type BaseShape = Record<'DATABASE_URL' | 'MARU_LOG_LEVEL', Parser<string>> & Record<'MARU_INSTANCE_ID', Parser<string | undefined>>
+type BaseShape = Record<'DATABASE_URL' | 'MARU_LOG_LEVEL', Parser<string>> &
+  Record<'MARU_INSTANCE_ID', Parser<string | undefined>> & { [Name in keyof TracingSettings]: Parser<TracingSettings[Name]> }
 
 /**
  * Runs `start` as this process until it is asked to stop: SIGTERM, SIGINT, or the end of the supervisor (IPC disconnect). A
@@ -75,7 +80,8 @@ export async function runProcess<Shape extends BaseShape>(
   }
   const base = settings as Values<BaseShape>
   const instanceId = base.MARU_INSTANCE_ID ?? createInstanceId(service)
-  const logger = createLogger({ service, instanceId, level: base.MARU_LOG_LEVEL })
+  const tracing = await openTracing(base, { service, instanceId, version })
+  const logger = createLogger({ service, instanceId, level: base.MARU_LOG_LEVEL, tracing })
   const stop = new AbortController()
   let exitCode = 0
   listenForStop(stop, logger)
@@ -96,7 +102,19 @@ export async function runProcess<Shape extends BaseShape>(
     using self = new Self({ service, id: instanceId, version })
     const describe = () => self.describe()
     const shutdown = stop.signal
-    const running = await start({ service, instanceId, version, logger, discovery, describe, settings, environment, shutdown, fail })
+    const running = await start({
+      service,
+      instanceId,
+      version,
+      logger,
+      tracing,
+      discovery,
+      describe,
+      settings,
+      environment,
+      shutdown,
+      fail,
+    })
     self.capabilities = running.capabilities ?? []
     if (running.work) self.work = running.work
     await serveUntilStopped(self, running, discovery, logger, shutdown)
@@ -105,6 +123,7 @@ export async function runProcess<Shape extends BaseShape>(
     logger.fatal({ err: error }, 'could not run')
     exitCode = 1
   }
+  await tracing.close()
   process.exit(exitCode)
 }
 

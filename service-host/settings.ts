@@ -1,4 +1,5 @@
 import { discoverySetting } from './discovery/setting.ts'
+import { tracingSettings } from './tracing/settings.ts'
 
 /** Reads settings from the environment once and reports every fault together. The only reader of `process.env` is a config.ts. */
 
@@ -84,6 +85,7 @@ export const processSettings = {
   MARU_LOG_LEVEL: setting.oneOf(logLevels, 'info'),
   /** `plain`: requests in the plain form are read on a short path, all others by Node's parser. `node`: all by Node's. */
   MARU_HTTP_PARSER: setting.oneOf(['plain', 'node'], 'plain'),
+  ...tracingSettings,
 }
 
 /** How instances find each other: a setting of every process that is read beside its own, as a pod's environment says where its cluster is asked. */

@@ -8,6 +8,7 @@ import {
   instanceFields,
   loadFields,
   Problem,
+  Tracing,
   version,
   type Discovery,
   type Instance,
@@ -41,6 +42,7 @@ export interface GatewayOptions {
   discovery: Discovery
   verifier: TokenVerifier
   logger: Logger
+  tracing?: Tracing
   settings: GatewaySettings
   /** By which the user service knows this gateway; without it there are no API keys. */
   gatewayKey?: Buffer | undefined
@@ -113,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     trustedProxies: settings.MARU_TRUSTED_PROXIES,
     logger,
     meter,
+    tracing: options.tracing ?? new Tracing(),
     bounds: {
       bodyMaxBytes,
       inFlightMax,

@@ -6,6 +6,7 @@ import { readNotificationConfig, type NotificationConfig } from './config.ts'
 import { giveUpQueued } from './email/deliveries.ts'
 import { Mailer, mailsAtOnceMax, type MailerParts } from './email/mailer.ts'
 import { measureMails } from './monitoring/metrics.ts'
+import { NotificationTraces } from './monitoring/traces.ts'
 import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
 import { serveNotification } from './routes.ts'
@@ -14,14 +15,17 @@ import { answeringWithoutDatabase } from './store/unavailable.ts'
 export const notificationService: ServiceDefinition = {
   service: 'notification',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
-  async start({ service, pool, log, logger, http, metrics, environment, shutdown, fail }) {
+  async start({ service, pool, log, logger, http, tracing, metrics, environment, shutdown, fail }) {
     const config = readNotificationConfig(environment)
     const canMail = config.smtpUrl !== undefined
     const options = { canMail, mailDomain: config.from.address.split('@').at(-1) ?? 'localhost' }
-    const mailer =
-      config.smtpUrl === undefined
-        ? undefined
-        : startMailer(config.smtpUrl, config, { pool, logger, onAttempt: measureMails(metrics, pool) })
+    const traces = new NotificationTraces(tracing, pool)
+    const measure = measureMails(metrics, pool)
+    const onAttempt: MailerParts['onAttempt'] = (outcome, elapsedMs, eventKey) => {
+      measure(outcome, elapsedMs)
+      traces.mailed(eventKey, outcome, elapsedMs)
+    }
+    const mailer = config.smtpUrl === undefined ? undefined : startMailer(config.smtpUrl, config, { pool, logger, onAttempt })
     if (!mailer) {
       await giveUpQueued(pool)
       logger.warn('SMTP_URL is not set: mails are kept as not sent')
@@ -35,7 +39,11 @@ export const notificationService: ServiceDefinition = {
         name: 'inbox',
         pool,
         schema: schemaOf(service),
-        handler: (client, events) => applyEvents(client, topic, events, options),
+        handler: async (client, events) => {
+          const startMs = Date.now()
+          await applyEvents(client, topic, events, options)
+          if (topic === topics.tradingEvents) traces.applied(events, startMs)
+        },
         signal,
         logger,
       })

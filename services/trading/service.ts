@@ -2,7 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { topics, type UserEvent } from '@maru/contracts'
 import { newestRules } from '@maru/domain/exchange'
 import { consume, systemClock } from '@maru/event-log'
-import type { ServiceContext, ServiceDefinition, StartedService } from '@maru/service-host'
+import {
+  readSettings,
+  TraceNotes,
+  tracingSettings,
+  type ServiceContext,
+  type ServiceDefinition,
+  type StartedService,
+} from '@maru/service-host'
 import { serveAccountStream } from './account-stream/routes.ts'
 import { StreamPlaces } from './account-stream/server-sent-events.ts'
 import { Accounts } from './accounts.ts'
@@ -18,6 +25,7 @@ import { serveMarkets } from './markets/routes.ts'
 import { OrderEntry } from './order-management/order-entry.ts'
 import { Orders } from './order-management/orders.ts'
 import { serveOrderLists } from './order-management/order-lists.ts'
+import { CommandTraces } from './monitoring/command-traces.ts'
 import { exposeTrading } from './monitoring/metrics.ts'
 import { OrderMeter } from './monitoring/order-meter.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
@@ -55,7 +63,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const meter = new OrderMeter()
   const { replica, intake } = await startCore({
     log,
-    observer: meter,
+    observer: context.tracing.isOn ? new CommandTraces(meter, context.tracing, new TraceNotes(pool)) : meter,
     agreement,
     snapshots: new PostgresSnapshots(pool),
     instanceId,
@@ -124,6 +132,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
         logLevel: logger.level,
         snapshotEveryCommands: config.snapshotEveryCommands,
         snapshotEveryMs: config.snapshotEveryMs,
+        tracing: readSettings(context.environment, tracingSettings),
       },
       onLeading,
       onDiffers: halt,

@@ -50,7 +50,9 @@ const systemSettings = [
   'KUBERNETES_SERVICE_PORT',
 ]
 
-const commonSettings = ['MARU_LOG', 'MARU_DISCOVERY', 'MARU_LOG_LEVEL', 'MARU_HTTP_PARSER']
+const tracingSettings = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG']
+
+const commonSettings = ['MARU_LOG', 'MARU_DISCOVERY', 'MARU_LOG_LEVEL', 'MARU_HTTP_PARSER', ...tracingSettings]
 
 /** The gateway goes first, so that nothing new comes in; then who takes orders and makes prices; then who only reads the log. */
 export const servicePlans: readonly ServicePlan[] = [

@@ -19,20 +19,28 @@ const notForUsers = [
   'MARU_LISTEN_FD',
 ]
 
+/** OpenTelemetry's exporter reads it in the service's own environment. */
+const readByTheExporter = ['OTEL_EXPORTER_OTLP_HEADERS']
+
 test('every setting that a service reads reaches it and is documented', () => {
-  const files = globSync(['services/*/config.ts', 'services/*/config/*.ts', 'service-host/settings.ts'], { cwd: root })
+  const files = globSync(
+    ['services/*/config.ts', 'services/*/config/*.ts', 'service-host/settings.ts', 'service-host/tracing/settings.ts'],
+    { cwd: root },
+  )
   expect(files.length).toBeGreaterThan(4)
   const read = new Set(
     files.flatMap((file) =>
-      [...readFileSync(path.join(root, file), 'utf8').matchAll(/^\s*(MARU_[A-Z_]+|SMTP_URL|DATABASE_URL):|\{ (MARU_[A-Z_]+):/gm)].map(
-        (found) => (found[1] ?? found[2]) as string,
-      ),
+      [
+        ...readFileSync(path.join(root, file), 'utf8').matchAll(
+          /^\s*(MARU_[A-Z_]+|OTEL_[A-Z_]+|SMTP_URL|DATABASE_URL):|\{ (MARU_[A-Z_]+):/gm,
+        ),
+      ].map((found) => (found[1] ?? found[2]) as string),
     ),
   )
   for (const name of notForUsers) read.delete(name)
   expect([...read].filter((name) => !knownSettings.has(name))).toEqual([])
   expect(
-    [...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME'].includes(name)),
+    [...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME', ...readByTheExporter].includes(name)),
     'settings nobody reads',
   ).toEqual([])
 })

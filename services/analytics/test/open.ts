@@ -9,6 +9,7 @@ import {
   migrate,
   openPostgresDiscovery,
   schemaOf,
+  Tracing,
   type Environment,
   type ServiceContext,
 } from '@maru/service-host'
@@ -75,6 +76,7 @@ export async function openAnalytics(environment: Environment = {}): Promise<Anal
     discovery,
     http,
     verifier: issuer.verifier,
+    tracing: new Tracing(),
     metrics: http.metrics,
     measureLog: () => undefined,
     environment,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { BlockList } from 'node:net'
-import { acceptsStream, Problem, requestIdFrom, type Logger } from '@maru/service-host'
+import { acceptsStream, Problem, requestIdFrom, type Logger, type TraceSpan, type Tracing } from '@maru/service-host'
 import { answerProblem, securityHeaders } from '../answers.ts'
 import type { AccessRules } from '../edge/access.ts'
 import type { Callers } from '../edge/callers.ts'
@@ -37,6 +37,7 @@ export interface EdgeParts {
   trustedProxies: BlockList | undefined
   logger: Logger
   meter: EdgeMeter
+  tracing: Tracing
   bounds: EdgeBounds
 }
 
@@ -50,6 +51,8 @@ export interface EdgeCall {
   limited: boolean
   /** What its route is counted as; undefined until that is known. */
   route?: RouteName | undefined
+  /** Set where its trace is kept. */
+  span?: TraceSpan | undefined
 }
 
 const ownRoute: RouteName = { service: 'gateway', method: 'GET', route: '(own pages)' }
@@ -70,7 +73,7 @@ export class Edge {
 
   /** Answers a request. `isPlain`: it was read by the short parser. */
   take(request: EdgeRequest, answer: EdgeAnswer, isPlain: boolean): void {
-    const { limits, bounds, meter } = this.#parts
+    const { limits, bounds, meter, tracing } = this.#parts
     const call = this.open(request)
     meter.watch(call, answer)
     if (this.#inFlight >= bounds.inFlightMax) {
@@ -85,9 +88,29 @@ export class Edge {
       if (counted) this.#inFlight -= 1
       counted = false
     }
+    if (tracing.isOn) this.#trace(request, answer, call)
     this.#serve(request, answer, call, isPlain, release)
       .catch((error: unknown) => this.#refuse(request, answer, call, error))
       .finally(release)
+  }
+
+  /** The span of a request, until the head of its answer leaves; what is behind goes on from it. */
+  #trace(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall): void {
+    const span = this.#parts.tracing.start(request.method, {
+      kind: 'server',
+      parent: headerOf(request, 'traceparent'),
+      attributes: { 'http.request.method': request.method, 'maru.request_id': call.requestId },
+    })
+    if (!span) return
+    call.span = span
+    const measure = answer.onHead
+    answer.onHead = (status) => {
+      measure?.(status)
+      const { route } = call
+      if (route) span.set('http.route', `/api/${route.service}${route.route}`)
+      span.set('http.response.status_code', status)
+      span.end(status >= 500 ? String(status) : undefined)
+    }
   }
 
   /** Answers a request with a problem, at once. */
@@ -157,6 +180,7 @@ export class Edge {
     limits.countAddress(call)
     const target = parseTarget(request.target)
     const headers = this.headersFor(request, call)
+    if (call.span) continueTrace(headers, call.span)
     const origin = headerOf(request, 'origin')
     if (method === 'OPTIONS' && origin !== undefined && headerOf(request, 'access-control-request-method') !== undefined) {
       limits.count(call, undefined)
@@ -218,4 +242,11 @@ export class Edge {
     if (problem.code === 'payload_too_large' && !request.isComplete) headers.push('connection', 'close')
     answerProblem(answer, problem, call.requestId, headers)
   }
+}
+
+/** What a service is told of the trace: that the gateway's span is its parent. */
+function continueTrace(headers: string[], { traceparent }: TraceSpan): void {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'traceparent')
+  if (at < 0) headers.push('traceparent', traceparent)
+  else headers[at + 1] = traceparent
 }

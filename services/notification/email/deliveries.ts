@@ -79,6 +79,8 @@ export interface ClaimedDelivery {
   /** This attempt, from 1; whoever claims after a lapse has a higher one. */
   attempts: number
   message_id: string
+  /** `topic:id` of the event it tells of. */
+  event_key: string
   kind: NotificationKind
   data: Record<string, unknown>
   created_at: Date
@@ -97,7 +99,7 @@ export async function claimDeliveries(pool: pg.Pool, limit: number, claimMs: num
      ), claimed as (
        update deliveries d set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $2 / 1000.0) from due where d.id = due.id returning d.*
      )
-     select c.id, c.user_id, c.attempts, c.message_id, n.kind, n.data, n.created_at, r.email, r.username,
+     select c.id, c.user_id, c.attempts, c.message_id, n.event_key, n.kind, n.data, n.created_at, r.email, r.username,
        coalesce(p.language, r.language, 'en') as language,
        (select count(*)::int from deliveries s where s.user_id = c.user_id and s.status = 'sent' and s.sent_at > now() - interval '1 hour')
          + (row_number() over (partition by c.user_id order by c.id))::int - 1 as mails_before

@@ -21,7 +21,7 @@ export interface MailerParts {
   retryMs: number
   mailsPerHourMax: number
   /** Told what became of each attempt. */
-  onAttempt?: (outcome: 'sent' | 'retried' | 'failed' | 'not_sent', elapsedMs: number) => void
+  onAttempt?: (outcome: 'sent' | 'retried' | 'failed' | 'not_sent', elapsedMs: number, eventKey: string) => void
 }
 
 /** Wait before attempt `attempt + 1`: doubles from `retryMs` up to ten minutes. */
@@ -70,7 +70,7 @@ export class Mailer implements AsyncDisposable {
   async #deliver(delivery: ClaimedDelivery): Promise<void> {
     const sinceMs = performance.now()
     const outcome = await this.#attempt(delivery)
-    this.#parts.onAttempt?.(outcome.status === 'queued' ? 'retried' : outcome.status, performance.now() - sinceMs)
+    this.#parts.onAttempt?.(outcome.status === 'queued' ? 'retried' : outcome.status, performance.now() - sinceMs, delivery.event_key)
     await settleDelivery(this.#parts.pool, delivery, outcome)
   }
 

@@ -19,8 +19,10 @@ const sweepMs = 100
 
 /** Told what becomes of the commands of this instance, for measuring. */
 export interface IntakeObserver {
-  /** A command was applied; its outcome stands. */
-  applied(exchange: Exchange): void
+  /** A command is handed in; what it gives is handed back when that is applied. */
+  begun?(): string | undefined
+  /** A command was applied; its outcome stands. `trace` is what `begun` gave; of its record, how many commands it has, when it was begun, and when it was durable. */
+  applied(exchange: Exchange, trace?: string, record?: { commands: number; beganMs: number; durableMs: number }): void
   /** A record of so many commands is durable and applied, `elapsedMs` after it was begun. */
   committed(commands: number, elapsedMs: number): void
   /** Commands were refused before they became part of the log, or what became of them was not known in time. */
@@ -53,6 +55,9 @@ export class Intake {
   #inFlight: readonly Waiting[] = []
   readonly #stopSweeping: () => void
   #sequence = 0
+  /** Of the record on its way, in milliseconds since 1970: when it was begun, and when it was known to be durable. */
+  #beganMs = 0
+  #durableMs: number | undefined
   #flushing = false
   /** Told when nothing is on its way any more; for `close`. */
   #onIdle: () => void = () => undefined
@@ -91,6 +96,7 @@ export class Intake {
   submit<T>(command: Unstamped, read: (exchange: Exchange) => T): Promise<T> {
     if (this.#refusal !== undefined) return this.#refuse('unavailable', this.#refusal)
     if (this.#queue.length >= this.#queueMax) return this.#refuse('overloaded')
+    const trace = this.#observer?.begun?.()
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
         command: { ...command, time: this.#clock.nowMs() } as Command,
@@ -98,7 +104,7 @@ export class Intake {
         isSettled: false,
         done: (exchange) => {
           waiting.isSettled = true
-          this.#observer?.applied(exchange)
+          this.#observer?.applied(exchange, trace, trace === undefined ? undefined : this.#recordNow())
           try {
             resolve(read(exchange))
           } catch (error) {
@@ -148,6 +154,11 @@ export class Intake {
       if (!waiting.isSettled && waiting.deadlineMs <= now) this.#leavePending(waiting)
   }
 
+  #recordNow(): { commands: number; beganMs: number; durableMs: number } {
+    // Where a reader found the record before its append was answered, it was durable by now.
+    return { commands: this.#inFlight.length, beganMs: this.#beganMs, durableMs: this.#durableMs ?? this.#clock.nowMs() }
+  }
+
   #leavePending(waiting: Waiting): void {
     this.#observer?.refused('outcome_pending')
     waiting.reject(new Problem('outcome_pending'))
@@ -160,10 +171,13 @@ export class Intake {
       this.#inFlight = batch
       const sequence = ++this.#sequence
       const sinceMs = this.#clock.elapsedMs()
+      this.#beganMs = this.#clock.nowMs()
+      this.#durableMs = undefined
       try {
         const commands = batch.map((waiting) => waiting.command)
         this.#replica.announce(sequence, { commands, done: batch.map((waiting) => waiting.done) })
         const offset = await this.#log.append(topics.tradingCommands, encodeBatch(commands), { producer: this.#producer, sequence })
+        this.#durableMs = this.#clock.nowMs()
         await this.#replica.applyOwn(sequence, offset)
         this.#observer?.committed(batch.length, this.#clock.elapsedMs() - sinceMs)
       } catch (error) {

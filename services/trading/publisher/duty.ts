@@ -6,6 +6,7 @@ import type { StateHashes } from '../agreement/state-hashes.ts'
 import type { HistoryTables } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
 import { Lease, type LeaseStore } from '../lease/lease.ts'
+import type { EventText } from './event-text.ts'
 import { PublishedTail } from './published-tail.ts'
 import { publish } from './publisher.ts'
 import type { SnapshotStore } from './snapshots.ts'
@@ -24,6 +25,8 @@ interface PublishingDuty {
   onLeading: (leading: boolean) => void
   onPublished?: (command: number) => void
   onSnapshotStored?: () => void
+  /** As of `publish`. */
+  onAppended?: (events: readonly EventText[], startMs: number) => void
   /** Where replicas compare their states; without it this one publishes whatever it holds. */
   hashes?: StateHashes
   /** Its state differs from that of other replicas: the duty must be left to them. */

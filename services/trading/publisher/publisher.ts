@@ -25,6 +25,8 @@ interface PublisherOptions {
   agreement?: Agreement
   onPublished?: (command: number) => void
   onSnapshotStored?: () => void
+  /** Events were appended as one record; for traces. */
+  onAppended?: (events: readonly EventText[], startMs: number) => void
 }
 
 const followBounds = { recordsMax: 500, bytesMax: 1_024 * 1_024 }
@@ -76,7 +78,9 @@ export async function publish(options: PublisherOptions): Promise<void> {
           const cut = recordEnd(events)
           const sent = events.slice(0, cut)
           const body = encodeJsonRecord(sent.map(publishedJson))
+          const startMs = clock.nowMs()
           const offset = await writer.append(body)
+          options.onAppended?.(sent, startMs)
           await tail.add({ offset, body, producer: '', sequence: 0 }, sent, signal)
           events = events.slice(cut)
         }

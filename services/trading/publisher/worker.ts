@@ -2,8 +2,9 @@ import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { topics } from '@maru/contracts'
 import { openPostgresEventLog, systemClock } from '@maru/event-log'
-import { createLogger, createPool, LogMeter } from '@maru/service-host'
+import { commandsOf, createLogger, createPool, EventTraces, LogMeter, openTracing, version, type TracingSettings } from '@maru/service-host'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { postgresHistory } from '../history/postgres-tables.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
@@ -18,6 +19,7 @@ export interface PublisherThreadData {
   logLevel: string
   snapshotEveryCommands: number
   snapshotEveryMs: number
+  tracing: TracingSettings
 }
 
 /** What the thread says: whether this instance holds the lease, and what it measures. */
@@ -28,7 +30,14 @@ export type PublisherThreadMessage =
   | { type: 'differs'; detail: string }
   | { type: 'stopped' }
 
-const { databaseUrl, instanceId, logLevel, snapshotEveryCommands, snapshotEveryMs } = workerData as PublisherThreadData
+const {
+  databaseUrl,
+  instanceId,
+  logLevel,
+  snapshotEveryCommands,
+  snapshotEveryMs,
+  tracing: tracingSettings,
+} = workerData as PublisherThreadData
 const port = parentPort
 if (!port) throw new Error('the publisher runs as a worker thread')
 const say = (message: PublisherThreadMessage): void => port.postMessage(message)
@@ -65,6 +74,8 @@ const pool = createPool(databaseUrl, {
   asyncCommit: true,
   onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
 })
+const tracing = await openTracing(tracingSettings, { service: 'trading', instanceId, version })
+const traces = new EventTraces(tracing, pool)
 {
   await using log = await openPostgresEventLog({
     connectionString: databaseUrl,
@@ -84,6 +95,16 @@ const pool = createPool(databaseUrl, {
       snapshotEveryMs,
       onLeading: (leading) => say({ type: 'leading', leading }),
       onPublished: (command) => (published = command),
+      ...(tracing.isOn && {
+        onAppended: (events, startMs) =>
+          traces.done(commandsOf(events.map(({ event }) => event.id)), {
+            name: `publish ${topics.tradingEvents}`,
+            kind: 'producer',
+            startMs,
+            endMs: Date.now(),
+            attributes: { 'messaging.destination.name': topics.tradingEvents, 'messaging.batch.message_count': events.length },
+          }),
+      }),
       onSnapshotStored: () => (snapshotStoredMs = Date.now()),
       hashes: postgresStateHashes(pool),
       onDiffers: (detail) => {
@@ -95,6 +116,7 @@ const pool = createPool(databaseUrl, {
   )
 }
 clearInterval(telling)
+await tracing.close()
 await pool.end()
 say({ type: 'stopped' })
 port.close()

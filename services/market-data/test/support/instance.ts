@@ -7,6 +7,7 @@ import {
   migrate,
   openPostgresDiscovery,
   TokenVerifier,
+  Tracing,
   type Environment,
 } from '@maru/service-host'
 import { fileURLToPath } from 'node:url'
@@ -59,6 +60,7 @@ export async function startInstance(databaseUrl: string, environment: Environmen
       discovery,
       http,
       verifier,
+      tracing: new Tracing(),
       metrics: http.metrics,
       measureLog: () => undefined,
       environment,

@@ -1,0 +1,5 @@
+export * from './tracing/event-traces.ts'
+export * from './tracing/open.ts'
+export * from './tracing/settings.ts'
+export * from './tracing/trace-contexts.ts'
+export * from './tracing/tracing.ts'
