@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { processIdentity, stillRuns, type ProcessRecord } from './process-identity.ts'
@@ -27,6 +28,8 @@ export class HomeLockedError extends Error {
 }
 
 const fileName = 'supervisor.lock'
+/** Holders come and go between a look and a claim; not so often. */
+const attemptsMax = 100
 
 /**
  * Takes the lock of a home folder for this process; the lock of a process that no longer runs is taken over.
@@ -40,18 +43,8 @@ export function takeLock(homeFolder: string, url: string): HomeLock {
   const candidate = `${file}.${process.pid}`
   writeFileSync(candidate, JSON.stringify(mine), { mode: 0o600 })
   try {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        // A link is made whole or not at all, so that of two supervisors one wins.
-        linkSync(candidate, file)
-        break
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt >= 5) throw error
-        const holder = readHolder(homeFolder)
-        if (holder && stillRuns(holder)) throw new HomeLockedError(homeFolder, holder)
-        removeStale(file, holder)
-      }
-    }
+    const holder = claim(candidate, file)
+    if (holder) throw new HomeLockedError(homeFolder, holder)
   } finally {
     rmSync(candidate, { force: true })
   }
@@ -68,10 +61,8 @@ export function takeLock(homeFolder: string, url: string): HomeLock {
 /** The holder written in the lock, whether it lives or not; undefined where there is none or it cannot be read. */
 export function readHolder(homeFolder: string): Holder | undefined {
   try {
-    const holder = JSON.parse(readFileSync(path.join(homeFolder, fileName), 'utf8')) as Holder
-    return typeof holder.pid === 'number' && typeof holder.identity === 'string' ? holder : undefined
+    return holderOf(readFileSync(path.join(homeFolder, fileName), 'utf8'))
   } catch {
-    // No lock, or half of one: nobody that could be named holds it.
     return undefined
   }
 }
@@ -82,22 +73,52 @@ export function liveHolder(homeFolder: string): Holder | undefined {
   return holder && stillRuns(holder) ? holder : undefined
 }
 
-/** Moves a dead lock aside; puts it back if another supervisor has taken it over between the look and the move. */
-function removeStale(file: string, judged: Holder | undefined): void {
-  const aside = `${file}.stale.${process.pid}`
+/**
+ * Makes `file` a link to `candidate`; gives its holder where one lives. A dead holder's is replaced, never removed, by whoever first claims the right to follow just that
+ * holder: a file of its own, named after what the lock said, which is a lock like any other, as its holder may die too.
+ */
+function claim(candidate: string, file: string): Holder | undefined {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      // A link is made whole or not at all, so that of two supervisors one wins.
+      linkSync(candidate, file)
+      return undefined
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > attemptsMax) throw error
+    }
+    const said = textOf(file)
+    if (said === undefined) continue
+    const holder = holderOf(said)
+    if (holder && stillRuns(holder)) return holder
+    const succession = `${file}.${createHash('sha256').update(said).digest('hex').slice(0, 16)}`
+    const successor = claim(candidate, succession)
+    if (successor) return successor
+    // While the succession is held nobody else follows this holder; but somebody may have before it was.
+    if (textOf(file) === said) {
+      renameSync(succession, file)
+      return undefined
+    }
+    rmSync(succession, { force: true })
+  }
+}
+
+function textOf(file: string): string | undefined {
   try {
-    renameSync(file, aside)
+    return readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** Undefined for what nobody that could be named has written. */
+function holderOf(text: string): Holder | undefined {
   try {
-    const moved = readFileSync(aside, 'utf8')
-    if (judged !== undefined && (JSON.parse(moved) as Holder).pid !== judged.pid) linkSync(aside, file)
+    const holder = JSON.parse(text) as Holder
+    return typeof holder.pid === 'number' && typeof holder.identity === 'string' ? holder : undefined
   } catch {
-    // Not a lock that anyone could hold, or a third supervisor was quicker: the next attempt sees which.
+    return undefined
   }
-  rmSync(aside, { force: true })
 }
 
 function releaseLock(homeFolder: string, mine: Holder): void {
