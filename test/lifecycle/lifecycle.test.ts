@@ -107,10 +107,12 @@ async function expectDamageIsFound(saved: string, target: string): Promise<void>
   await cp(saved, damaged, { recursive: true })
   const file = path.join(damaged, 'data/event_log.trading_commands.copy.zst')
   const bytes = await readFile(file)
-  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1
+  // Not in the last four bytes, which are zstd's own sum: with those damaged the rows are still what was saved.
+  const middle = Math.floor(bytes.length / 2)
+  bytes[middle] = (bytes[middle] as number) ^ 1
   await writeFile(file, bytes)
   const restoring = maru(target, ['restore', damaged])
-  expect(await restoring.ended).toBe(1)
+  expect(await restoring.ended, restoring.output()).toBe(1)
   expect(restoring.output()).toContain('trading_commands.copy.zst is damaged')
   expect(await readdir(target)).toEqual([])
 }
