@@ -6,7 +6,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/.maru/**', 'tools/fixtures/**'],
     // Processes, not threads: tests start and kill processes of their own, and a broken one takes nobody with it.
     pool: 'forks',
-    maxWorkers: 2,
+    // Much of their time tests wait for processes, timers and disks: one more than the two cores that are the least.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

@@ -8,7 +8,7 @@ test(
   'two replicas under load, one killed every few seconds: no request fails after its retry, no order is lost or doubled, both end alike',
   { timeout: 180_000 },
   async () => {
-    const { faults, summary } = await runReplicas({ seconds: 20, seed })
+    const { faults, summary } = await runReplicas({ seconds: 12, seed })
     process.stdout.write(`two replicas: ${JSON.stringify(summary)}\n`)
     expect(faults).toEqual([])
     expect(summary['kills']).toBeGreaterThanOrEqual(2)

@@ -37,13 +37,22 @@ function answersIn(text: string): string[] {
 
 /**
  * Node's parser ends a connection in two cases where the short path need not: after a body that is no JSON, and at bytes that are no HTTP while answers to requests before
- * them are still to come, which are lost then.
+ * them are still to come, which are lost then. Where both come together, at either parser, the last answer may be about the one or the other.
  */
 export function expectAlike(plain: readonly string[], node: readonly string[]): void {
   const withoutConnection = (answers: readonly string[]) =>
     answers.map((answer) => answer.replaceAll(/^(?:connection|keep-alive): .*\n/gm, ''))
   const [longer, shorter] = [withoutConnection(plain), withoutConnection(node)].sort((a, b) => b.length - a.length) as [string[], string[]]
   const count = shorter.length
+  const lasts = [longer.at(-1) ?? '', shorter.at(-1) ?? '']
+  const isAboutEither =
+    longer.length === count &&
+    lasts.every((last) => last.startsWith('HTTP/1.1 400 ')) &&
+    ['"invalid_json"', '"invalid_request"'].every((code) => lasts.some((last) => last.includes(code)))
+  if (isAboutEither) {
+    expect(longer.slice(0, -1)).toEqual(shorter.slice(0, -1))
+    return
+  }
   const isCutOff = longer.length > count && (shorter.at(-1) ?? '').startsWith('HTTP/1.1 400 ')
   if (!isCutOff) expect(withoutConnection(plain)).toEqual(withoutConnection(node))
   else if (!isDeepStrictEqual(longer.slice(0, count), shorter)) expect([...longer.slice(0, count - 1), longer.at(-1)]).toEqual(shorter)

@@ -46,8 +46,8 @@ export class Limits {
 
   /** Counts a request against its address, before anything else of it is looked at. Throws Problem `rate_limited`. */
   countAddress(call: LimitedCall): void {
-    const verdict = this.#address.take(addressGroup(call.address))
-    if (!verdict.allowed) refuse(call, verdict)
+    const verdict = this.#address.spend(addressGroup(call.address))
+    if (verdict) refuse(call, verdict)
   }
 
   /** Counts it against its caller: the user and the API key, or the address of who is neither. Throws Problem `rate_limited`. */
@@ -74,8 +74,8 @@ export class Limits {
 
   /** A secret was wrong, or is about to be tried by a service. Throws Problem `rate_limited`. */
   countAttempt(call: LimitedCall): void {
-    const verdict = this.#attempts.take(addressGroup(call.address))
-    if (!verdict.allowed) refuse(call, verdict)
+    const verdict = this.#attempts.spend(addressGroup(call.address))
+    if (verdict) refuse(call, verdict)
   }
 
   /** For answers to what is not, or not yet, known to be a request of anybody: its RateLimit headers, flat. */
