@@ -49,7 +49,12 @@ export function openSessionLog({ hints, clock, ...options }: SessionLogOptions):
       yield* follow({ read, hints, topic }, after, { ...followOptions, signal })
       if (closing.signal.aborted && !followOptions.signal.aborted) throw new LogClosedError('the log was closed')
     },
-    head: (topic) => questions.head(topic),
+    async head(topic) {
+      const head = await questions.head(topic)
+      // Who asks is about to wait for a reader to get there, who may not have heard of it yet.
+      hints.give(topic, head)
+      return head
+    },
     last: (topic) => questions.last(topic),
     firstKept: (topic) => questions.firstKept(topic),
     trim: (topic, before) => questions.trim(topic, before),

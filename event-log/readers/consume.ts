@@ -3,6 +3,8 @@ import { pause, systemClock, type Clock } from '../clock.ts'
 import { LogClosedError, LogOverloadedError, type EventLog, type LogRecord } from '../port.ts'
 import { backoffMs, isTransientDatabaseError } from '../retry.ts'
 import { decodeJsonRecord } from './json-records.ts'
+import { Progress } from './progress.ts'
+import { standBy } from './stand-by.ts'
 import { ReaderStore, type PositionStore } from './store.ts'
 
 export interface ReaderLogger {
@@ -14,7 +16,10 @@ export interface ReaderLogger {
 interface ReadingOptions<Event, Transaction> {
   log: EventLog
   topic: string
-  /** The saved position is kept by name and topic. Two readers of one name take turns and together see each record once. */
+  /**
+   * The saved position is kept by name and topic. Of several readers of one name, at several instances, one works and the others stand by; together
+   * they see each record once.
+   */
   name: string
   /**
    * Applies the events of one record. It runs inside the transaction that saves the position, which may hold several records: what it
@@ -38,6 +43,16 @@ interface ReadingOptions<Event, Transaction> {
    * once, and not only when the next record shows it. Default: never.
    */
   recheckMs?: number
+  /**
+   * A transaction begins no sooner than this after the one before, so that it holds what has come meanwhile; at once after a rest, where a page was
+   * full, and while somebody waits in `waitUntil`. Default 0.
+   */
+  gatherMs?: number
+  /**
+   * False for a reader that only the holder of a lease runs: where another is still ending it goes on at once, and does not wait for its silence.
+   * Default true.
+   */
+  standsBy?: boolean
   clock?: Clock
 }
 
@@ -54,14 +69,16 @@ export interface ConsumeIntoOptions<Event, Transaction> extends ReadingOptions<E
 export interface Consumer {
   /** Offset of the last record whose effects are saved; 0 before the first. */
   position(): number
-  /** Resolves when the position has reached the offset; rejects with LogClosedError when the reader ends before. */
+  /**
+   * Resolves when the position has reached the offset, which a record of the topic has; rejects with LogClosedError when the reader ends before. A
+   * reader that stands by goes on itself where the one at work does not get there within milliseconds.
+   */
   waitUntil(offset: number): Promise<void>
   /** Resolves after the signal has aborted and the work under way is done; rejects when the reader cannot go on. */
   readonly done: Promise<void>
 }
 
 const pageBytesMax = 4 * 1_024 * 1_024
-const waitersMax = 10_000
 
 /**
  * Reads a topic from the saved position for ever and applies each record exactly once: effects and position are one transaction.
@@ -79,51 +96,99 @@ export function consumeInto<Event, Transaction>(options: ConsumeIntoOptions<Even
   done.catch((error: unknown) =>
     options.logger.error({ err: error, topic: options.topic, reader: options.name }, 'a reader of the log has failed'),
   )
-  return { position: () => reader.position, waitUntil: (offset) => reader.waitUntil(offset), done }
+  const { progress } = reader
+  return { position: () => progress.position, waitUntil: (offset) => progress.waitUntil(offset), done }
 }
 
 class Reader<Event, Transaction> {
   readonly #options: ConsumeIntoOptions<Event, Transaction>
   readonly #store: PositionStore<Transaction>
   readonly #clock: Clock
-  readonly #waiters = new Set<{ offset: number; resolve: () => void; reject: (error: Error) => void }>()
-  #ended = false
-  position = 0
+  readonly progress: Progress
+  /** The furthest that an advance was to go whose answer was an error: it may have been done. */
+  #triedTo = 0
+  #begunMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ConsumeIntoOptions<Event, Transaction>) {
     this.#options = options
     this.#store = options.store
     this.#clock = options.clock ?? systemClock
+    this.progress = new Progress(this.#clock)
   }
 
   async run(): Promise<void> {
-    const { log, topic, signal, recordsMax = 100 } = this.#options
+    const { signal, standsBy = true } = this.#options
     try {
       await this.#persist(() => this.#store.install())
-      while (!signal.aborted) {
-        const saved = await this.#persist(() => this.#store.load())
+      for (let isContested = false; !signal.aborted;) {
+        let saved = await this.#load()
         if (saved === undefined) return
-        this.#moveTo(saved)
-        log.observer?.readerMoved(this.#options.name, topic, saved, 0, 0)
-        await this.#persist(() => this.#warnOfLoss(saved))
-        const lost = new AbortController()
-        const stopWatching = this.#watchFor(lost)
-        const either = AbortSignal.any([signal, lost.signal])
-        try {
-          for await (const page of log.follow(topic, saved, { recordsMax, bytesMax: pageBytesMax, signal: either })) {
-            if (!(await this.#take(page))) break
-          }
-        } finally {
-          stopWatching()
-        }
+        if (standsBy && isContested && saved > Math.max(this.#position, this.#triedTo)) saved = await this.#standBy(saved)
+        if (saved === undefined) return
+        this.#found(saved)
+        await this.#persist(() => this.#warnOfLoss(this.#position))
+        isContested = await this.#work()
       }
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {
-      this.#ended = true
-      for (const waiter of this.#waiters) waiter.reject(new LogClosedError('the reader has ended'))
-      this.#waiters.clear()
+      this.progress.end()
     }
+  }
+
+  get #position(): number {
+    return this.progress.position
+  }
+
+  #load(): Promise<number | undefined> {
+    return this.#persist(() => this.#store.load())
+  }
+
+  /** Moves without having applied anything. */
+  #found(saved: number): void {
+    this.progress.moveTo(saved)
+    this.#triedTo = 0
+    this.#options.log.observer?.readerMoved(this.#options.name, this.#options.topic, saved, 0, 0)
+  }
+
+  #standBy(from: number): Promise<number | undefined> {
+    const { log, topic, signal } = this.#options
+    this.#found(from)
+    return standBy(
+      {
+        progress: this.progress,
+        load: () => this.#load(),
+        // A log that is away is asked again at the next look.
+        headOr: (position) => log.head(topic).catch(() => position),
+        onMoved: (position) => this.#found(position),
+        signal,
+        clock: this.#clock,
+      },
+      from,
+    )
+  }
+
+  /** Applies page after page. True when the saved position is no longer where this reader stood; false when it is to be loaded again, or at the end. */
+  async #work(): Promise<boolean> {
+    const { log, topic, signal, recordsMax = 100 } = this.#options
+    const lost = new AbortController()
+    const stopWatching = this.#watchFor(lost)
+    const either = AbortSignal.any([signal, lost.signal])
+    try {
+      for await (const page of log.follow(topic, this.#position, { recordsMax, bytesMax: pageBytesMax, signal: either })) {
+        if (!(await this.#take(page))) return true
+        if (page.length < recordsMax) await this.#gather(either)
+      }
+      return false
+    } finally {
+      stopWatching()
+    }
+  }
+
+  /** Lets records come together, unless somebody waits for them. */
+  #gather(signal: AbortSignal): Promise<void> {
+    const { gatherMs = 0 } = this.#options
+    return this.progress.pauseUnlessAwaited(this.#begunMs + gatherMs - this.#clock.elapsedMs(), signal)
   }
 
   /** Aborts `lost` when the saved position is behind this reader's; once too often does no harm, as the reader only loads it again. */
@@ -133,18 +198,11 @@ class Reader<Event, Transaction> {
     const look = (): Promise<void> =>
       this.#store.load().then(
         (saved) => {
-          if (saved < this.position) lost.abort()
+          if (saved < this.#position) lost.abort()
         },
         () => undefined, // The next look may tell.
       )
     return this.#clock.every(recheckMs, () => void look())
-  }
-
-  waitUntil(offset: number): Promise<void> {
-    if (this.position >= offset) return Promise.resolve()
-    if (this.#ended) return Promise.reject(new LogClosedError('the reader has ended'))
-    if (this.#waiters.size >= waitersMax) return Promise.reject(new LogOverloadedError(`${waitersMax} wait for this reader already`))
-    return new Promise((resolve, reject) => this.#waiters.add({ offset, resolve, reject }))
   }
 
   /** False when the saved position is not where this reader stood: another of the same name has gone on, or an answer was lost. */
@@ -179,26 +237,32 @@ class Reader<Event, Transaction> {
 
   async #apply(records: LogRecord[]): Promise<boolean> {
     const { handler, decode = decodeJsonRecord, log, name, topic } = this.#options
-    const last = records.at(-1)?.offset ?? this.position
-    const sinceMs = this.#clock.elapsedMs()
-    const done = await this.#store.advance(this.position, last, async (transaction) => {
-      for (const record of records) await handler(transaction, decode(record.body) as Event[], record)
-    })
-    if (done) {
-      this.#moveTo(last)
-      log.observer?.readerMoved(name, topic, last, records.length, this.#clock.elapsedMs() - sinceMs)
+    const last = records.at(-1)?.offset ?? this.#position
+    this.#begunMs = this.#clock.elapsedMs()
+    let isDone: boolean
+    try {
+      isDone = await this.#store.advance(this.#position, last, async (transaction) => {
+        for (const record of records) await handler(transaction, decode(record.body) as Event[], record)
+      })
+    } catch (error) {
+      this.#triedTo = Math.max(this.#triedTo, last)
+      throw error
     }
-    return done
+    if (isDone) {
+      this.progress.moveTo(last)
+      log.observer?.readerMoved(name, topic, last, records.length, this.#clock.elapsedMs() - this.#begunMs)
+    }
+    return isDone
   }
 
   async #setApart(record: LogRecord, error: unknown): Promise<boolean> {
     const { logger, name, topic, poisonMax = 1_000 } = this.#options
     logger.error({ err: error, reader: name, topic, offset: record.offset }, 'a record of the log cannot be applied and is set apart')
-    const outcome = await this.#persist(() => this.#store.setApart(this.position, record, error, poisonMax))
+    const outcome = await this.#persist(() => this.#store.setApart(this.#position, record, error, poisonMax))
     if (outcome === 'full')
       throw new Error(`The reader ${name} of ${topic} has set ${poisonMax} records apart; it stops at ${record.offset}.`, { cause: error })
     if (outcome === 'done') {
-      this.#moveTo(record.offset)
+      this.progress.moveTo(record.offset)
       const { observer } = this.#options.log
       observer?.readerFailed(name, topic, 'set_apart')
       observer?.readerMoved(name, topic, record.offset, 0, 0)
@@ -228,15 +292,6 @@ class Reader<Event, Transaction> {
       logger.error({ reader: name, topic, position: saved, firstKept }, 'records were trimmed before this reader had read them')
   }
 
-  #moveTo(position: number): void {
-    this.position = position
-    for (const waiter of this.#waiters) {
-      if (waiter.offset > position) continue
-      this.#waiters.delete(waiter)
-      waiter.resolve()
-    }
-  }
-
   #isTransient(error: unknown): boolean {
     if (isTransientDatabaseError(error) || error instanceof LogOverloadedError || error instanceof LogClosedError) return true
     const { status } = (error ?? {}) as { status?: unknown }
@@ -245,6 +300,6 @@ class Reader<Event, Transaction> {
 
   #warn(error: unknown, message: string): void {
     const { logger, name, topic } = this.#options
-    logger.warn({ err: error, reader: name, topic, position: this.position }, message)
+    logger.warn({ err: error, reader: name, topic, position: this.#position }, message)
   }
 }

@@ -8,6 +8,9 @@ import { applyTradingEvents } from './ingest/trading-events.ts'
 import { keepThin } from './retention/thin.ts'
 import { serveAnalytics } from './routes.ts'
 
+/** Events are counted in so much later at most, unless a question waits for them; in return a burst of them is one transaction. */
+const gatherMs = 50
+
 /** Reads trading-events and market-data into its own tables, and answers from them. */
 export const analyticsService: ServiceDefinition = {
   service: 'analytics',
@@ -16,7 +19,7 @@ export const analyticsService: ServiceDefinition = {
     const config = readAnalyticsConfig(environment)
     const stop = new AbortController()
     const signal = AbortSignal.any([shutdown, stop.signal])
-    const common = { log, name: 'figures', pool, schema: schemaOf(service), signal, logger }
+    const common = { log, name: 'figures', pool, schema: schemaOf(service), gatherMs, signal, logger }
     const trades = consume<TradingEvent>({ ...common, topic: topics.tradingEvents, handler: applyTradingEvents })
     const prices = consume<MarketDataEvent>({ ...common, topic: topics.marketData, handler: applyMarketData })
     // A reader that cannot go on would leave figures that age unseen; a restart tries again.

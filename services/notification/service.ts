@@ -12,6 +12,9 @@ import { applyEvents } from './inbox/apply-events.ts'
 import { serveNotification } from './routes.ts'
 import { answeringWithoutDatabase } from './store/unavailable.ts'
 
+/** Events become notifications so much later at most; in return a burst of them is one transaction. */
+const gatherMs = 50
+
 export const notificationService: ServiceDefinition = {
   service: 'notification',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
@@ -39,6 +42,7 @@ export const notificationService: ServiceDefinition = {
         name: 'inbox',
         pool,
         schema: schemaOf(service),
+        gatherMs,
         handler: async (client, events) => {
           const startMs = Date.now()
           await applyEvents(client, topic, events, options)

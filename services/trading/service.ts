@@ -170,6 +170,7 @@ function lead(
     name: 'accounts',
     pool,
     schema: 'trading',
+    standsBy: false,
     signal,
     logger,
     handler: async (_client, events) => {

@@ -25,5 +25,7 @@ export function readHistory(options: {
     handler: project,
     poisonMax: 0,
     recheckMs,
+    // Only the publisher runs it, which holds the lease.
+    standsBy: false,
   })
 }
