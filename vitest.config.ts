@@ -1,5 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import LongFirst from './test/support/long-first.ts'
+
+// Compiled code is kept where `maru start` keeps it: a service starts in half the time, and tests start hundreds of them.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/maru', import.meta.url))
 
 export default defineConfig({
   test: {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/support/postgres.ts'
 import { openPostgresDiscovery } from '../discovery/postgres/discovery.ts'
 import type { Discovery } from '../discovery/port.ts'
+import { bareEnvironment } from '../../test/support/bare-environment.ts'
 
 const echo = fileURLToPath(new URL('support/echo-service.ts', import.meta.url))
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -26,7 +27,7 @@ afterAll(async () => {
 
 function start(env: Record<string, string> = {}): ChildProcess {
   const child = fork(echo, [], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error', ...env },
+    env: { ...bareEnvironment, DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   children.push(child)
@@ -91,7 +92,7 @@ describe('the life of a service', () => {
       const child = require('node:child_process').fork(${JSON.stringify(echo)}, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
       child.on('message', () => process.stdout.write(child.pid + '\\n'))`
     const supervisor = spawn(process.execPath, ['-e', code], {
-      env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error' },
+      env: { ...bareEnvironment, DATABASE_URL: database.urls.notification, MARU_LOG_LEVEL: 'error' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     children.push(supervisor)

@@ -5,6 +5,7 @@ import { Client, eventually } from '../support/client.ts'
 import { freePort } from '../support/platform.ts'
 import { startTestServer, type TestServer } from '../support/postgres.ts'
 import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../support/services.ts'
+import { bareEnvironment } from '../support/bare-environment.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const unlimited = '1000000'
@@ -68,7 +69,7 @@ async function startGateway(server: TestServer): Promise<AsyncDisposable & { url
   const port = await freePort()
   const child = fork(path.join(root, 'services/gateway/main.ts'), [], {
     env: {
-      PATH: process.env['PATH'] ?? '',
+      ...bareEnvironment,
       DATABASE_URL: server.urls.gateway,
       MARU_LOG_LEVEL: 'error',
       MARU_PORT: String(port),

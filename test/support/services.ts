@@ -6,6 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Client } from './client.ts'
 import type { TestDatabase as Database } from './postgres.ts'
+import { bareEnvironment } from './bare-environment.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyWithinMs = 30_000
@@ -27,7 +28,7 @@ export async function startServiceProcess(
   entry = 'main.ts',
 ): Promise<ServiceProcess> {
   const child = fork(path.join(root, 'services', name, entry), [], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes', ...env },
+    env: { ...bareEnvironment, DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''

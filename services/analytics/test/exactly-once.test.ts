@@ -9,6 +9,7 @@ import { createIssuer, type Issuer } from '../../../service-host/test/support/to
 import { createTestDatabase } from '../../../test/support/postgres.ts'
 import { Account, priced } from './events.ts'
 import { openAnalytics, openWriters, until } from './open.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 const minute = (number: number): string => new Date(Date.UTC(2026, 0, 5, 9, number)).toISOString()
 
@@ -53,7 +54,7 @@ interface Process {
 
 async function startAnalytics(databaseUrl: string): Promise<Process> {
   const child = fork(fileURLToPath(new URL('../main.ts', import.meta.url)), [], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes' },
+    env: { ...bareEnvironment, DATABASE_URL: databaseUrl, MARU_LOG_LEVEL: 'warn', MARU_STRICT_REPLIES: 'yes' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''

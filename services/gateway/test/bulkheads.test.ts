@@ -9,6 +9,7 @@ import { deadlineHeader, openPostgresDiscovery } from '@maru/service-host'
 import { freePort } from '../../../test/support/platform.ts'
 import { createTestDatabase } from '../../../test/support/postgres.ts'
 import { openRig, until } from './support/rig.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 const echo = fileURLToPath(new URL('../../../service-host/test/support/echo-service.ts', import.meta.url))
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -19,7 +20,7 @@ test('a service that is stopped (SIGSTOP) under a flood of requests holds its ow
   const port = await freePort()
   const start = (script: string, env: Record<string, string>) => {
     const child = fork(script, [], {
-      env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'fatal', ...env },
+      env: { ...bareEnvironment, MARU_LOG_LEVEL: 'fatal', ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     cleanup.defer(() => void child.kill('SIGKILL'))

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/support/postgres.ts'
 import { freePort } from '../../../test/support/platform.ts'
 import { until } from './support/rig.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 const echo = fileURLToPath(new URL('../../../service-host/test/support/echo-service.ts', import.meta.url))
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -21,7 +22,7 @@ afterAll(async () => {
 
 function start(script: string, env: Record<string, string>): ChildProcess {
   const child = fork(script, [], {
-    env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'fatal', ...env },
+    env: { ...bareEnvironment, MARU_LOG_LEVEL: 'fatal', ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   children.add(child)

@@ -9,6 +9,7 @@ import { isMailAddress, openMailServer } from '../email/smtp.ts'
 import { fundsMoved, orderEvent, registered } from './events.ts'
 import { startMailReceiver, type MailReceiver } from './mail-receiver.ts'
 import { openStore, silent, type Store } from './open.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 let store: Store
 let receiver: MailReceiver
@@ -68,7 +69,7 @@ test('given a mailer killed -9 when the server has the mail, then it goes out ag
   await store.apply('user-events', [registered('killed')])
   const script = fileURLToPath(new URL('processes/mailer.ts', import.meta.url))
   const connectionString = (store.pool as unknown as { options: { connectionString: string } }).options.connectionString
-  const env = { PATH: process.env['PATH'] ?? '', DATABASE_URL: connectionString, SMTP_URL: receiver.url }
+  const env = { ...bareEnvironment, DATABASE_URL: connectionString, SMTP_URL: receiver.url }
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
   expect(signal).toBe('SIGKILL')

@@ -13,6 +13,7 @@ import { createPool } from '@maru/service-host'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { fundsMoved, orderEvent } from './events.ts'
 import { startMailReceiver, type MailReceiver } from './mail-receiver.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 /** The service as a real process, beside a real user service: registration → event → inbox and mail. */
 
@@ -36,7 +37,7 @@ const started: Running[] = []
 async function start(service: 'user' | 'notification', env: Record<string, string>): Promise<Running> {
   const main = fileURLToPath(new URL(`../../${service}/main.ts`, import.meta.url))
   const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls[service], ...env },
+    env: { ...bareEnvironment, DATABASE_URL: database.urls[service], ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   let output = ''

@@ -12,6 +12,7 @@ import { Client, eventually, type Answer } from '../../../test/support/client.ts
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 /** Real instances on one log, of which one goes wrong: who notices, who stops, and who goes on. */
 
@@ -231,7 +232,7 @@ async function storeWrongSnapshot(): Promise<void> {
 /** A process that may never be ready; resolves when it can be asked. */
 async function startWithoutWaiting(): Promise<AsyncDisposable & { service: ServiceProcess }> {
   const child = fork(path.join(import.meta.dirname, '../main.ts'), [], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.trading, ...env },
+    env: { ...bareEnvironment, DATABASE_URL: database.urls.trading, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const exited = once(child, 'exit')

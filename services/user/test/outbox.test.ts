@@ -11,6 +11,7 @@ import { addToOutbox } from '../outbox/outbox.ts'
 import { OutboxRelay, relayOutbox } from '../outbox/relay.ts'
 import { inTransaction } from '../store/transaction.ts'
 import { startUserService } from './start.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 const store = fileURLToPath(new URL('../store', import.meta.url))
 const logger = createLogger({ service: 'test', instanceId: 'test', level: 'silent' })
@@ -59,7 +60,7 @@ test.each([
   for (const name of names) await write(pool, name)
   const script = fileURLToPath(new URL('processes/relay.ts', import.meta.url))
   const child = spawn(process.execPath, [script, place, count], {
-    env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.urls.user },
+    env: { ...bareEnvironment, DATABASE_URL: database.urls.user },
     stdio: 'inherit',
   })
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null]

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 export const operator = { email: 'operator@example.com', password: 'correct horse battery' }
 
@@ -72,7 +73,7 @@ export async function startUserService(env: Record<string, string> = {}): Promis
 export function spawnUserService(env: Record<string, string>) {
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
   const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { ...bareEnvironment, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''

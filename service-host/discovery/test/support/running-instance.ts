@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Discovery, Lease } from '../../port.ts'
+import { bareEnvironment } from '../../../../test/support/bare-environment.ts'
 
 /** A place to announce in that tests may fill and take away. */
 export interface RegistryUnderTest extends AsyncDisposable {
@@ -30,7 +31,7 @@ const program = fileURLToPath(new URL('instance-process.ts', import.meta.url))
 
 /** Starts an instance that is announced, and listed by the platform, as `starting`. */
 export async function startInstance(registry: RegistryUnderTest, service: string, id: string): Promise<RunningInstance> {
-  const environment = { PATH: process.env['PATH'] ?? '', INSTANCE_SERVICE: service, INSTANCE_ID: id, ...registry.environmentOf(service) }
+  const environment = { ...bareEnvironment, INSTANCE_SERVICE: service, INSTANCE_ID: id, ...registry.environmentOf(service) }
   const child = fork(program, [], { env: environment, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = once(child, 'exit')
   const [first] = (await Promise.race([once(child, 'message'), exited])) as [{ url: string } | number | null]
