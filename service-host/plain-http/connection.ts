@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { RecentHeads, type HeadPlaces } from './recent-heads.ts'
 import { readRequestHead, type RequestHead } from './request-head.ts'
 
 /** A plain request, whole. */
@@ -7,6 +8,8 @@ export interface PlainRequest extends RequestHead {
   readonly remoteAddress: string
   /** By the clock of `performance.now`. */
   readonly receivedMs: number
+  /** One and the same object for requests of a connection whose heads are the same to the byte; undefined where that is not known. */
+  readonly sameHead: object | undefined
 }
 
 /** The value of a header, by its name in lower case. */
@@ -20,6 +23,7 @@ export interface ConnectionHost {
   readonly bodyMaxBytes: number
   /** The headers of an answer after which the connection stays open. */
   readonly keepAlive: string
+  readonly headPlaces: HeadPlaces
   isClosing(): boolean
   /** Takes a request, to be answered by `connection.answer` once; false where it is not for the plain path, and nothing was done. */
   take(request: PlainRequest, connection: PlainConnection): boolean
@@ -50,6 +54,10 @@ export class PlainConnection {
   #isChunked = false
   #onDone: (() => void) | undefined
   #hasAsked = false
+  /** From the second request on: many connections carry one alone. */
+  #recent: RecentHeads | undefined
+  #hasServed = false
+  #isHeadKept = false
   /** Since when the client has not taken what was sent. */
   #stalledSinceMs: number | undefined
   /** Since when it has been in its state, by the clock of `performance.now`. */
@@ -214,10 +222,16 @@ export class PlainConnection {
 
   /** Takes the requests that stand in `bytes`, one after the other. */
   #take(bytes: Buffer): void {
-    const head = readRequestHead(bytes)
+    const known = this.#recent?.find(bytes)
+    const head = known ?? readRequestHead(bytes)
     if (head === undefined || head.contentLength > this.#host.bodyMaxBytes) {
       this.#handOver(bytes)
       return
+    }
+    if (known) this.#isHeadKept = true
+    else {
+      if (this.#hasServed) this.#recent ??= new RecentHeads(this.#host.headPlaces)
+      this.#isHeadKept = this.#recent?.keep(bytes, head) === true
     }
     if (bytes.length >= head.bytes + head.contentLength) {
       this.#serve(head, bytes)
@@ -229,12 +243,26 @@ export class PlainConnection {
   }
 
   #serve(head: RequestHead, bytes: Buffer): void {
-    const end = head.bytes + head.contentLength
-    const body = head.contentLength === 0 ? nothing : bytes.subarray(head.bytes, end)
+    const { method, target, names, values, contentLength, hasContentLength } = head
+    const end = head.bytes + contentLength
     this.#isServing = true
-    this.#sinceMs = performance.now()
+    this.#hasServed = true
+    const nowMs = performance.now()
+    this.#sinceMs = nowMs
     if (bytes.length > end) this.#keep(bytes.subarray(end))
-    const request: PlainRequest = { ...head, body, remoteAddress: this.#remoteAddress, receivedMs: performance.now() }
+    const request: PlainRequest = {
+      method,
+      target,
+      names,
+      values,
+      contentLength,
+      hasContentLength,
+      bytes: head.bytes,
+      body: contentLength === 0 ? nothing : bytes.subarray(head.bytes, end),
+      remoteAddress: this.#remoteAddress,
+      receivedMs: nowMs,
+      sameHead: this.#isHeadKept ? head : undefined,
+    }
     if (this.#host.take(request, this)) return
     this.#isServing = false
     this.#forget()
@@ -243,6 +271,7 @@ export class PlainConnection {
 
   #handOver(bytes: Buffer): void {
     const socket = this.#socket
+    this.#recent?.clear()
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).off('error', this.#onError)
     this.#host.handOver(this, socket, bytes)
   }
@@ -254,6 +283,7 @@ export class PlainConnection {
   }
 
   #closed(): void {
+    this.#recent?.clear()
     this.#host.ended(this)
     this.#done()
   }

@@ -45,28 +45,41 @@ for (const character of '#\\') classes[character.charCodeAt(0)]! &= ~targetChara
 
 /**
  * Reads lines of a head, each a name, a colon and a value and ended by CRLF, from `at` to the end of `text`: names in lower case to `names`, values without the white
- * space around them to `values`. False where a line is anything else, or there are more than `linesMax`. Values are ASCII unless `isObsoleteTaken`.
+ * space around them to `values`. False where a line is anything else, or there are more than `linesMax`. Values are ASCII.
  */
-export function readHeaderLines(
-  text: string,
-  at: number,
-  names: string[],
-  values: string[],
-  linesMax: number,
-  isObsoleteTaken = false,
-): boolean {
-  const value = isObsoleteTaken ? valueCharacter | obsoleteCharacter : valueCharacter
+export function readHeaderLines(text: string, at: number, names: string[], values: string[], linesMax: number): boolean {
   while (at < text.length) {
-    const nameEnd = endOfClass(text, at, tokenCharacter)
-    if (nameEnd === at || text.charCodeAt(nameEnd) !== 0x3a || names.length === linesMax) return false
-    const lineEnd = endOfClass(text, nameEnd + 1, value)
-    if (text.charCodeAt(lineEnd) !== 0x0d || text.charCodeAt(lineEnd + 1) !== 0x0a) return false
-    const given = text.slice(at, nameEnd)
-    names.push(lowerNames.get(given) ?? given.toLowerCase())
-    values.push(text.slice(afterSpace(text, nameEnd + 1, lineEnd), beforeSpace(text, nameEnd + 1, lineEnd)))
+    const colon = headerColon(text, at)
+    const lineEnd = colon < 0 ? -1 : headerLineEnd(text, colon, valueCharacter)
+    if (lineEnd < 0 || names.length === linesMax) return false
+    names.push(headerName(text, at, colon))
+    values.push(headerValue(text, colon, lineEnd))
     at = lineEnd + 2
   }
   return true
+}
+
+/** Where the colon is of a line that begins at `at`; negative where it does not begin with a name. */
+export function headerColon(text: string, at: number): number {
+  const nameEnd = endOfClass(text, at, tokenCharacter)
+  return nameEnd === at || text.charCodeAt(nameEnd) !== 0x3a ? -1 : nameEnd
+}
+
+/** Where the CRLF is that ends the line with this colon; negative where the value has what no value may have. `allowed`: its characters. */
+export function headerLineEnd(text: string, colon: number, allowed = valueCharacter | obsoleteCharacter): number {
+  const lineEnd = endOfClass(text, colon + 1, allowed)
+  return text.charCodeAt(lineEnd) === 0x0d && text.charCodeAt(lineEnd + 1) === 0x0a ? lineEnd : -1
+}
+
+/** In lower case. */
+export function headerName(text: string, at: number, colon: number): string {
+  const given = text.slice(at, colon)
+  return lowerNames.get(given) ?? given.toLowerCase()
+}
+
+/** Without the white space around it. */
+export function headerValue(text: string, colon: number, lineEnd: number): string {
+  return text.slice(afterSpace(text, colon + 1, lineEnd), beforeSpace(text, colon + 1, lineEnd))
 }
 
 /** The first place from `at` on whose character is not of `wanted`; the length of the text where there is none. */

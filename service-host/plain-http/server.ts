@@ -19,6 +19,8 @@ export interface PlainServerOptions {
 }
 
 const sweepMs = 1_000
+/** Connections that may keep the heads of their last requests: a few kilobytes each. */
+const headPlacesMax = 4_096
 
 /**
  * The plain path of an HTTP server of Node: its connections are read here as long as their requests are plain, and handed to it, with all they have said, as soon as one is
@@ -35,6 +37,7 @@ export class PlainServer {
     const host: ConnectionHost = {
       bodyMaxBytes: options.bodyMaxBytes,
       keepAlive: `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveTimeoutMs / 1_000)}\r\n`,
+      headPlaces: { left: headPlacesMax },
       isClosing: () => this.#isClosing,
       take: (request, connection) => options.take(request, connection),
       handOver: (connection, socket, bytes) => {

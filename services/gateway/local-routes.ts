@@ -30,19 +30,13 @@ export class LocalRoutes {
     const data = this.#options.data.get(at)
     if (!page && !data) return false
     if (method !== 'GET' && method !== 'HEAD') {
-      call.base.push('allow', 'GET, HEAD')
+      call.base += 'allow: GET, HEAD\r\n'
       throw new Problem('method_not_allowed', 'This path takes GET, HEAD.')
     }
     if (page) {
-      // The base headers end with other security headers than a page needs.
-      const headers = [...withoutSecurity(call.base), ...pageSecurityHeaders, 'content-type', page.contentType, 'cache-control', 'no-cache']
+      const headers = `${call.base.replace(securityHeaders, pageSecurityHeaders)}content-type: ${page.contentType}\r\ncache-control: no-cache\r\n`
       answer.whole(200, headers, page.body)
     } else if (data) answerJson(answer, 200, call.base, data())
     return true
   }
-}
-
-function withoutSecurity(headers: readonly string[]): string[] {
-  const names = new Set(securityHeaders.filter((_, index) => index % 2 === 0))
-  return headers.filter((_, index) => !names.has(headers[index - (index % 2)] as string))
 }

@@ -1,10 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { headerText, type HeaderText } from '../front/header-text.ts'
 
 const exposed =
   'X-Request-Id, Retry-After, Idempotent-Replayed, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Allow'
 const methods = 'GET, POST, PUT, PATCH, DELETE'
 const requestHeaders =
   'Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms, Traceparent, Tracestate, Last-Event-Id, Maru-Key, Maru-Timestamp, Maru-Receive-Window, Maru-Signature'
+
+const vary = headerText(['vary', 'Origin'])
+const allowed = headerText(['access-control-expose-headers', exposed]) + vary
+const preflight = headerText([
+  'access-control-allow-methods',
+  methods,
+  'access-control-allow-headers',
+  requestHeaders,
+  'access-control-max-age',
+  '600',
+])
 
 /**
  * Cross-origin access by allow-list. Tokens travel in a header, never in cookies, so credentials are never allowed and
@@ -17,19 +29,19 @@ export class Cors {
     this.#origins = new Set(origins)
   }
 
-  /** Headers for an answer to `origin`, flat; only `Vary` where it is not on the list. */
-  headers(origin: string | undefined): string[] {
-    if (this.#origins.size === 0) return []
-    if (origin === undefined || !this.#origins.has(origin)) return ['vary', 'Origin']
-    return ['access-control-allow-origin', origin, 'access-control-expose-headers', exposed, 'vary', 'Origin']
+  /** Headers for an answer to `origin`; only `Vary` where it is not on the list. */
+  headers(origin: string | undefined): HeaderText {
+    if (this.#origins.size === 0) return ''
+    if (origin === undefined || !this.#origins.has(origin)) return vary
+    return `access-control-allow-origin: ${origin}\r\n${allowed}`
   }
 
   isAllowed(origin: string): boolean {
     return this.#origins.has(origin)
   }
 
-  preflightHeaders(): string[] {
-    return ['access-control-allow-methods', methods, 'access-control-allow-headers', requestHeaders, 'access-control-max-age', '600']
+  preflightHeaders(): HeaderText {
+    return preflight
   }
 
   /** A page may open a socket from its own origin, or from one on the list; who sends no origin is no browser. */

@@ -1,5 +1,6 @@
 import { Problem, type Identity } from '@maru/service-host'
 import { addressGroup } from './client-address.ts'
+import type { HeaderText } from '../front/header-text.ts'
 import { RateLimiter, type RateVerdict } from './rate-limit.ts'
 
 export interface LimitSettings {
@@ -18,8 +19,8 @@ export interface LimitSettings {
 /** What of a call the limits look at, and where they say what they found. */
 export interface LimitedCall {
   readonly address: string
-  /** Headers for its answer, flat. */
-  readonly base: string[]
+  /** Headers for its answer. */
+  base: HeaderText
   /** Whether `base` has its RateLimit headers. */
   limited: boolean
 }
@@ -62,7 +63,7 @@ export class Limits {
       }
     }
     if (!verdict.allowed) refuse(call, verdict)
-    call.base.push(...verdict.headers)
+    call.base += verdict.headers
     call.limited = true
   }
 
@@ -78,14 +79,14 @@ export class Limits {
     if (verdict) refuse(call, verdict)
   }
 
-  /** For answers to what is not, or not yet, known to be a request of anybody: its RateLimit headers, flat. */
-  headersOf(address: string): string[] {
+  /** For answers to what is not, or not yet, known to be a request of anybody: its RateLimit headers. */
+  headersOf(address: string): HeaderText {
     return this.#anonymous.take(addressGroup(address)).headers
   }
 }
 
 function refuse(call: LimitedCall, verdict: RateVerdict): never {
-  if (!call.limited) call.base.push(...verdict.headers)
+  if (!call.limited) call.base += verdict.headers
   call.limited = true
   throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.retryAfterSeconds })
 }

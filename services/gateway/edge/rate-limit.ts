@@ -1,3 +1,5 @@
+import type { HeaderText } from '../front/header-text.ts'
+
 export interface RateBounds {
   /** Sustained. */
   requestsPerSecond: number
@@ -11,8 +13,8 @@ export interface RateVerdict {
   allowed: boolean
   /** Requests left at once. */
   remaining: number
-  /** RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, as a flat list of names and values. */
-  headers: string[]
+  /** RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset. */
+  headers: HeaderText
   retryAfterSeconds: number
 }
 
@@ -35,8 +37,8 @@ export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
   readonly #ring: Bucket[] = []
   readonly #shared: Bucket
-  readonly #limitText: string
-  readonly #policyText: string
+  /** Up to the value of RateLimit-Remaining. */
+  readonly #policy: HeaderText
   #next = 0
 
   /** `name`: what the limit is called in RateLimit-Policy. */
@@ -44,8 +46,8 @@ export class RateLimiter {
     this.#bounds = bounds
     this.#now = now
     this.#shared = { caller: '', tokens: bounds.burst, atMs: now() }
-    this.#limitText = String(bounds.burst)
-    this.#policyText = `"${name}";q=${bounds.burst};w=${Math.max(1, Math.ceil(bounds.burst / bounds.requestsPerSecond))}`
+    const policy = `"${name}";q=${bounds.burst};w=${Math.max(1, Math.ceil(bounds.burst / bounds.requestsPerSecond))}`
+    this.#policy = `ratelimit-policy: ${policy}\r\nratelimit-limit: ${bounds.burst}\r\nratelimit-remaining: `
   }
 
   get callers(): number {
@@ -81,16 +83,7 @@ export class RateLimiter {
     return {
       allowed,
       remaining,
-      headers: [
-        'ratelimit-policy',
-        this.#policyText,
-        'ratelimit-limit',
-        this.#limitText,
-        'ratelimit-remaining',
-        String(remaining),
-        'ratelimit-reset',
-        String(Math.ceil((burst - bucket.tokens) / requestsPerSecond)),
-      ],
+      headers: `${this.#policy}${remaining}\r\nratelimit-reset: ${Math.ceil((burst - bucket.tokens) / requestsPerSecond)}\r\n`,
       retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((1 - bucket.tokens) / requestsPerSecond)),
     }
   }

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { BlockList } from 'node:net'
-import { acceptsStream, Problem, requestIdFrom, type Logger, type TraceSpan, type Tracing } from '@maru/service-host'
+import { Problem, requestIdFrom, type Logger, type TraceSpan, type Tracing } from '@maru/service-host'
 import { answerProblem, securityHeaders } from '../answers.ts'
 import type { AccessRules } from '../edge/access.ts'
-import type { Callers } from '../edge/callers.ts'
+import type { Caller, Callers } from '../edge/callers.ts'
 import { clientAddress } from '../edge/client-address.ts'
 import type { Cors } from '../edge/cors.ts'
 import type { Limits } from '../edge/limits.ts'
-import { isInternal, parseTarget, serviceTarget, type ServiceTarget, type Target } from '../edge/target.ts'
+import { isInternal, serviceTarget, type ServiceTarget, type Target } from '../edge/target.ts'
 import { traceContext } from '../edge/trace-context.ts'
 import type { LocalRoutes } from '../local-routes.ts'
 import type { Forwarder } from '../proxy/forward.ts'
@@ -15,6 +15,8 @@ import { clientDeadline } from '../proxy/deadline.ts'
 import { requestHeaders } from '../proxy/headers.ts'
 import type { EdgeMeter, RouteName } from '../monitoring/edge-meter.ts'
 import { headerOf, type EdgeAnswer, type EdgeRequest } from './exchange.ts'
+import type { HeaderText } from './header-text.ts'
+import { planOf, type Plan } from './plan.ts'
 
 export interface EdgeBounds {
   bodyMaxBytes: number
@@ -45,8 +47,8 @@ export interface EdgeParts {
 export interface EdgeCall {
   requestId: string
   address: string
-  /** Headers for its answer, flat. */
-  base: string[]
+  /** Headers for its answer. */
+  base: HeaderText
   /** Whether it was counted, and `base` has its RateLimit headers. */
   limited: boolean
   /** What its route is counted as; undefined until that is known. */
@@ -55,11 +57,22 @@ export interface EdgeCall {
   span?: TraceSpan | undefined
 }
 
+/** A request being served. `release` gives its place back; `done` too, after a refusal where there is an error. */
+interface Exchange {
+  request: EdgeRequest
+  answer: EdgeAnswer
+  call: EdgeCall
+  isPlain: boolean
+  release: () => void
+  done: (error?: unknown) => void
+}
+
 const ownRoute: RouteName = { service: 'gateway', method: 'GET', route: '(own pages)' }
 
 /** What every request passes through, whichever parser read it: bounds, access, rate limits, and the way to a service. */
 export class Edge {
   readonly #parts: EdgeParts
+  readonly #plans = new WeakMap<object, Plan>()
   #inFlight = 0
   #streams = 0
 
@@ -79,7 +92,7 @@ export class Edge {
     if (this.#inFlight >= bounds.inFlightMax) {
       meter.refused('overloaded')
       const problem = new Problem('overloaded', 'As many requests are being served as may be; nothing was done.')
-      answerProblem(answer, problem, call.requestId, [...call.base, ...limits.headersOf(call.address)])
+      answerProblem(answer, problem, call.requestId, call.base + limits.headersOf(call.address))
       return
     }
     this.#inFlight += 1
@@ -89,9 +102,15 @@ export class Edge {
       counted = false
     }
     if (tracing.isOn) this.#trace(request, answer, call)
-    this.#serve(request, answer, call, isPlain, release)
-      .catch((error: unknown) => this.#refuse(request, answer, call, error))
-      .finally(release)
+    const done = (error?: unknown): void => {
+      if (error !== undefined) this.#refuse(request, answer, call, error)
+      release()
+    }
+    try {
+      this.#serve({ request, answer, call, isPlain, release, done })
+    } catch (error) {
+      done(error)
+    }
   }
 
   /** The span of a request, until the head of its answer leaves; what is behind goes on from it. */
@@ -126,16 +145,19 @@ export class Edge {
     return {
       requestId,
       address: clientAddress(request.remoteAddress, headerOf(request, 'x-forwarded-for'), trustedProxies),
-      base: ['x-request-id', requestId, ...securityHeaders, ...cors.headers(headerOf(request, 'origin'))],
+      base: `x-request-id: ${requestId}\r\n${securityHeaders}${cors.headers(headerOf(request, 'origin'))}`,
       limited: false,
     }
   }
 
-  /** Headers with which a request goes on to a service. Throws Problem `invalid_request`. */
-  headersFor(request: Pick<EdgeRequest, 'names' | 'values'>, call: EdgeCall): string[] {
-    const headers = requestHeaders(request, call)
-    headers.push(...traceContext(request))
-    return headers
+  /** Headers with which an upgrade goes on to a service. Throws Problem `invalid_request`. */
+  headersFor(request: Pick<EdgeRequest, 'names' | 'values'>, call: EdgeCall): HeaderText {
+    return requestHeaders(request, call.address) + this.#ownHeaders(request, call)
+  }
+
+  /** What the platform says of one request alone. */
+  #ownHeaders(request: Pick<EdgeRequest, 'names' | 'values'>, { requestId, span }: EdgeCall): HeaderText {
+    return `x-request-id: ${requestId}\r\n${traceContext(request, span?.traceparent)}`
   }
 
   /** For an upgrade: counts it, and finds out who asks for it where it is signed. The Authorization that goes on in its place, if so. */
@@ -174,62 +196,102 @@ export class Edge {
     if (this.#streams >= this.#parts.bounds.streamsMax) throw new Problem('overloaded', 'As many streams and sockets are open as may be.')
   }
 
-  async #serve(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, isPlain: boolean, release: () => void): Promise<void> {
-    const { access, callers, limits, cors, local, forwarder, bounds } = this.#parts
+  #serve(exchange: Exchange): void {
+    const { access, callers, limits, cors, local, bounds } = this.#parts
+    const { request, answer, call } = exchange
     const { method } = request
     limits.countAddress(call)
-    const target = parseTarget(request.target)
-    const headers = this.headersFor(request, call)
-    if (call.span) continueTrace(headers, call.span)
-    const origin = headerOf(request, 'origin')
-    if (method === 'OPTIONS' && origin !== undefined && headerOf(request, 'access-control-request-method') !== undefined) {
+    const plan = this.#planOf(request, call)
+    const { destination, endpoint, origin } = plan
+    if (plan.isPreflight) {
       limits.count(call, undefined)
-      if (!cors.isAllowed(origin)) throw new Problem('origin_not_allowed')
-      answer.whole(204, [...call.base, ...cors.preflightHeaders()], '')
+      if (!cors.isAllowed(origin!)) throw new Problem('origin_not_allowed')
+      answer.whole(204, call.base + cors.preflightHeaders(), '')
+      exchange.done()
       return
     }
-    const destination = this.destination(target)
     if (destination === undefined) {
       limits.count(call, undefined)
       call.route = ownRoute
-      if (local.serve(method, target.path, answer, call)) return
-      call.route = undefined
-      throw new Problem('not_found', `Nothing is at ${target.path.slice(0, 200)}.`)
+      const { path } = plan.target
+      if (!local.serve(method, path, answer, call)) {
+        call.route = undefined
+        throw new Problem('not_found', `Nothing is at ${path.slice(0, 200)}.`)
+      }
+      exchange.done()
+      return
     }
-    const endpoint = access.find(destination.service, method, destination.path)
     call.route = access.nameOf(destination.service, endpoint)
     if (method === 'TRACE') throw new Problem('method_not_allowed')
     let coming: Buffer | null | Promise<Buffer> | undefined
     const bodyOf = (): Buffer | null | Promise<Buffer> => (coming === undefined ? (coming = request.body(bounds.bodyMaxBytes)) : coming)
-    const identified = callers.identify(request, endpoint, call, bodyOf)
-    const { identity, signed } = identified instanceof Promise ? await identified : identified
-    limits.count(call, identity)
+    const caller = callers.identify(request, endpoint, call, bodyOf)
+    if (caller instanceof Promise) this.#serveLater(exchange, plan, caller, bodyOf).catch(exchange.done)
+    else {
+      this.#admit(exchange, caller)
+      const body = bodyOf()
+      if (body instanceof Promise) body.then((whole) => this.#forward(exchange, plan, caller, whole)).catch(exchange.done)
+      else this.#forward(exchange, plan, caller, body)
+    }
+  }
+
+  async #serveLater(
+    exchange: Exchange,
+    plan: Plan,
+    identifying: Promise<Caller>,
+    bodyOf: () => Buffer | null | Promise<Buffer>,
+  ): Promise<void> {
+    const caller = await identifying
+    this.#admit(exchange, caller)
+    this.#forward(exchange, plan, caller, await bodyOf())
+  }
+
+  #admit({ call }: Exchange, { identity }: Caller): void {
+    this.#parts.limits.count(call, identity)
     // What is an account's own is for no cache between here and its owner; a signature, unlike a token, does not tell one so.
-    if (identity !== undefined) call.base.push('cache-control', 'no-store')
-    if (signed) headers.push('authorization', signed.authorization)
-    const body = bodyOf() instanceof Promise ? await bodyOf() : (coming as Buffer | null)
-    const isStream = acceptsStream(headerOf(request, 'accept'))
+    if (identity !== undefined) call.base += 'cache-control: no-store\r\n'
+  }
+
+  #forward({ request, answer, call, isPlain, release, done }: Exchange, plan: Plan, caller: Caller, body: Buffer | null): void {
+    const { forwarder, bounds } = this.#parts
+    const { identity, signed } = caller
+    const { isStream } = plan
     if (isStream) this.#expectPlaceForStream()
-    await forwarder.forward({
-      service: destination.service,
-      user: identity?.userId,
-      clientDeadlineMs: clientDeadline(headerOf(request, 'x-request-timeout-ms'), bounds.answerMaxMs),
-      method,
-      path: `${destination.path}${target.query}`,
-      headers,
-      body,
-      answer,
-      isPlain,
-      baseHeaders: call.base,
-      isStream,
-      requestId: call.requestId,
-      onStreaming: () => {
-        // A stream stays for hours: it is counted apart from requests.
-        if (!isStream) return
-        release()
-        answer.onClose(this.takeStream())
+    const headers = plan.lines + this.#ownHeaders(request, call)
+    forwarder.forward(
+      {
+        service: plan.destination!.service,
+        user: identity?.userId,
+        clientDeadlineMs: clientDeadline(plan.timeout, bounds.answerMaxMs),
+        method: request.method,
+        path: plan.path,
+        headers: signed ? `${headers}authorization: ${signed.authorization}\r\n` : headers,
+        body,
+        answer,
+        isPlain,
+        baseHeaders: call.base,
+        isPrivate: identity !== undefined,
+        isStream,
+        requestId: call.requestId,
+        onStreaming: () => {
+          // A stream stays for hours: it is counted apart from requests.
+          if (!isStream) return
+          release()
+          answer.onClose(this.takeStream())
+        },
       },
-    })
+      done,
+    )
+  }
+
+  /** Throws Problem for what must not go on. */
+  #planOf(request: EdgeRequest, { address }: EdgeCall): Plan {
+    const { sameHead } = request
+    const known = sameHead && this.#plans.get(sameHead)
+    if (known) return known
+    const plan = planOf(request, address, this.#parts.access, (target) => this.destination(target))
+    if (sameHead) this.#plans.set(sameHead, plan)
+    return plan
   }
 
   #refuse(request: EdgeRequest, answer: EdgeAnswer, call: EdgeCall, error: unknown): void {
@@ -237,16 +299,9 @@ export class Edge {
     if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'request failed')
     const problem = error instanceof Problem ? error : new Problem('internal')
     this.#parts.meter.refused(problem.code)
-    const headers = [...call.base]
-    if (!call.limited) headers.push(...limits.headersOf(call.address))
-    if (problem.code === 'payload_too_large' && !request.isComplete) headers.push('connection', 'close')
+    let headers = call.base
+    if (!call.limited) headers += limits.headersOf(call.address)
+    if (problem.code === 'payload_too_large' && !request.isComplete) headers += 'connection: close\r\n'
     answerProblem(answer, problem, call.requestId, headers)
   }
-}
-
-/** What a service is told of the trace: that the gateway's span is its parent. */
-function continueTrace(headers: string[], { traceparent }: TraceSpan): void {
-  const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'traceparent')
-  if (at < 0) headers.push('traceparent', traceparent)
-  else headers[at + 1] = traceparent
 }

@@ -1,3 +1,5 @@
+import type { HeaderText } from './header-text.ts'
+
 /** A request as it stands at the edge, whichever parser read it. */
 export interface EdgeRequest {
   readonly method: string
@@ -6,22 +8,24 @@ export interface EdgeRequest {
   readonly names: readonly string[]
   readonly values: readonly string[]
   readonly remoteAddress: string
+  /** As `PlainRequest.sameHead`. */
+  readonly sameHead: object | undefined
   /** Whether all of it has been read. */
   readonly isComplete: boolean
   /** Null where none is announced. Throws Problem `payload_too_large`, or `invalid_request` where it breaks off. */
   body(maxBytes: number): Buffer | null | Promise<Buffer>
 }
 
-/** The client's side of a request, to be answered once: by `whole`, or by `begin`, `write` and `end`. Headers are flat, without those that frame a body. */
+/** The client's side of a request, to be answered once: by `whole`, or by `begin`, `write` and `end`. Headers are without those that frame a body. */
 export interface EdgeAnswer {
   /** Told the status as the head of the answer leaves, for measuring. */
   onHead?: ((status: number) => void) | undefined
   /** Whether an answer has begun, or nobody is there to have one. */
   readonly isOver: boolean
   /** `headLength`: what an answer without a body says of its length (HEAD). */
-  whole(status: number, headers: readonly string[], body: string | Buffer, headLength?: number): void
+  whole(status: number, headers: HeaderText, body: string | Buffer, headLength?: number): void
   /** `contentLength` is undefined where the body ends by itself. */
-  begin(status: number, headers: readonly string[], contentLength: number | undefined): void
+  begin(status: number, headers: HeaderText, contentLength: number | undefined): void
   /** False where the client does not take it as fast: `onceDrained` tells when it has. */
   write(chunk: Buffer): boolean
   onceDrained(callback: () => void): void

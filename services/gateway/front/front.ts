@@ -18,6 +18,7 @@ import type { Instances } from '../routing/instances.ts'
 import type { Edge, EdgeCall } from './edge.ts'
 import type { Listening } from './listen.ts'
 import { headerOf } from './exchange.ts'
+import { headerRecord } from './header-text.ts'
 import { NodeAnswer, NodeRequest } from './node-exchange.ts'
 import { PlainAnswer, PlainEdgeRequest } from './plain-exchange.ts'
 
@@ -82,7 +83,7 @@ export class Front {
     )
     this.server.on('clientError', (error: Error & { code?: string }, socket) => {
       const address = 'remoteAddress' in socket ? String(socket.remoteAddress) : ''
-      answerClientError(error, socket, toRecord(options.limits.headersOf(address)))
+      answerClientError(error, socket, headerRecord(options.limits.headersOf(address)))
     })
     this.server.on('connect', (request: IncomingMessage, socket: Duplex) =>
       socket.end(rawProblem(new Problem('method_not_allowed'), requestIdOf(request))),
@@ -127,7 +128,7 @@ export class Front {
         edge.take(plain, new PlainAnswer(connection), true)
         return true
       },
-      timedOut: (address) => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined), toRecord(limits.headersOf(address))),
+      timedOut: (address) => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined), headerRecord(limits.headersOf(address))),
     })
   }
 
@@ -145,9 +146,9 @@ export class Front {
     socket.on('error', onError)
     this.#upgrade(request, socket, head, call).catch((error: unknown) => {
       if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'upgrade failed')
-      if (!call.limited) call.base.push(...limits.headersOf(call.address))
+      if (!call.limited) call.base += limits.headersOf(call.address)
       const problem = error instanceof Problem ? error : new Problem('internal')
-      socket.end(rawProblem(problem, call.requestId, toRecord(call.base)))
+      socket.end(rawProblem(problem, call.requestId, headerRecord(call.base)))
     })
   }
 
@@ -155,9 +156,9 @@ export class Front {
     const { edge, instances, upstreamTimeoutMs, logger } = this.#options
     const target = parseTarget(request.url)
     const asked = new NodeRequest(request)
-    const headers = edge.headersFor(asked, call)
+    const own = edge.headersFor(asked, call)
     const authorization = await edge.admitSocket(asked, call)
-    if (authorization !== undefined) headers.push('authorization', authorization)
+    const headers = authorization === undefined ? own : `${own}authorization: ${authorization}\r\n`
     if (socket.destroyed) return
     if (!edge.allowsSocket(request.headers)) throw new Problem('origin_not_allowed')
     const destination = edge.destination(target)
@@ -192,10 +193,4 @@ export class Front {
 
 function answerOf(request: IncomingMessage, response: ServerResponse): NodeAnswer {
   return new NodeAnswer(response, request.method === 'HEAD')
-}
-
-function toRecord(flat: readonly string[]): Record<string, string> {
-  const record: Record<string, string> = {}
-  for (let index = 0; index < flat.length; index += 2) record[flat[index] as string] = flat[index + 1] as string
-  return record
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from '@maru/service-host'
 import type { EdgeAnswer, EdgeRequest } from './exchange.ts'
+import { headerList, type HeaderText } from './header-text.ts'
 
 /** A request that Node's parser read. */
 export class NodeRequest implements EdgeRequest {
@@ -9,6 +10,7 @@ export class NodeRequest implements EdgeRequest {
   readonly names: readonly string[]
   readonly values: readonly string[]
   readonly remoteAddress: string
+  readonly sameHead = undefined
   readonly #incoming: IncomingMessage
 
   constructor(incoming: IncomingMessage) {
@@ -46,23 +48,23 @@ export class NodeAnswer implements EdgeAnswer {
     return this.#response.headersSent || this.#response.destroyed
   }
 
-  whole(status: number, headers: readonly string[], body: string | Buffer, headLength = Buffer.byteLength(body)): void {
+  whole(status: number, headers: HeaderText, body: string | Buffer, headLength = Buffer.byteLength(body)): void {
     if (this.isOver) {
       this.#response.destroy()
       return
     }
     this.onHead?.(status)
     const hasLength = status !== 204 && status !== 304
-    this.#response.writeHead(status, hasLength ? [...headers, 'content-length', String(headLength)] : [...headers])
+    this.#response.writeHead(status, framed(headers, hasLength ? headLength : undefined))
     if (this.#isHead) this.#response.end()
     // As text of one byte a character, head and body leave in one write; a buffer would take the dearer writev.
     else if (typeof body === 'string') this.#response.end(body)
     else this.#response.end(body.toString('latin1'), 'latin1')
   }
 
-  begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
+  begin(status: number, headers: HeaderText, contentLength: number | undefined): void {
     this.onHead?.(status)
-    this.#response.writeHead(status, contentLength === undefined ? [...headers] : [...headers, 'content-length', String(contentLength)])
+    this.#response.writeHead(status, framed(headers, contentLength))
     this.#response.flushHeaders()
   }
 
@@ -85,4 +87,10 @@ export class NodeAnswer implements EdgeAnswer {
   onClose(callback: () => void): void {
     this.#response.once('close', callback)
   }
+}
+
+function framed(headers: HeaderText, contentLength: number | undefined): string[] {
+  const list = headerList(headers)
+  if (contentLength !== undefined) list.push('content-length', String(contentLength))
+  return list
 }

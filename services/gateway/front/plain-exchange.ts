@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { PlainConnection, PlainRequest } from '@maru/service-host'
 import type { EdgeAnswer, EdgeRequest } from './exchange.ts'
+import type { HeaderText } from './header-text.ts'
 
 /** A request that the short parser read, with its body. */
 export class PlainEdgeRequest implements EdgeRequest {
@@ -31,6 +32,10 @@ export class PlainEdgeRequest implements EdgeRequest {
     return this.#request.remoteAddress
   }
 
+  get sameHead(): object | undefined {
+    return this.#request.sameHead
+  }
+
   /** The short path takes no longer body than the edge does. */
   body(): Buffer | null {
     return this.#request.hasContentLength ? this.#request.body : null
@@ -52,21 +57,21 @@ export class PlainAnswer implements EdgeAnswer {
     return this.#hasBegun || this.#connection.isGone
   }
 
-  whole(status: number, headers: readonly string[], body: string | Buffer): void {
+  whole(status: number, headers: HeaderText, body: string | Buffer): void {
     if (this.#hasBegun) {
       this.destroy()
       return
     }
     this.#hasBegun = true
     this.onHead?.(status)
-    if (status === 204 || status === 304) this.#connection.answerEmpty(headText(status, headers))
-    else this.#connection.answer(headText(status, headers), body)
+    if (status === 204 || status === 304) this.#connection.answerEmpty(statusLine(status) + headers)
+    else this.#connection.answer(statusLine(status) + headers, body)
   }
 
-  begin(status: number, headers: readonly string[], contentLength: number | undefined): void {
+  begin(status: number, headers: HeaderText, contentLength: number | undefined): void {
     this.#hasBegun = true
     this.onHead?.(status)
-    this.#connection.begin(headText(status, headers), contentLength)
+    this.#connection.begin(statusLine(status) + headers, contentLength)
   }
 
   write(chunk: Buffer): boolean {
@@ -90,9 +95,8 @@ export class PlainAnswer implements EdgeAnswer {
   }
 }
 
-function headText(status: number, headers: readonly string[]): string {
+function statusLine(status: number): string {
   let text = statusLines.get(status)
   if (text === undefined) statusLines.set(status, (text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`))
-  for (let at = 0; at < headers.length; at += 2) if (headers[at] !== 'date') text += `${headers[at]}: ${headers[at + 1]}\r\n`
   return text
 }

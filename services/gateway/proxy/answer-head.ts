@@ -1,10 +1,10 @@
-import { readHeaderLines } from '@maru/service-host'
+import { headerColon, headerLineEnd, headerValue } from '@maru/service-host'
+import { headerList } from '../front/header-text.ts'
+import { answerLines, useOfAnswerHeader, type AnswerLines } from './headers.ts'
 
 /** The head of an instance's answer. */
-export interface AnswerHead {
+export interface AnswerHead extends AnswerLines {
   readonly status: number
-  /** Names in lower case, each with its value; flat. */
-  readonly headers: string[]
   /** Bytes of the body; undefined where it comes in chunks. */
   readonly contentLength: number | undefined
   /** Whether the connection may be used again. */
@@ -31,23 +31,43 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
   }
   const text = bytes.toString('latin1', 0, end + 2)
   const status = statusOf(text)
-  const names: string[] = []
-  const values: string[] = []
-  if (!readHeaderLines(text, text.indexOf('\r\n') + 2, names, values, headersMax, true))
-    throw new AnswerFault('the answer has a header that is none')
-  const headers: string[] = []
   let length: string | undefined
   let coding: string | undefined
-  let staysOpen = true
-  for (let at = 0; at < names.length; at++) {
-    const name = names[at]!
-    const value = values[at]!
-    headers.push(name, value)
-    if (name === 'content-length') length = onlyOnce(name, length, value)
-    else if (name === 'transfer-encoding') coding = onlyOnce(name, coding, value)
-    else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') staysOpen = false
+  let connection: string | undefined
+  let cache = ''
+  let hasRetryAfter = false
+  let passed = ''
+  let lines = 0
+  let at = text.indexOf('\r\n') + 2
+  // Lines that stand together and are passed on are copied together.
+  let passedFrom = at
+  while (at < text.length) {
+    const colon = headerColon(text, at)
+    const lineEnd = colon < 0 ? -1 : headerLineEnd(text, colon)
+    if (lineEnd < 0 || lines === headersMax) throw new AnswerFault('the answer has a header that is none')
+    lines += 1
+    const next = lineEnd + 2
+    const use = useOfAnswerHeader(text.slice(at, colon))
+    if (use === 'retry') hasRetryAfter = true
+    else if (use !== 'passed') {
+      if (passedFrom < at) passed += text.slice(passedFrom, at)
+      passedFrom = next
+      if (use === 'length') length = onlyOnce('content-length', length, headerValue(text, colon, lineEnd))
+      else if (use === 'coding') coding = onlyOnce('transfer-encoding', coding, headerValue(text, colon, lineEnd))
+      else if (use === 'cache') cache += text.slice(at, next)
+      else if (use === 'connection') {
+        const value = headerValue(text, colon, lineEnd)
+        connection = connection === undefined ? value : `${connection}, ${value}`
+      }
+    }
+    at = next
   }
-  return { status, headers, contentLength: lengthOf(status, length, coding), staysOpen, bytes: end + 4 }
+  if (passedFrom < at) passed += text.slice(passedFrom, at)
+  const head = { status, contentLength: lengthOf(status, length, coding), bytes: end + 4 }
+  if (connection === undefined || connection === 'keep-alive') return { ...head, staysOpen: true, passed, cache, hasRetryAfter }
+  const staysOpen = connection.toLowerCase() === 'keep-alive'
+  // It may name headers that are for this hop alone.
+  return { ...head, staysOpen, ...answerLines(['connection', connection, ...headerList(passed + cache)]) }
 }
 
 /** Of `HTTP/1.1 200 OK`: from 200 on, as nothing was asked that an earlier answer would go before. */

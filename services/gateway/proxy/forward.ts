@@ -23,6 +23,20 @@ export interface ForwardRequest extends RelayRequest, Demand {
   requestId: string
 }
 
+/** A request on its way. */
+interface Forwarding {
+  readonly request: ForwardRequest
+  readonly done: (error?: unknown) => void
+  attempt: number
+  /** Who has just failed. */
+  failed: Upstream | undefined
+  findByMs: number
+  deadlineMs: number
+  /** Whether it holds a place of its service. */
+  isIn: boolean
+  isOver: boolean
+}
+
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Repeats of what was sent may be a tenth of all requests, and as many more as one instance may have had under way when it was killed. */
 const retryBudget = { share: 0.1, savedMax: 512 }
@@ -53,72 +67,121 @@ export class Forwarder {
   }
 
   /**
-   * Answers from an instance of the service. A request of which nothing was sent is tried with other instances. One that was sent is sent
-   * again, once, where its method is safe, no time limit passed and the budget of repeats allows it; never otherwise, because it may have been done.
-   * Throws Problem `overloaded` where there is no room for it, `unavailable`, `bad_gateway`, `gateway_timeout`, or `deadline_exceeded` where the client's
-   * own deadline passed before anything was sent.
+   * Answers from an instance of the service, and calls `done` once, with the Problem that stands in the way where there is one: `overloaded` where there is no
+   * room for it, `unavailable`, `bad_gateway`, `gateway_timeout`, or `deadline_exceeded` where the client's own deadline passed before anything was sent.
+   * A request of which nothing was sent is tried with other instances. One that was sent is sent again, once, where its method is safe, no time limit
+   * passed and the budget of repeats allows it; never otherwise, because it may have been done.
    */
-  async forward(request: ForwardRequest): Promise<void> {
+  forward(request: ForwardRequest, done: (error?: unknown) => void): void {
     const { service } = request
-    this.#admission.enter(request)
-    let isIn = true
-    const leave = (): void => {
-      if (isIn) this.#admission.leave(service)
-      isIn = false
-    }
     try {
-      await this.#send(request, leave)
-    } finally {
-      leave()
+      this.#admission.enter(request)
+    } catch (error) {
+      done(error)
+      return
+    }
+    const forwarding: Forwarding = { request, done, attempt: 1, failed: undefined, findByMs: 0, deadlineMs: 0, isIn: true, isOver: false }
+    try {
+      this.#start(forwarding, this.#budgetOf(service))
+    } catch (error) {
+      this.#end(forwarding, error)
     }
   }
 
-  async #send(request: ForwardRequest, leave: () => void): Promise<void> {
-    const { service, clientDeadlineMs, isStream } = request
-    const budget = this.#budgetOf(service)
+  #start(forwarding: Forwarding, budget: RetryBudget): void {
+    const { request } = forwarding
+    const { clientDeadlineMs, isStream } = request
     budget.earn()
     const sinceMs = performance.now()
-    const findByMs = sinceMs + this.#bounds.waitMs
-    const deadlineMs = clientDeadlineMs ?? sinceMs + this.#bounds.upstreamTimeoutMs
-    request.headers.push(deadlineHeader, String(Math.round(Date.now() + deadlineMs - sinceMs)))
+    forwarding.findByMs = sinceMs + this.#bounds.waitMs
+    forwarding.deadlineMs = clientDeadlineMs ?? sinceMs + this.#bounds.upstreamTimeoutMs
+    request.headers += `${deadlineHeader}: ${Math.round(Date.now() + forwarding.deadlineMs - sinceMs)}\r\n`
     if (isStream) {
       const { onStreaming } = request
       request.onStreaming = () => {
-        leave()
+        this.#leave(forwarding)
         onStreaming()
       }
     }
-    let failed: Upstream | undefined
-    for (let attempt = 1; ; attempt += 1) {
-      const upstream = await this.#find(request, failed, Math.min(findByMs, deadlineMs))
-      const outcome = await relay(upstream, request)
-      upstream.unreachable = outcome.kind === 'failed' && !outcome.sent && !outcome.timedOut
-      if (outcome.kind !== 'failed') return
-      if (!outcome.timedOut) this.#instances.brokeOff(upstream)
-      this.#log(request, upstream, outcome)
-      const { sent, timedOut } = outcome
-      const isLate = performance.now() >= deadlineMs
-      const mayRepeat = sent
-        ? attempt === 1 && safeMethods.has(request.method) && !timedOut && budget.spend()
-        : attempt < unsentTriesMax && !(timedOut && isLate)
-      this.#meter.failed(service, timedOut ? 'timeout' : sent ? 'broken' : 'unsent', mayRepeat)
-      if (mayRepeat) {
-        failed = upstream
-        continue
-      }
-      if (!sent && isLate && clientDeadlineMs !== undefined) throw new Problem('deadline_exceeded')
-      if (timedOut) throw new Problem('gateway_timeout')
-      if (!sent) throw new Problem('unavailable', `No instance of ${service} could be reached; nothing was done.`)
-      throw new Problem('bad_gateway')
+    this.#try(forwarding)
+  }
+
+  #try(forwarding: Forwarding): void {
+    const { request, failed, findByMs, deadlineMs } = forwarding
+    const upstream = this.#find(request, failed, Math.min(findByMs, deadlineMs))
+    if (upstream instanceof Promise) {
+      upstream.then(
+        (found) => this.#sendTo(found, forwarding),
+        (error: unknown) => this.#end(forwarding, error),
+      )
+    } else this.#sendTo(upstream, forwarding)
+  }
+
+  #sendTo(upstream: Upstream, forwarding: Forwarding): void {
+    try {
+      relay(upstream, forwarding.request, (outcome) => this.#settle(upstream, forwarding, outcome))
+    } catch (error) {
+      this.#end(forwarding, error)
     }
   }
 
-  async #find(request: ForwardRequest, failed: Upstream | undefined, findByMs: number): Promise<Upstream> {
+  #settle(upstream: Upstream, forwarding: Forwarding, outcome: RelayOutcome): void {
+    upstream.unreachable = outcome.kind === 'failed' && !outcome.sent && !outcome.timedOut
+    if (outcome.kind !== 'failed') {
+      this.#end(forwarding)
+      return
+    }
+    const { request, attempt, deadlineMs } = forwarding
+    const { service, clientDeadlineMs } = request
+    if (!outcome.timedOut) this.#instances.brokeOff(upstream)
+    this.#log(request, upstream, outcome)
+    const { sent, timedOut } = outcome
+    const isLate = performance.now() >= deadlineMs
+    const mayRepeat = sent
+      ? attempt === 1 && safeMethods.has(request.method) && !timedOut && this.#budgetOf(service).spend()
+      : attempt < unsentTriesMax && !(timedOut && isLate)
+    this.#meter.failed(service, timedOut ? 'timeout' : sent ? 'broken' : 'unsent', mayRepeat)
+    if (mayRepeat) {
+      forwarding.failed = upstream
+      forwarding.attempt += 1
+      // Not in the call of what has just failed, which is still being taken down.
+      queueMicrotask(() => this.#again(forwarding))
+    } else if (!sent && isLate && clientDeadlineMs !== undefined) this.#end(forwarding, new Problem('deadline_exceeded'))
+    else if (timedOut) this.#end(forwarding, new Problem('gateway_timeout'))
+    else if (!sent) this.#end(forwarding, new Problem('unavailable', `No instance of ${service} could be reached; nothing was done.`))
+    else this.#end(forwarding, new Problem('bad_gateway'))
+  }
+
+  #again(forwarding: Forwarding): void {
+    try {
+      this.#try(forwarding)
+    } catch (error) {
+      this.#end(forwarding, error)
+    }
+  }
+
+  #end(forwarding: Forwarding, error?: unknown): void {
+    if (forwarding.isOver) return
+    forwarding.isOver = true
+    this.#leave(forwarding)
+    forwarding.done(error)
+  }
+
+  #leave(forwarding: Forwarding): void {
+    if (forwarding.isIn) this.#admission.leave(forwarding.request.service)
+    forwarding.isIn = false
+  }
+
+  /** An instance for a request: at once, or when there is one again. */
+  #find(request: ForwardRequest, failed: Upstream | undefined, findByMs: number): Upstream | Promise<Upstream> {
+    const upstream = this.#instances.pick(request, failed)
+    if (upstream === 'full') throw this.#admission.refusal(request)
+    return upstream ?? this.#await(request, failed, findByMs)
+  }
+
+  async #await(request: ForwardRequest, failed: Upstream | undefined, findByMs: number): Promise<Upstream> {
     const { service, answer, clientDeadlineMs } = request
     for (;;) {
-      const upstream = this.#instances.pick(request, failed)
-      if (upstream === 'full') throw this.#admission.refusal(request)
-      if (upstream) return upstream
       const remainingMs = findByMs - performance.now()
       const worthIt = remainingMs > 0 && this.#waiting < this.#bounds.waitingMax && this.#instances.mayReturn(service) && !answer.isOver
       if (!worthIt) {
@@ -128,6 +191,9 @@ export class Forwarder {
       this.#waiting += 1
       await this.#instances.changed(remainingMs)
       this.#waiting -= 1
+      const upstream = this.#instances.pick(request, failed)
+      if (upstream === 'full') throw this.#admission.refusal(request)
+      if (upstream) return upstream
     }
   }
 

@@ -2,6 +2,8 @@ import { connect, type Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { AnswerFault, readAnswerHead, type AnswerHead } from './answer-head.ts'
 import { ChunkedBody } from './chunked-body.ts'
+import type { HeaderText } from '../front/header-text.ts'
+import type { AnswerLines } from './headers.ts'
 
 export interface PlainPoolBounds {
   /** Connections at once; beyond it requests wait for one to be free. */
@@ -11,11 +13,11 @@ export interface PlainPoolBounds {
   timeoutMs: number
 }
 
-/** A request for an instance. The names and values of its headers are such as were read from a request: nothing in them ends a line. */
+/** A request for an instance. */
 export interface PlainDispatch {
   method: string
   path: string
-  headers: readonly string[]
+  headers: HeaderText
   body: Buffer | null
 }
 
@@ -23,8 +25,10 @@ export interface PlainDispatch {
 export interface PlainHandler {
   /** The request is about to be sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void
-  onHead(status: number, headers: readonly string[], contentLength: number | undefined): void
+  onHead(status: number, lines: AnswerLines, contentLength: number | undefined): void
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void
+  /** As `onResponseData`, for the last there is; `chunk` is good only until this returns. */
+  onLastData(controller: Dispatcher.DispatchController, chunk: Buffer): void
   onResponseEnd(): void
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void
 }
@@ -207,11 +211,10 @@ class Connection {
     this.sinceMs = performance.now()
     handler.onRequestStart(this.#controller)
     if (this.#socket.destroyed) return
-    let head = `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n`
-    for (let at = 0; at < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`
-    if (body === null) this.#socket.write(`${head}\r\n`, 'latin1')
+    const start = `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n${headers}`
+    if (body === null) this.#socket.write(`${start}\r\n`, 'latin1')
     else {
-      head += `content-length: ${body.length}\r\n\r\n`
+      const head = `${start}content-length: ${body.length}\r\n\r\n`
       // As text of one byte a character, head and body leave in one write.
       if (body.length <= joinedMaxBytes) this.#socket.write(head + body.toString('latin1'), 'latin1')
       else {
@@ -266,20 +269,21 @@ class Connection {
     this.#head = head
     this.#left = head.contentLength ?? 0
     this.#chunked = head.contentLength === undefined ? new ChunkedBody() : undefined
-    handler.onHead(head.status, head.headers, head.contentLength)
+    handler.onHead(head.status, head, head.contentLength)
     this.#takeBody(handler, all.subarray(head.bytes))
   }
 
   #takeBody(handler: PlainHandler, bytes: Buffer): void {
     let end: number
+    let last: Buffer | undefined
     // The handler keeps what it is given, and the next read overwrites these bytes.
-    const pass = (chunk: Buffer): void => handler.onResponseData(this.#controller, Buffer.from(chunk))
-    if (this.#chunked) end = this.#chunked.read(bytes, pass)
+    if (this.#chunked) end = this.#chunked.read(bytes, (chunk) => handler.onResponseData(this.#controller, Buffer.from(chunk)))
     else {
       const length = Math.min(this.#left, bytes.length)
-      if (length > 0) pass(bytes.subarray(0, length))
       this.#left -= length
       end = this.#left === 0 ? length : -1
+      if (length > 0 && end < 0) handler.onResponseData(this.#controller, Buffer.from(bytes))
+      else if (length > 0) last = length === bytes.length ? bytes : bytes.subarray(0, length)
     }
     if (end < 0) return
     const isClean = end === bytes.length
@@ -290,6 +294,7 @@ class Connection {
     // Whatever is left over could be taken for the answer to the next request.
     const isReusable = isClean && staysOpen && this.#requests < requestsMax
     if (!isReusable) this.destroy(new Error(isClean ? 'the connection has served' : 'the instance said more than it was asked'))
+    if (last) handler.onLastData(this.#controller, last)
     handler.onResponseEnd()
     if (isReusable && !this.#socket.destroyed) this.#options.free(this)
   }

@@ -3,20 +3,23 @@ import type { Dispatcher } from 'undici'
 import type { EdgeAnswer } from '../front/exchange.ts'
 import type { Upstream } from '../routing/instances.ts'
 import type { Ticket, Verdict } from '../routing/member.ts'
-import { answerHeaders } from './headers.ts'
+import { headerList, type HeaderText } from '../front/header-text.ts'
+import { answerLines, type AnswerLines } from './headers.ts'
 import { UpstreamTimeout, type PlainHandler } from './plain-pool.ts'
 
 export interface RelayRequest {
   method: string
   /** With its query. */
   path: string
-  headers: string[]
+  headers: HeaderText
   body: Buffer | null
   answer: EdgeAnswer
   /** Whether the short parser read it: then the short way behind takes it too. */
   isPlain: boolean
-  /** Headers of the gateway for every answer, flat. */
-  baseHeaders: readonly string[]
+  /** Headers of the gateway for every answer. */
+  baseHeaders: HeaderText
+  /** They say who may keep the answer, whatever the service says. */
+  isPrivate: boolean
   /** The answer may go on for as long as it likes: Server-Sent Events. */
   isStream: boolean
   /** Until then, by the clock of `performance.now`, the client waits for an answer to begin, where it has said so. */
@@ -34,37 +37,35 @@ export type RelayOutcome = { kind: 'answered' } | { kind: 'left' } | { kind: 'fa
 /** Answers known to be no longer than this are held until they are whole, so that a broken one can still be answered properly. */
 const heldMaxBytes = 64 * 1_024
 
-/** Sends a request to an instance and its answer to the client, and tells the instance's record how it went. */
-export function relay(upstream: Upstream, request: RelayRequest): Promise<RelayOutcome> {
-  return new Promise((resolve) => {
-    const handler = new RelayHandler(upstream.begin(), request, resolve)
-    if (request.isPlain) {
-      upstream.plainPool.dispatch(request, handler)
-      return
-    }
-    upstream.pool.dispatch(
-      {
-        method: request.method as Dispatcher.HttpMethod,
-        path: request.path,
-        headers: request.headers,
-        body: request.body,
-        ...(request.isStream ? { bodyTimeout: 0 } : {}),
-      },
-      handler,
-    )
-  })
+/** Sends a request to an instance and its answer to the client, and tells the instance's record, and `done` once, how it went. */
+export function relay(upstream: Upstream, request: RelayRequest, done: (outcome: RelayOutcome) => void): void {
+  const handler = new RelayHandler(upstream.begin(), request, done)
+  if (request.isPlain) {
+    upstream.plainPool.dispatch(request, handler)
+    return
+  }
+  upstream.pool.dispatch(
+    {
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.path,
+      headers: headerList(request.headers),
+      body: request.body,
+      ...(request.isStream ? { bodyTimeout: 0 } : {}),
+    },
+    handler,
+  )
 }
 
 class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   readonly #ticket: Ticket
   readonly #request: RelayRequest
-  readonly #resolve: (outcome: RelayOutcome) => void
+  readonly #tell: (outcome: RelayOutcome) => void
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #left = false
   #done = false
   #status = 0
-  #headers: string[] = []
+  #headers: HeaderText = ''
   #contentLength: number | undefined
   /** Chunks of a held answer; undefined once the answer streams. */
   #held: Buffer[] | undefined
@@ -73,10 +74,10 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   #deadline: NodeJS.Timeout | undefined
   #isPastDeadline = false
 
-  constructor(ticket: Ticket, request: RelayRequest, resolve: (outcome: RelayOutcome) => void) {
+  constructor(ticket: Ticket, request: RelayRequest, tell: (outcome: RelayOutcome) => void) {
     this.#ticket = ticket
     this.#request = request
-    this.#resolve = resolve
+    this.#tell = tell
     request.answer.onClose(() => this.#clientLeft())
     const { clientDeadlineMs } = request
     if (clientDeadlineMs !== undefined)
@@ -92,16 +93,17 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return
     const { 'content-length': length } = headers
-    this.onHead(status, flat(headers), length === undefined ? undefined : Number(length))
+    this.onHead(status, answerLines(flat(headers)), length === undefined ? undefined : Number(length))
   }
 
   /** As `PlainHandler.onHead`. */
-  onHead(status: number, headers: readonly string[], contentLength: number | undefined): void {
+  onHead(status: number, { passed, cache, hasRetryAfter }: AnswerLines, contentLength: number | undefined): void {
     this.#status = status
     // A client that gives an instance no time to answer says nothing about the instance.
     const isHurried = status === 504 && this.#request.clientDeadlineMs !== undefined
-    this.#ticket.judge(isHurried ? 'abandoned' : verdictOf(status, headers.includes('retry-after')))
-    this.#headers = answerHeaders(headers, this.#request.baseHeaders)
+    this.#ticket.judge(isHurried ? 'abandoned' : verdictOf(status, hasRetryAfter))
+    const { baseHeaders, isPrivate } = this.#request
+    this.#headers = isPrivate ? baseHeaders + passed : baseHeaders + passed + cache
     this.#contentLength = contentLength
     if ((contentLength ?? Infinity) <= heldMaxBytes || this.#request.method === 'HEAD' || status === 204 || status === 304) {
       this.#held = []
@@ -129,15 +131,29 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     answer.onceDrained(this.#onDrain)
   }
 
+  /** As `PlainHandler.onLastData`. */
+  onLastData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // All of it, as mostly: it is with the client before this returns.
+    if (this.#held?.length === 0) this.#answer(this.#held, chunk)
+    else this.onResponseData(controller, Buffer.from(chunk))
+  }
+
   onResponseEnd(): void {
-    const { answer, method } = this.#request
-    this.#finish({ kind: 'answered' })
-    if (!this.#held) answer.end()
+    const held = this.#held
+    if (this.#done) return
+    if (held) this.#answer(held, held.length === 1 ? held[0]! : Buffer.concat(held, this.#heldBytes))
     else {
-      const body = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes)
-      if (method === 'HEAD') answer.whole(this.#status, this.#headers, body, this.#contentLength)
-      else answer.whole(this.#status, this.#headers, body)
+      this.#finish({ kind: 'answered' })
+      this.#request.answer.end()
     }
+  }
+
+  #answer(held: Buffer[], body: Buffer): void {
+    const { answer, method } = this.#request
+    held.length = 0
+    this.#finish({ kind: 'answered' })
+    if (method === 'HEAD') answer.whole(this.#status, this.#headers, body, this.#contentLength)
+    else answer.whole(this.#status, this.#headers, body)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -177,7 +193,7 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     this.#done = true
     clearTimeout(this.#deadline)
     this.#ticket.end()
-    this.#resolve(outcome)
+    this.#tell(outcome)
   }
 }
 

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Problem, type Logger } from '@maru/service-host'
 import type { Upstream } from '../routing/instances.ts'
-import { answerHeaders } from './headers.ts'
+import { headerList, type HeaderText } from '../front/header-text.ts'
+import { answerLines } from './headers.ts'
 import { verdictOf } from './relay.ts'
 
 export interface UpgradeRequest {
@@ -12,9 +13,9 @@ export interface UpgradeRequest {
   head: Buffer
   /** With its query. */
   path: string
-  headers: string[]
-  /** Headers of the gateway for the answer, flat. */
-  baseHeaders: readonly string[]
+  headers: HeaderText
+  /** Headers of the gateway for the answer. */
+  baseHeaders: HeaderText
   /** For the answer of the instance to the upgrade. */
   timeoutMs: number
   logger: Logger
@@ -34,7 +35,7 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       port: upstream.origin.port,
       method: 'GET',
       path: request.path,
-      headers: [...request.headers, 'host', upstream.origin.host, 'connection', 'Upgrade', 'upgrade', 'websocket'],
+      headers: [...headerList(request.headers), 'host', upstream.origin.host, 'connection', 'Upgrade', 'upgrade', 'websocket'],
       agent: false,
       timeout: request.timeoutMs,
     })
@@ -57,14 +58,8 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       socket.off('close', onClientClose)
       ticket.judge('answered')
       ticket.becomeStream()
-      const headers = [
-        ...answerHeaders(flatHeaders(answer.rawHeaders), request.baseHeaders),
-        'connection',
-        'Upgrade',
-        'upgrade',
-        'websocket',
-      ]
-      socket.write(headOf(101, 'Switching Protocols', headers))
+      const { passed } = answerLines(answer.rawHeaders)
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${request.baseHeaders}${passed}connection: Upgrade\r\nupgrade: websocket\r\n\r\n`)
       if (head.length > 0) socket.write(head)
       if (request.head.length > 0) service.write(request.head)
       const cut = join(socket, service, () => {
@@ -81,13 +76,8 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       ticket.judge(verdictOf(status, answer.headers['retry-after'] !== undefined))
       ticket.end()
       // A refusal, with its body; the connection ends with it, so that nothing more can be sent down this way.
-      socket.write(
-        headOf(status, answer.statusMessage ?? '', [
-          ...answerHeaders(flatHeaders(answer.rawHeaders), request.baseHeaders),
-          'connection',
-          'close',
-        ]),
-      )
+      const { passed, cache } = answerLines(answer.rawHeaders)
+      socket.write(`HTTP/1.1 ${status} ${answer.statusMessage ?? ''}\r\n${request.baseHeaders}${passed}${cache}connection: close\r\n\r\n`)
       answer.pipe(socket)
       answer.on('error', () => socket.destroy())
       incoming.resume()
@@ -95,17 +85,6 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
     })
     outgoing.end()
   })
-}
-
-/** As they came, with names in lower case. */
-function flatHeaders(raw: readonly string[]): string[] {
-  return raw.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text))
-}
-
-function headOf(status: number, text: string, headers: readonly string[]): string {
-  let head = `HTTP/1.1 ${status} ${text}\r\n`
-  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`
-  return `${head}\r\n`
 }
 
 /** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else. Gives what cuts it. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { addressGroup } from '../edge/client-address.ts'
 import { RateLimiter } from '../edge/rate-limit.ts'
 import { traceContext } from '../edge/trace-context.ts'
+import { headerList } from '../front/header-text.ts'
 
 describe('a limit with more callers than places', () => {
   const open = () => {
@@ -50,7 +51,7 @@ test.each([
 describe('the trace context of a request', () => {
   const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const of = (...headers: [string, string][]) =>
-    traceContext({ names: headers.map(([name]) => name), values: headers.map(([, value]) => value) })
+    headerList(traceContext({ names: headers.map(([name]) => name), values: headers.map(([, value]) => value) }))
 
   test('goes on where it is valid, with its state', () => {
     expect(of(['traceparent', valid], ['tracestate', 'a=1'], ['tracestate', 'b=2'])).toEqual([
