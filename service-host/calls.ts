@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BodyOf, Endpoint, ParamsOf, QueryOf, ReplyOf } from '@maru/contracts'
 import { expectRight, type Identity, type TokenVerifier } from './authentication.ts'
 import type { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
+import { newRequestId } from './random-ids.ts'
 
 export interface Call<E extends Endpoint> {
   params: ParamsOf<E>
@@ -82,7 +82,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** A request id given by the client is kept where it is harmless in a log. */
 export function requestIdFrom(given: string | string[] | undefined): string {
-  return typeof given === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(given) ? given : randomUUID()
+  return typeof given === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(given) ? given : newRequestId()
 }
 
 export function requestIdOf(request: { headers: IncomingHttpHeaders }): string {

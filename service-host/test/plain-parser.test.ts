@@ -112,6 +112,17 @@ describe('the same answers from both', () => {
     ['too large', post(`{"a":"${'x'.repeat(70_000)}"}`)],
     ['large', post(`{"a":"${'x'.repeat(60_000)}"}`)],
     ['prototype', post('{"__proto__":{"x":1}}') + post('{"a":{"constructor":{"prototype":{}}}}') + post('{"a":"\\u0000"}')],
+    ['one head again and again', [1, 2, 3, 4, 5, 6].map((a) => post(`{"a":${a}}`)).join('')],
+    [
+      'heads that alternate, and differ in one byte',
+      ['1', '2', '1', '3', '1', '2', '3', '3', '2'].map((id) => post(`{"a":${id}}`, `X-Request-Id: ${id}\r\n`)).join(''),
+    ],
+    ['one head again, with a body that is short', post('{"a":1}').repeat(3) + post('{"a":1}').slice(0, -1) + post('{"a":2}')],
+    ['one head again, and then more of it', post('{}').repeat(3) + post('{}', 'Content-Length: 2\r\n') + post('{}')],
+    [
+      'many heads, each said once, and then one again and again',
+      Array.from({ length: 24 }, (_, at) => post('{}', `X-Request-Id: ${at}\r\n`)).join('') + post('{}').repeat(4),
+    ],
     ['a long target', post('{}', '', `/echo/1?list=${'x'.repeat(9_000)}`) + post('{}', '', `/echo/${'x'.repeat(300)}`)],
   ])('%s', async (_name, text) => {
     const { plain, node } = await askBoth([text + last])
@@ -131,6 +142,7 @@ describe('the same answers from both', () => {
 
   const requests = [
     post('{"a":1}'),
+    post('{"a":2}'),
     post('{}', 'X-Request-Id: r1\r\nAccept: */*\r\n', '/echo/2?n=4'),
     'GET /get HTTP/1.1\r\nHost: a\r\n\r\n',
     post(''),

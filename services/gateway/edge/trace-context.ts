@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { randomHex } from '@maru/service-host'
 import type { EdgeRequest } from '../front/exchange.ts'
 import { headerOf } from '../front/exchange.ts'
 import type { HeaderText } from '../front/header-text.ts'
@@ -25,18 +25,7 @@ export function traceContext(request: Pick<EdgeRequest, 'names' | 'values'>, own
   return `traceparent: ${own ?? `00-${trace}-${parent}-${flags}`}\r\n${stateLine}`
 }
 
-const idBytes = 24
-const pool = Buffer.allocUnsafe(idBytes * 128)
-let hex = ''
-let used = Infinity
-
-/** Random ids, made many at a time. Not sampled: nobody has asked for a record of it. */
+/** Not sampled: nobody has asked for a record of it. */
 function newTraceparent(): string {
-  if (used >= hex.length) {
-    hex = randomFillSync(pool).toString('hex')
-    used = 0
-  }
-  const traceparent = `00-${hex.slice(used, used + 32)}-${hex.slice(used + 32, used + 48)}-00`
-  used += idBytes * 2
-  return traceparent
+  return `00-${randomHex(32)}-${randomHex(16)}-00`
 }

@@ -72,10 +72,16 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
 
 /** Of `HTTP/1.1 200 OK`: from 200 on, as nothing was asked that an earlier answer would go before. */
 function statusOf(text: string): number {
-  const status = Number(text.slice(9, 12))
-  if (!text.startsWith('HTTP/1.1 ') || text[12] !== ' ' || !(status >= 200 && status <= 599))
+  const status = digitAt(text, 9) * 100 + digitAt(text, 10) * 10 + digitAt(text, 11)
+  if (!text.startsWith('HTTP/1.1 ') || text.charCodeAt(12) !== 0x20 || !(status >= 200 && status <= 599))
     throw new AnswerFault('the answer has no status line')
   return status
+}
+
+/** NaN where there is none. */
+function digitAt(text: string, at: number): number {
+  const digit = text.charCodeAt(at) - 0x30
+  return digit >= 0 && digit <= 9 ? digit : Number.NaN
 }
 
 function onlyOnce(name: string, before: string | undefined, value: string): string {

@@ -76,6 +76,16 @@ describe('the same from both gateways', () => {
       'what is for the platform alone',
       'GET /api/trading/health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /api/trading//metrics HTTP/1.1\r\nHost: a\r\n\r\n',
     ],
+    [
+      'one head again and again, and one that differs',
+      post('{"a":1}') + post('{"a":2}') + post('{"a":3}') + post('{"a":4}', '', '/api/trading/nowhere?x=2') + post('{"a":5}'),
+    ],
+    [
+      'ids and traces of its own with each',
+      [1, 2, 3, 1, 2, 3]
+        .map((at) => post('{}', `X-Request-Id: r${at}\r\nTraceparent: 00-${`${at}`.repeat(32)}-${`${at}`.repeat(16)}-01\r\n`))
+        .join(''),
+    ],
     ['too large', post('x'.repeat(70_000))],
     ['large', post('x'.repeat(65_000))],
   ])('%s', async (_name, text) => {
@@ -218,5 +228,45 @@ describe('the short way behind', () => {
     await until(() => asked === 1)
     client.destroy()
     await until(() => closed === 1)
+  })
+})
+
+describe('a head that is said again on one connection', () => {
+  const list = (token: string) => `GET /api/trading/orders HTTP/1.1\r\nHost: maru\r\nAuthorization: Bearer ${token}\r\n\r\n`
+
+  test('is judged anew each time: who asks too often is refused', async () => {
+    await using rig = await openRig({ MARU_RATE_LIMIT_PER_SECOND: '1', MARU_RATE_LIMIT_BURST: '4' })
+    let reached = 0
+    await rig.serve('trading', (request, response) => {
+      reached += 1
+      echoListener(request, response)
+    })
+    const answers = await ask(rig.url, [list(rig.issuer.sign()).repeat(40), last])
+    const statuses = answers.slice(0, -1).map((answer) => answer.slice(9, 12))
+    const passed = statuses.filter((status) => status === '200').length
+    // One more comes free each second that this takes.
+    expect(statuses.slice(0, 4)).toEqual(['200', '200', '200', '200'])
+    expect(statuses.filter((status) => status === '429')).toHaveLength(40 - passed)
+    expect(passed).toBeLessThan(20)
+    expect(reached).toBe(passed + 1)
+  })
+
+  test('goes on with an id and a trace of its own each time', async () => {
+    await using rig = await openRig()
+    const heard: { id: unknown; trace: unknown; deadline: unknown }[] = []
+    await rig.serve('trading', (request, response) => {
+      const { 'x-request-id': id, traceparent: trace, 'x-maru-deadline': deadline } = request.headers
+      heard.push({ id, trace, deadline })
+      echoListener(request, response)
+    })
+    await ask(rig.url, [post('{}').repeat(5), last])
+    expect(heard).toHaveLength(6)
+    expect(new Set(heard.map(({ id }) => id)).size).toBe(6)
+    expect(new Set(heard.map(({ trace }) => trace)).size).toBe(6)
+    for (const { id, trace, deadline } of heard) {
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+      expect(trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+      expect(deadline).toMatch(/^\d{13}$/)
+    }
   })
 })
