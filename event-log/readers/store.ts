@@ -45,10 +45,11 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   }
 
   async load(): Promise<number> {
-    const { rows } = await this.#pool.query<{ position: string }>(
-      `select position from ${this.#schema}.log_positions where name = $1 and topic = $2`,
-      this.#key,
-    )
+    const { rows } = await this.#pool.query<{ position: string }>({
+      name: `position_${this.#schema}`,
+      text: `select position from ${this.#schema}.log_positions where name = $1 and topic = $2`,
+      values: this.#key,
+    })
     return Number(rows[0]?.position ?? 0)
   }
 

@@ -9,6 +9,7 @@ import { measureMails } from './monitoring/metrics.ts'
 import { NotificationTraces } from './monitoring/traces.ts'
 import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
+import { InboxTrimmer } from './inbox/inbox-trimmer.ts'
 import { serveNotification } from './routes.ts'
 import { answeringWithoutDatabase } from './store/unavailable.ts'
 
@@ -21,7 +22,8 @@ export const notificationService: ServiceDefinition = {
   async start({ service, pool, log, logger, http, tracing, metrics, environment, shutdown, fail }) {
     const config = readNotificationConfig(environment)
     const canMail = config.smtpUrl !== undefined
-    const options = { canMail, mailDomain: config.from.address.split('@').at(-1) ?? 'localhost' }
+    const trimmer = new InboxTrimmer()
+    const options = { trimmer, canMail, mailDomain: config.from.address.split('@').at(-1) ?? 'localhost' }
     const traces = new NotificationTraces(tracing, pool)
     const measure = measureMails(metrics, pool)
     const onAttempt: MailerParts['onAttempt'] = (outcome, elapsedMs, eventKey) => {

@@ -20,15 +20,17 @@ export async function applyMarketData(client: Pick<pg.ClientBase, 'query'>, even
   const newest = events.at(-1)
   if (newest === undefined || marks.size === 0) return
   const values = [...marks.values()]
-  await client.query(
-    `insert into marks (symbol, minute, at, price)
+  await client.query({
+    name: 'add marks',
+    text: `insert into marks (symbol, minute, at, price)
      select symbol, date_trunc('minute', at, 'UTC'), at, price from unnest($1::text[], $2::timestamptz[], $3::numeric[]) as mark (symbol, at, price)
      on conflict (symbol, minute) do update set at = excluded.at, price = excluded.price where excluded.at >= marks.at`,
-    [values.map((row) => row.symbol), values.map((row) => row.at), values.map((row) => row.price)],
-  )
-  await client.query(
-    `insert into symbols (symbol, first_price) select * from unnest($1::text[], $2::numeric[]) on conflict (symbol) do nothing`,
-    [[...firsts.keys()], [...firsts.values()]],
-  )
+    values: [values.map((row) => row.symbol), values.map((row) => row.at), values.map((row) => row.price)],
+  })
+  await client.query({
+    name: 'add symbols',
+    text: `insert into symbols (symbol, first_price) select * from unnest($1::text[], $2::numeric[]) on conflict (symbol) do nothing`,
+    values: [[...firsts.keys()], [...firsts.values()]],
+  })
   await saveProgress(client, topics.marketData, newest.timestamp)
 }

@@ -12,10 +12,11 @@ export async function applyTradingEvents(client: Client, events: readonly Tradin
   const newest = events.at(-1)
   if (newest === undefined) return
   const users = [...new Set(events.map((event) => event.user_id))]
-  const { rows: accounts } = await client.query<{ user_id: string; sequence: string }>(
-    'select user_id, sequence from accounts where user_id = any($1)',
-    [users],
-  )
+  const { rows: accounts } = await client.query<{ user_id: string; sequence: string }>({
+    name: 'counted until',
+    text: 'select user_id, sequence from accounts where user_id = any($1)',
+    values: [users],
+  })
   const rows = rowsOf(events, new Map(accounts.map((account) => [account.user_id, Number(account.sequence)])))
   await addAccounts(client, rows)
   await addBalances(client, rows)
@@ -34,79 +35,91 @@ export async function applyTradingEvents(client: Client, events: readonly Tradin
 
 /** Notes the time of the newest event of a topic that is counted in; never goes back. */
 export async function saveProgress(client: Client, topic: string, at: string): Promise<void> {
-  await client.query(
-    `insert into progress (topic, event_at) values ($1, $2)
+  await client.query({
+    name: 'save progress',
+    text: `insert into progress (topic, event_at) values ($1, $2)
      on conflict (topic) do update set event_at = greatest(progress.event_at, excluded.event_at)`,
-    [topic, at],
-  )
+    values: [topic, at],
+  })
 }
 
 async function addAccounts(client: Client, { accounts }: Rows): Promise<void> {
   if (accounts.size === 0) return
   const values = [...accounts.values()]
-  await client.query(
-    `insert into accounts (user_id, opened_at, sequence, last_event_at)
+  await client.query({
+    name: 'add accounts',
+    text: `insert into accounts (user_id, opened_at, sequence, last_event_at)
      select * from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[])
      on conflict (user_id) do update set sequence = excluded.sequence, last_event_at = excluded.last_event_at`,
-    [[...accounts.keys()], values.map((row) => row.openedAt), values.map((row) => row.sequence), values.map((row) => row.lastEventAt)],
-  )
+    values: [
+      [...accounts.keys()],
+      values.map((row) => row.openedAt),
+      values.map((row) => row.sequence),
+      values.map((row) => row.lastEventAt),
+    ],
+  })
 }
 
 async function addBalances(client: Client, { balances }: Rows): Promise<void> {
   if (balances.size === 0) return
   const values = [...balances.values()]
-  await client.query(
-    `insert into balances (user_id, asset, at, total) select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::numeric[])
+  await client.query({
+    name: 'add balances',
+    text: `insert into balances (user_id, asset, at, total) select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::numeric[])
      on conflict (user_id, asset, at) do update set total = excluded.total`,
-    [values.map((row) => row.userId), values.map((row) => row.asset), values.map((row) => row.at), values.map((row) => row.total)],
-  )
+    values: [values.map((row) => row.userId), values.map((row) => row.asset), values.map((row) => row.at), values.map((row) => row.total)],
+  })
 }
 
 async function addPositions(client: Client, { positions }: Rows): Promise<void> {
   if (positions.size === 0) return
   const values = [...positions.values()]
-  await client.query(
-    `insert into positions (user_id, symbol, at, quantity, average_price)
+  await client.query({
+    name: 'add positions',
+    text: `insert into positions (user_id, symbol, at, quantity, average_price)
      select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::numeric[], $5::numeric[])
      on conflict (user_id, symbol, at) do update set quantity = excluded.quantity, average_price = excluded.average_price`,
-    [
+    values: [
       values.map((row) => row.userId),
       values.map((row) => row.symbol),
       values.map((row) => row.at),
       values.map((row) => row.quantity),
       values.map((row) => row.averagePrice),
     ],
-  )
+  })
 }
 
 async function addFlows(client: Client, { flows }: Rows): Promise<void> {
   if (flows.length === 0) return
-  await client.query(
-    `insert into flows (user_id, sequence, at, asset, amount)
+  await client.query({
+    name: 'add flows',
+    text: `insert into flows (user_id, sequence, at, asset, amount)
      select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[])`,
-    [
+    values: [
       flows.map((row) => row.userId),
       flows.map((row) => row.sequence),
       flows.map((row) => row.at),
       flows.map((row) => row.asset),
       flows.map((row) => row.amount),
     ],
-  )
+  })
 }
 
 async function addFills(client: Client, fills: readonly Fill[]): Promise<void> {
   if (fills.length === 0) return
-  await client.query(
-    `insert into fills (user_id, sequence, at, symbol, notional, cash, fee, gross_realized, is_closing, is_winning)
+  await client.query({
+    name: 'add fills',
+    text: `insert into fills (user_id, sequence, at, symbol, notional, cash, fee, gross_realized, is_closing, is_winning)
      select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[], $9::boolean[], $10::boolean[])`,
-    columnsOf(fills),
-  )
+    values: columnsOf(fills),
+  })
 }
 
 async function addFillSums(client: Client, fills: readonly Fill[]): Promise<void> {
   if (fills.length === 0) return
-  await client.query(
-    `insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, cash, fees, gross_realized)
+  await client.query({
+    name: 'add fill sums',
+    text: `insert into fill_hours (user_id, symbol, hour, trades, closing, winning, volume, cash, fees, gross_realized)
      select user_id, symbol, date_trunc('hour', at - interval '1 microsecond', 'UTC'), count(*), count(*) filter (where is_closing), count(*) filter (where is_winning),
             sum(notional), sum(cash), sum(fee), sum(gross_realized)
      from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[], $9::boolean[], $10::boolean[])
@@ -116,8 +129,8 @@ async function addFillSums(client: Client, fills: readonly Fill[]): Promise<void
        trades = fill_hours.trades + excluded.trades, closing = fill_hours.closing + excluded.closing, winning = fill_hours.winning + excluded.winning,
        volume = fill_hours.volume + excluded.volume, cash = fill_hours.cash + excluded.cash, fees = fill_hours.fees + excluded.fees,
        gross_realized = fill_hours.gross_realized + excluded.gross_realized`,
-    columnsOf(fills),
-  )
+    values: columnsOf(fills),
+  })
 }
 
 function columnsOf(fills: readonly Fill[]): unknown[][] {

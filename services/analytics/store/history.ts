@@ -15,17 +15,22 @@ export interface Account {
 }
 
 export async function findAccount(client: Client, userId: string): Promise<Account | undefined> {
-  const { rows } = await client.query<{ opened_at: Date; sequence: string; last_event_at: Date }>(
-    'select opened_at, sequence, last_event_at from accounts where user_id = $1',
-    [userId],
-  )
+  const { rows } = await client.query<{ opened_at: Date; sequence: string; last_event_at: Date }>({
+    name: 'find account',
+    text: 'select opened_at, sequence, last_event_at from accounts where user_id = $1',
+    values: [userId],
+  })
   const row = rows[0]
   return row && { openedAt: row.opened_at.getTime(), sequence: Number(row.sequence), lastEventAt: row.last_event_at.getTime() }
 }
 
 /** Time of the newest event of a topic that is counted in. */
 export async function findProgress(client: Client, topic: string): Promise<number | undefined> {
-  const { rows } = await client.query<{ event_at: Date }>('select event_at from progress where topic = $1', [topic])
+  const { rows } = await client.query<{ event_at: Date }>({
+    name: 'find progress',
+    text: 'select event_at from progress where topic = $1',
+    values: [topic],
+  })
   return rows[0]?.event_at.getTime()
 }
 
@@ -37,8 +42,9 @@ interface StepRow {
 
 /** Balances of the quote asset and of every asset with a price, as far as they matter at `times`: for each time the change before it. */
 export async function balancesAt(client: Client, userId: string, times: readonly number[]): Promise<Map<string, Steps>> {
-  const { rows } = await client.query<StepRow>(
-    `with assets as (
+  const { rows } = await client.query<StepRow>({
+    name: 'balances at',
+    text: `with assets as (
        select $3 as asset union select split_part(symbol, '/', 1) from symbols where split_part(symbol, '/', 2) = $3
      )
      select distinct assets.asset as name, balance.at, balance.total as value
@@ -48,23 +54,24 @@ export async function balancesAt(client: Client, userId: string, times: readonly
      ) as balance
      where exists (select 1 from balances held where held.user_id = $1 and held.asset = assets.asset)
      order by 1, 2`,
-    [userId, isoTimes(times), quoteAsset],
-  )
+    values: [userId, isoTimes(times), quoteAsset],
+  })
   return stepsByName(rows)
 }
 
 /** Marks of the given base assets at `times`; an asset whose marks all came later has its first one. */
 export async function marksAt(client: Client, assets: readonly string[], times: readonly number[]): Promise<Map<string, Steps>> {
-  const { rows } = await client.query<StepRow>(
-    `select distinct split_part(symbols.symbol, '/', 1) as name, coalesce(mark.at, '-infinity'::timestamptz) as at, coalesce(mark.price, symbols.first_price) as value
+  const { rows } = await client.query<StepRow>({
+    name: 'marks at',
+    text: `select distinct split_part(symbols.symbol, '/', 1) as name, coalesce(mark.at, '-infinity'::timestamptz) as at, coalesce(mark.price, symbols.first_price) as value
      from symbols cross join unnest($2::timestamptz[]) as point (time)
      left join lateral (
        select at, price from marks where marks.symbol = symbols.symbol and at <= point.time order by at desc limit 1
      ) as mark on true
      where symbols.symbol = any($1)
      order by 1, 2`,
-    [assets.map((asset) => `${asset}/${quoteAsset}`), isoTimes(times)],
-  )
+    values: [assets.map((asset) => `${asset}/${quoteAsset}`), isoTimes(times)],
+  })
   return stepsByName(rows)
 }
 
@@ -75,11 +82,12 @@ export async function flowsBetween(
   from: number,
   to: number,
 ): Promise<{ at: number; asset: string; value: Fixed }[]> {
-  const { rows } = await client.query<{ at: Date; asset: string; value: string }>(
-    `select flow.at, flow.asset, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value
+  const { rows } = await client.query<{ at: Date; asset: string; value: string }>({
+    name: 'flows between',
+    text: `select flow.at, flow.asset, sum(flow.amount * ${markSql('flow.asset', 'flow.at')}) as value
      from flows flow where flow.user_id = $1 and flow.at > $2 and flow.at <= $3 group by flow.at, flow.asset order by flow.at`,
-    [userId, ...isoTimes([from, to])],
-  )
+    values: [userId, ...isoTimes([from, to])],
+  })
   return rows.map(({ at, asset, value }) => ({ at: at.getTime(), asset, value: parseFixed(value) }))
 }
 
@@ -94,8 +102,9 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
     cash: string
     fees: string
     gross_realized: string
-  }>(
-    `select symbol, sum(trades) as trades, sum(closing) as closing, sum(winning) as winning, sum(volume) as volume, sum(cash) as cash, sum(fees) as fees,
+  }>({
+    name: 'fill sums between',
+    text: `select symbol, sum(trades) as trades, sum(closing) as closing, sum(winning) as winning, sum(volume) as volume, sum(cash) as cash, sum(fees) as fees,
             sum(gross_realized) as gross_realized
      from (
        select symbol, 1 as trades, is_closing::int as closing, is_winning::int as winning, notional as volume, cash, fee as fees, gross_realized
@@ -106,8 +115,8 @@ export async function fillSumsBetween(client: Client, userId: string, from: numb
      ) as fill
      where split_part(symbol, '/', 2) = $4
      group by symbol`,
-    [userId, ...isoTimes([from, to]), quoteAsset],
-  )
+    values: [userId, ...isoTimes([from, to]), quoteAsset],
+  })
   return new Map(
     rows.map((row) => [
       row.symbol,
@@ -138,8 +147,9 @@ interface PositionRow {
  * price, and those it never had anything of, are left out.
  */
 export async function holdingsAt(client: Client, userId: string, time: number): Promise<Map<string, { holding: Holding; entry: Entry }>> {
-  const { rows } = await client.query<PositionRow>(
-    `select symbols.symbol, coalesce(position.quantity, 0) as quantity, coalesce(position.average_price, 0) as average_price,
+  const { rows } = await client.query<PositionRow>({
+    name: 'holdings at',
+    text: `select symbols.symbol, coalesce(position.quantity, 0) as quantity, coalesce(position.average_price, 0) as average_price,
             ${markSql('base.asset', '$2')} as mark, coalesce(balance.total, 0) as held, moved.moves
      from symbols
      cross join lateral (select split_part(symbols.symbol, '/', 1) as asset) as base
@@ -155,8 +165,8 @@ export async function holdingsAt(client: Client, userId: string, time: number): 
        where flow.user_id = $1 and flow.asset = base.asset and flow.at > coalesce(position.at, '-infinity') and flow.at <= $2
      ) as moved on true
      where split_part(symbols.symbol, '/', 2) = $3 and (position.at is not null or balance.total is not null)`,
-    [userId, ...isoTimes([time]), quoteAsset],
-  )
+    values: [userId, ...isoTimes([time]), quoteAsset],
+  })
   return new Map(
     rows.map((row) => {
       const reported = { quantity: parseFixed(row.quantity), averagePrice: parseFixed(row.average_price) }

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { systemUserPrefix, type Topic, type TradingEvent, type UserEvent } from '@maru/contracts'
 import type pg from 'pg'
+import type { InboxTrimmer } from './inbox-trimmer.ts'
 import { noteworthy } from './noteworthy.ts'
 import { loadChoices } from './preferences.ts'
 
-/** Notifications kept for a user; the oldest go, unless their mail is still on its way. */
-export const inboxMax = 1_000
-
 export interface ApplyOptions {
+  trimmer: InboxTrimmer
   /** False without an SMTP server: mails are kept as not sent. */
   canMail: boolean
   /** Right-hand side of Message-IDs. */
@@ -41,11 +40,12 @@ export async function applyEvents(
     .filter((item) => item.inbox || item.email)
   if (wanted.length === 0) return
 
-  const { rows: added } = await client.query<{ id: string; event_key: string }>(
-    `insert into notifications (user_id, event_key, kind, data, in_inbox, created_at)
+  const { rows: added } = await client.query<{ id: string; event_key: string }>({
+    name: 'add notifications',
+    text: `insert into notifications (user_id, event_key, kind, data, in_inbox, created_at)
      select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[], $6::timestamptz[])
      on conflict (event_key) do nothing returning id, event_key`,
-    [
+    values: [
       wanted.map((item) => item.userId),
       wanted.map((item) => item.eventKey),
       wanted.map((item) => item.kind),
@@ -53,23 +53,24 @@ export async function applyEvents(
       wanted.map((item) => item.inbox),
       wanted.map((item) => item.at),
     ],
-  )
+  })
   const idOf = new Map(added.map((row) => [row.event_key, row.id]))
   const mails = wanted.filter((item) => item.email && idOf.has(item.eventKey))
   if (mails.length > 0)
-    await client.query(
-      `insert into deliveries (notification_id, user_id, channel, status, reason, message_id)
+    await client.query({
+      name: 'add deliveries',
+      text: `insert into deliveries (notification_id, user_id, channel, status, reason, message_id)
        select id, user_id, 'email', $4, $5, message_id from unnest($1::bigint[], $2::text[], $3::text[]) as m (id, user_id, message_id)
        on conflict (notification_id, channel) do nothing`,
-      [
+      values: [
         mails.map((item) => idOf.get(item.eventKey)),
         mails.map((item) => item.userId),
         mails.map((item) => messageIdOf(item.eventKey, options.mailDomain)),
         options.canMail ? 'queued' : 'not_sent',
         options.canMail ? null : 'smtp_not_configured',
       ],
-    )
-  await trimInboxes(client, userIds)
+    })
+  await options.trimmer.added(client, wanted)
 }
 
 /** PostgreSQL holds no NUL in text. */
@@ -98,14 +99,4 @@ async function rememberRecipient(client: pg.PoolClient, event: TradingEvent | Us
       language === 'ko' ? 'ko' : 'en',
     ])
   }
-}
-
-async function trimInboxes(client: pg.PoolClient, userIds: readonly string[]): Promise<void> {
-  await client.query(
-    `delete from notifications n using unnest($1::text[]) as u (user_id)
-     where n.user_id = u.user_id
-       and n.id <= (select id from notifications o where o.user_id = u.user_id order by id desc offset $2 limit 1)
-       and not exists (select 1 from deliveries d where d.notification_id = n.id and d.status = 'queued')`,
-    [userIds, inboxMax],
-  )
 }

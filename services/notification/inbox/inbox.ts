@@ -19,6 +19,7 @@ interface ItemRow {
 
 const itemColumns = 'n.id, n.kind, n.data, n.created_at, n.read_at, d.status as email_status, d.reason as email_reason'
 const withMail = `left join deliveries d on d.notification_id = n.id and d.channel = 'email'`
+const newestFirst = `select ${itemColumns} from notifications n ${withMail} where n.user_id = $1 and n.in_inbox`
 
 /** Ids are shown with leading zeros, so that they sort as text. */
 export function showId(id: string): string {
@@ -37,6 +38,9 @@ function toItem(row: ItemRow, language: Language): InboxItem {
   }
 }
 
+/** Above every id: of a bigint. */
+const idMax = 2n ** 63n - 1n
+
 /** Newest first; `cursor` is the id of the last item seen. */
 export async function readInbox(
   pool: pg.Pool,
@@ -44,15 +48,16 @@ export async function readInbox(
   filter: { unread: boolean; limit: number; cursor: bigint | undefined },
 ): Promise<Inbox> {
   const language = await languageOf(pool, userId)
-  const { rows } = await pool.query<ItemRow>(
-    `select ${itemColumns} from notifications n ${withMail}
-     where n.user_id = $1 and n.in_inbox and ($2::bigint is null or n.id < $2) and (not $3 or n.read_at is null) order by n.id desc limit $4`,
-    [userId, filter.cursor ?? null, filter.unread, filter.limit + 1],
-  )
-  const { rows: counts } = await pool.query<{ unread: number }>(
-    'select count(*)::int as unread from notifications where user_id = $1 and in_inbox and read_at is null',
-    [userId],
-  )
+  const { rows } = await pool.query<ItemRow>({
+    name: filter.unread ? 'unread items' : 'items',
+    text: `${newestFirst} ${filter.unread ? 'and n.read_at is null' : ''} and n.id < $2 order by n.id desc limit $3`,
+    values: [userId, filter.cursor ?? idMax, filter.limit + 1],
+  })
+  const { rows: counts } = await pool.query<{ unread: number }>({
+    name: 'count unread',
+    text: 'select count(*)::int as unread from notifications where user_id = $1 and in_inbox and read_at is null',
+    values: [userId],
+  })
   const items = rows.slice(0, filter.limit).map((row) => toItem(row, language))
   return { items, next_cursor: rows.length > filter.limit ? (items.at(-1)?.id ?? null) : null, unread_count: counts[0]?.unread ?? 0 }
 }

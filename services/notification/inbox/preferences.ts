@@ -34,9 +34,11 @@ export async function loadChoices(
   client: pg.PoolClient,
   userIds: readonly string[],
 ): Promise<(userId: string, kind: NotificationKind, channel: Channel) => boolean> {
-  const { rows } = await client.query<ChoiceRow>('select user_id, kind, channel, enabled from channel_choices where user_id = any($1)', [
-    userIds,
-  ])
+  const { rows } = await client.query<ChoiceRow>({
+    name: 'choices',
+    text: 'select user_id, kind, channel, enabled from channel_choices where user_id = any($1)',
+    values: [userIds],
+  })
   const chosen = new Map(rows.map((row) => [`${row.user_id} ${row.kind} ${row.channel}`, row.enabled]))
   return (userId, kind, channel) => chosen.get(`${userId} ${kind} ${channel}`) ?? enabledByDefault(kind, channel)
 }
@@ -45,10 +47,11 @@ export type Preferences = ReplyOf<typeof notificationEndpoints.preferences>
 
 /** The language a user is written in: chosen here, else the one of the profile, else English. */
 export async function languageOf(pool: pg.Pool, userId: string): Promise<Language> {
-  const { rows } = await pool.query<{ language: Language | null }>(
-    `select coalesce((select language from preferences where user_id = $1), (select language from recipients where user_id = $1)) as language`,
-    [userId],
-  )
+  const { rows } = await pool.query<{ language: Language | null }>({
+    name: 'language',
+    text: `select coalesce((select language from preferences where user_id = $1), (select language from recipients where user_id = $1)) as language`,
+    values: [userId],
+  })
   return rows[0]?.language ?? 'en'
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { giveUpQueued } from '../email/deliveries.ts'
-import { inboxMax } from '../inbox/apply-events.ts'
+import { inboxMax } from '../inbox/inbox-trimmer.ts'
 import { markAllRead, markRead, readInbox } from '../inbox/inbox.ts'
 import { changePreferences, readPreferences } from '../inbox/preferences.ts'
 import { fundsMoved, orderEvent, profileChanged, registered } from './events.ts'
@@ -110,13 +110,24 @@ test('preferences: defaults, changes of a part, and what they do', async () => {
   expect(rows).toEqual([{ kind: 'order_rejected' }])
 })
 
-test('an inbox keeps its newest thousand', async () => {
-  const many = Array.from({ length: inboxMax + 50 }, (_, index) =>
-    orderEvent('order.status_updated', 'many', { id: String(index), status: 'PARTIALLY_FILLED' }),
-  )
-  await store.apply('trading-events', many)
-  const { rows } = await store.pool.query<{ count: string }>(`select count(*) from notifications where user_id = 'many'`)
-  expect(Number(rows[0]?.count)).toBe(inboxMax)
+test('an inbox keeps its newest thousand, and at most fifty more', async () => {
+  const add = (first: number, count: number): Promise<void> =>
+    store.apply(
+      'trading-events',
+      Array.from({ length: count }, (_, index) =>
+        orderEvent('order.status_updated', 'many', { id: String(first + index), status: 'PARTIALLY_FILLED' }),
+      ),
+    )
+  const kept = async (): Promise<number> => {
+    const { rows } = await store.pool.query<{ count: string }>(`select count(*) from notifications where user_id = 'many'`)
+    return Number(rows[0]?.count)
+  }
+  await add(0, inboxMax - 1)
+  expect(await kept()).toBe(inboxMax - 1)
+  await add(inboxMax - 1, 50)
+  expect(await kept()).toBe(inboxMax + 49)
+  await add(inboxMax + 49, 1)
+  expect(await kept()).toBe(inboxMax)
   const { items, unread_count } = await inbox('many', { limit: 1 })
   expect([items[0]?.data['order_id'], unread_count]).toEqual([String(inboxMax + 49), inboxMax])
 })

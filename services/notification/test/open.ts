@@ -4,6 +4,7 @@ import type { Topic, TradingEvent, UserEvent } from '@maru/contracts'
 import { createLogger, createPool, migrate, schemaOf } from '@maru/service-host'
 import { createTestDatabase } from '../../../test/support/postgres.ts'
 import { applyEvents } from '../inbox/apply-events.ts'
+import { InboxTrimmer } from '../inbox/inbox-trimmer.ts'
 import { inTransaction } from '../store/transaction.ts'
 
 export const silent = createLogger({ service: 'test', instanceId: 'test', level: 'silent' })
@@ -18,10 +19,11 @@ export async function openStore(): Promise<Store> {
   const database = await createTestDatabase()
   const pool = createPool(database.urls.notification, { applicationName: 'test', onError: () => undefined })
   await migrate(pool, schemaOf('notification'), fileURLToPath(new URL('../store', import.meta.url)))
+  const trimmer = new InboxTrimmer()
   return {
     pool,
     apply: (topic, events, canMail = true) =>
-      inTransaction(pool, (client) => applyEvents(client, topic, events, { canMail, mailDomain: 'test.example' })),
+      inTransaction(pool, (client) => applyEvents(client, topic, events, { trimmer, canMail, mailDomain: 'test.example' })),
     async [Symbol.asyncDispose]() {
       await pool.end()
       await database[Symbol.asyncDispose]()
