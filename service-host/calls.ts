@@ -13,6 +13,8 @@ export interface Call<E extends Endpoint> {
   /** Undefined only on public endpoints called without a valid token. */
   identity: E['access'] extends 'public' ? Identity | undefined : Identity
   requestId: string
+  /** Until when an answer is waited for, in milliseconds since 1970, where that is known: what is not begun by then is best not begun. */
+  deadlineMs: number | undefined
   request: CallRequest
   reply: CallReply
   /** Set where the client accepts an event stream: for an answer that goes on. */

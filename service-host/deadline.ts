@@ -7,7 +7,16 @@ import { Problem } from './problem.ts'
  */
 export const deadlineHeader = 'x-maru-deadline'
 
-/** Throws Problem `deadline_exceeded` for a request that nobody waits for any more: to be asked before it is begun. */
-export function expectInTime(deadline: string | string[] | undefined): void {
-  if (deadline !== undefined && Number(deadline) < Date.now()) throw new Problem('deadline_exceeded')
+/** The deadline that a request came with, in milliseconds since 1970; undefined where there is none. */
+export function deadlineOf(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined
+  const deadlineMs = Number(header)
+  return Number.isNaN(deadlineMs) ? undefined : deadlineMs
+}
+
+/** Throws Problem `deadline_exceeded` for a request that nobody waits for any more: to be asked before it is begun. Gives its deadline. */
+export function expectInTime(header: string | string[] | undefined): number | undefined {
+  const deadlineMs = deadlineOf(header)
+  if (deadlineMs !== undefined && deadlineMs < Date.now()) throw new Problem('deadline_exceeded')
+  return deadlineMs
 }

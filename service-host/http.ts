@@ -6,7 +6,7 @@ import type { Identity, TokenVerifier } from './authentication.ts'
 import { useBodyParsers } from './body-parsers.ts'
 import { acceptsStream, admit, checkTarget, identify, isThenable, notServed, requestIdFrom, requestIdOf, type Handler } from './calls.ts'
 import { answerClientError, rawProblem } from './client-error.ts'
-import { deadlineHeader, expectInTime } from './deadline.ts'
+import { deadlineHeader, deadlineOf, expectInTime } from './deadline.ts'
 import type { Logger } from './logger.ts'
 import {
   createHttpMetrics,
@@ -253,6 +253,7 @@ function serveEndpoint(
         body: request.body,
         identity: (request as Carried).identity,
         requestId: request.id,
+        deadlineMs: deadlineOf(request.headers[deadlineHeader]),
         request,
         reply,
         stream: acceptsStream(request.headers.accept) ? { request, reply } : undefined,

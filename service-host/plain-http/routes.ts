@@ -118,13 +118,13 @@ export class PlainRoutes {
   #run(call: PlainCall, route: Route, params: unknown, query: unknown, identity: Identity | undefined): void {
     const { endpoint, handler, checkParams, checkQuery, checkBody } = route
     const { request } = call
-    expectInTime(headerOf(request, deadlineHeader))
+    const deadlineMs = expectInTime(headerOf(request, deadlineHeader))
     admit(endpoint, identity, headerOf(request, 'content-type'), headerOf(request, 'content-encoding'))
     const body = checkBody ? this.#bodyOf(request, endpoint) : undefined
     check(checkParams, params, 'params')
     check(checkBody, body, 'body')
     check(checkQuery, query, 'query')
-    const answer: unknown = handler({ params, query, body, identity, requestId: call.id, request: call, reply: call } as never)
+    const answer: unknown = handler({ params, query, body, identity, requestId: call.id, deadlineMs, request: call, reply: call } as never)
     if (isThenable(answer))
       answer.then((value) => this.#finish(call, route, value)).then(undefined, (error: unknown) => this.#refuse(call, route, error))
     else this.#finish(call, route, answer)

@@ -26,14 +26,16 @@ export interface IntakeObserver {
   /** A record of so many commands is durable and applied, `elapsedMs` after it was begun. */
   committed(commands: number, elapsedMs: number): void
   /** Commands were refused before they became part of the log, or what became of them was not known in time. */
-  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable'): void
+  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable' | 'deadline_exceeded'): void
 }
 
 interface Waiting {
   command: Command
   done: OnApplied
   reject: (error: Error) => void
-  /** By `Clock.elapsedMs`. */
+  /** When it is told that the outcome is not known yet, by `Clock.elapsedMs`. */
+  timeoutMs: number
+  /** When nobody waits for an outcome any more, in milliseconds since 1970. */
   deadlineMs: number
   isSettled: boolean
 }
@@ -91,16 +93,18 @@ export class Intake {
 
   /**
    * Appends a command and gives what `read` makes of its outcome, read while the exchange still shows it.
-   * Rejects with Problem `overloaded` (nothing was done) or `outcome_pending` (it may have been).
+   * Rejects with Problem `overloaded` (nothing was done), `outcome_pending` (it may have been) or, where `deadlineMs` (since 1970) passed while it waited
+   * for its record, `deadline_exceeded` (nothing was, and nothing will be).
    */
-  submit<T>(command: Unstamped, read: (exchange: Exchange) => T): Promise<T> {
+  submit<T>(command: Unstamped, read: (exchange: Exchange) => T, deadlineMs = Infinity): Promise<T> {
     if (this.#refusal !== undefined) return this.#refuse('unavailable', this.#refusal)
     if (this.#queue.length >= this.#queueMax) return this.#refuse('overloaded')
     const trace = this.#observer?.begun?.()
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
         command: { ...command, time: this.#clock.nowMs() } as Command,
-        deadlineMs: this.#clock.elapsedMs() + this.#timeoutMs,
+        timeoutMs: this.#clock.elapsedMs() + this.#timeoutMs,
+        deadlineMs,
         isSettled: false,
         done: (exchange) => {
           waiting.isSettled = true
@@ -149,9 +153,24 @@ export class Intake {
 
   /** Whoever has waited too long is told so; the outcome, when it comes, is then nobody's. */
   #sweep(): void {
+    this.#dropLate()
     const now = this.#clock.elapsedMs()
     for (const waiting of [...this.#inFlight, ...this.#queue])
-      if (!waiting.isSettled && waiting.deadlineMs <= now) this.#leavePending(waiting)
+      if (!waiting.isSettled && waiting.timeoutMs <= now) this.#leavePending(waiting)
+  }
+
+  /** Takes those out of the queue for whom nobody waits any more, before they are part of a record: what is late would be done behind their backs. */
+  #dropLate(): void {
+    const now = this.#clock.nowMs()
+    if (!this.#queue.some((waiting) => waiting.deadlineMs < now)) return
+    this.#queue = this.#queue.filter((waiting) => {
+      if (waiting.deadlineMs >= now) return true
+      if (!waiting.isSettled) {
+        this.#observer?.refused('deadline_exceeded')
+        waiting.reject(new Problem('deadline_exceeded'))
+      }
+      return false
+    })
   }
 
   #recordNow(): { commands: number; beganMs: number; durableMs: number } {
@@ -165,7 +184,9 @@ export class Intake {
   }
 
   async #flush(): Promise<void> {
-    while (this.#queue.length > 0) {
+    for (;;) {
+      this.#dropLate()
+      if (this.#queue.length === 0) break
       const batch = this.#queue.length <= batchMax ? this.#queue : this.#queue.slice(0, batchMax)
       this.#queue = this.#queue.length <= batchMax ? [] : this.#queue.slice(batchMax)
       this.#inFlight = batch

@@ -4,8 +4,8 @@ import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Intake, Unstamped } from './intake.ts'
 
 /** Appends a command that is done or refused as a whole; a refusal is thrown as its Problem. */
-export async function submitOrThrow(intake: Intake, command: Unstamped): Promise<void> {
-  const refusal = await intake.submit(command, (applied) => refusalOf(applied.outcome))
+export async function submitOrThrow(intake: Intake, command: Unstamped, deadlineMs: number | undefined): Promise<void> {
+  const refusal = await intake.submit(command, (applied) => refusalOf(applied.outcome), deadlineMs)
   if (refusal !== 0) throw new Problem(refusals[refusal]!)
 }
 

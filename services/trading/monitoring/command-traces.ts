@@ -49,7 +49,7 @@ export class CommandTraces implements IntakeObserver {
     this.#meter.committed(commands, elapsedMs)
   }
 
-  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable'): void {
+  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable' | 'deadline_exceeded'): void {
     this.#meter.refused(code)
   }
 }

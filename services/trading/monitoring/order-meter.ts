@@ -64,7 +64,7 @@ export class OrderMeter implements IntakeObserver {
     this.seconds.observe(elapsedMs / 1_000)
   }
 
-  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable'): void {
+  refused(code: 'overloaded' | 'outcome_pending' | 'unavailable' | 'deadline_exceeded'): void {
     this.refusals.add(code)
   }
 

@@ -30,7 +30,10 @@ type ListRequest = Omit<BodyOf<typeof tradingEndpoints.placeOrderList>, 'user_id
 
 const listKinds = { OCO: ListKind.oco, OTO: ListKind.oto, BRACKET: ListKind.bracket } as const
 
-/** Placing and cancelling, for whoever asks: HTTP and the socket. Refusals are thrown as Problems. */
+/**
+ * Placing and cancelling, for whoever asks: HTTP and the socket. Refusals are thrown as Problems. What is not on its way to the log by `deadlineMs`, in
+ * milliseconds since 1970, is not done: `deadline_exceeded`.
+ */
 export class OrderEntry {
   readonly #replica: Replica
   readonly #intake: Intake
@@ -47,7 +50,7 @@ export class OrderEntry {
   }
 
   /** Takes its place in the log in the order of the calls. */
-  async place(account: number, request: OrderRequest & { symbol: string }): Promise<Placed> {
+  async place(account: number, request: OrderRequest & { symbol: string }, deadlineMs?: number): Promise<Placed> {
     const { exchange } = this.#replica
     const command = placementOf(exchange, account, marketOf(exchange, request.symbol), request)
     expectRules(exchange, command.extras !== null || command.orderType > OrderType.stop)
@@ -55,7 +58,7 @@ export class OrderEntry {
       const earlier = await this.#earlier.find(account, command.clientOrderId)
       if (earlier) return this.#repeated(earlier, isSameOrder(exchange, earlier, command))
     }
-    const outcome = await this.#intake.submit(command, placementOutcome).catch((error: unknown) => {
+    const outcome = await this.#intake.submit(command, placementOutcome, deadlineMs).catch((error: unknown) => {
       throw withClientOrderId(error, request.client_order_id)
     })
     return this.#placed(account, outcome)
@@ -85,7 +88,7 @@ export class OrderEntry {
   }
 
   /** Changes an open order of `account`; gives it as it then is. */
-  async amend(account: number, id: string, changes: Amendment): Promise<OrderData> {
+  async amend(account: number, id: string, changes: Amendment, deadlineMs?: number): Promise<OrderData> {
     const { exchange } = this.#replica
     expectRules(exchange, true)
     expectRules(exchange, amendsMore(changes), 3)
@@ -94,17 +97,21 @@ export class OrderEntry {
     if (number === undefined || order?.account !== account)
       return this.#notDone(account, id, number === undefined ? Refusal.order_not_found : Refusal.order_not_open)
     const market = exchange.markets[order.symbol]!
-    const outcome = await this.#intake.submit(amendmentOf(market, order, changes), (applied) => {
-      const refusal = refusalOf(applied.outcome)
-      const view = applied.order(number)
-      return refusal === 0 && view ? orderData(applied, view) : refusal
-    })
+    const outcome = await this.#intake.submit(
+      amendmentOf(market, order, changes),
+      (applied) => {
+        const refusal = refusalOf(applied.outcome)
+        const view = applied.order(number)
+        return refusal === 0 && view ? orderData(applied, view) : refusal
+      },
+      deadlineMs,
+    )
     if (outcome === Refusal.order_not_amendable) throw notAmendable(exchange.order(number) ?? order, changes)
     return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
   }
 
   /** Cancels an open order of `account` and places another in its market, both or neither. */
-  async replace(account: number, id: string, request: OrderRequest): Promise<Placed> {
+  async replace(account: number, id: string, request: OrderRequest, deadlineMs?: number): Promise<Placed> {
     const { exchange } = this.#replica
     expectRules(exchange, true)
     if (request.quote_quantity !== undefined) throw badField('quote_quantity', 'an order that replaces another has a quantity')
@@ -118,7 +125,7 @@ export class OrderEntry {
       if (earlier) return this.#repeated(earlier, isSameOrder(exchange, earlier, placement))
     }
     const outcome = await this.#intake
-      .submit({ kind: CommandKind.replaceOrder, order: number, placement }, placementOutcome)
+      .submit({ kind: CommandKind.replaceOrder, order: number, placement }, placementOutcome, deadlineMs)
       .catch((error: unknown) => {
         throw withClientOrderId(error, request.client_order_id)
       })
@@ -127,7 +134,7 @@ export class OrderEntry {
   }
 
   /** Places orders that depend on each other, all or none. */
-  async placeList(account: number, request: ListRequest): Promise<PlacedList> {
+  async placeList(account: number, request: ListRequest, deadlineMs?: number): Promise<PlacedList> {
     const { exchange } = this.#replica
     expectRules(exchange, true)
     const market = marketOf(exchange, request.symbol)
@@ -143,6 +150,7 @@ export class OrderEntry {
     const outcome = await this.#intake.submit(
       { kind: CommandKind.placeList, listKind: kind, account, clientListId: request.client_list_id ?? '', legs },
       listOutcome,
+      deadlineMs,
     )
     // Of which of its orders is not told.
     if (outcome.kind === 'refused') throw new Problem(refusals[outcome.code]!)
@@ -180,22 +188,26 @@ export class OrderEntry {
   }
 
   /** Cancels an order of `account`; Problem `order_not_open` where it is final, `order_not_found` where it is not the account's. */
-  async cancel(account: number, id: string): Promise<OrderData> {
+  async cancel(account: number, id: string, deadlineMs?: number): Promise<OrderData> {
     const number = parseId(id)
     if (number === undefined) throw new Problem('order_not_found')
-    const outcome = await this.#intake.submit({ kind: CommandKind.cancelOrder, account, order: number }, (applied) => {
-      const refusal = refusalOf(applied.outcome)
-      const view = applied.order(number)
-      return refusal === 0 && view ? orderData(applied, view) : refusal
-    })
+    const outcome = await this.#intake.submit(
+      { kind: CommandKind.cancelOrder, account, order: number },
+      (applied) => {
+        const refusal = refusalOf(applied.outcome)
+        const view = applied.order(number)
+        return refusal === 0 && view ? orderData(applied, view) : refusal
+      },
+      deadlineMs,
+    )
     return typeof outcome === 'number' ? this.#notDone(account, id, outcome) : outcome
   }
 
   /** Cancels what is open, in one market or in all; gives what was cancelled. */
-  async cancelAll(account: number, symbolName: string | undefined): Promise<OrderData[]> {
+  async cancelAll(account: number, symbolName: string | undefined, deadlineMs?: number): Promise<OrderData[]> {
     const symbol = symbolName === undefined ? -1 : this.#replica.exchange.symbolOf(symbolName)
     if (symbolName !== undefined && symbol < 0) throw new Problem('symbol_not_found', `There is no market ${symbolName}.`)
-    return this.#intake.submit({ kind: CommandKind.cancelAll, account, symbol }, cancelled)
+    return this.#intake.submit({ kind: CommandKind.cancelAll, account, symbol }, cancelled, deadlineMs)
   }
 
   /** The fills of an order, once the tables hold all that its filled quantity speaks of; empty where it has none. */

@@ -20,9 +20,9 @@ interface Parts {
 export function serveOrderManagement({ http, replica, accounts, orders, entry, history }: Parts): void {
   const { exchange } = replica
 
-  http.serve(tradingEndpoints.placeOrder, async ({ body, identity, reply }) => {
+  http.serve(tradingEndpoints.placeOrder, async ({ body, identity, reply, deadlineMs }) => {
     const account = body.user_id === undefined ? await accounts.own(identity) : await accounts.of(body.user_id, identity)
-    const { order, isReplayed } = await entry.place(account, body)
+    const { order, isReplayed } = await entry.place(account, body, deadlineMs)
     if (isReplayed) reply.header('idempotent-replayed', 'true')
     return order
   })
@@ -64,43 +64,43 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
     return list(params.user_id, query)
   })
 
-  async function cancel(id: string, identity: Identity): Promise<OrderData> {
+  async function cancel(id: string, identity: Identity, deadlineMs: number | undefined): Promise<OrderData> {
     const order = await visible(id, identity)
-    return entry.cancel(exchange.accountOf(order.user_id), id)
+    return entry.cancel(exchange.accountOf(order.user_id), id, deadlineMs)
   }
 
-  http.serve(tradingEndpoints.cancelOrder, ({ params, identity }) => cancel(params.id, identity))
+  http.serve(tradingEndpoints.cancelOrder, ({ params, identity, deadlineMs }) => cancel(params.id, identity, deadlineMs))
 
-  http.serve(tradingEndpoints.amendOrder, async ({ params, body, identity }) => {
+  http.serve(tradingEndpoints.amendOrder, async ({ params, body, identity, deadlineMs }) => {
     const order = await visible(params.id, identity)
-    return entry.amend(exchange.accountOf(order.user_id), params.id, body)
+    return entry.amend(exchange.accountOf(order.user_id), params.id, body, deadlineMs)
   })
 
-  http.serve(tradingEndpoints.replaceOrder, async ({ params, body, identity, reply }) => {
+  http.serve(tradingEndpoints.replaceOrder, async ({ params, body, identity, reply, deadlineMs }) => {
     const replaced = await visible(params.id, identity)
-    const { order, isReplayed } = await entry.replace(exchange.accountOf(replaced.user_id), params.id, body)
+    const { order, isReplayed } = await entry.replace(exchange.accountOf(replaced.user_id), params.id, body, deadlineMs)
     if (isReplayed) reply.header('idempotent-replayed', 'true')
     return order
   })
 
-  http.serve(tradingEndpoints.placeOrderList, async ({ body, identity, reply }) => {
+  http.serve(tradingEndpoints.placeOrderList, async ({ body, identity, reply, deadlineMs }) => {
     const account = body.user_id === undefined ? await accounts.own(identity) : await accounts.of(body.user_id, identity)
-    const { list, isReplayed } = await entry.placeList(account, body)
+    const { list, isReplayed } = await entry.placeList(account, body, deadlineMs)
     if (isReplayed) reply.header('idempotent-replayed', 'true')
     return list
   })
 
-  http.serve(tradingEndpoints.setOrderStatus, async ({ params, body, identity }) => {
+  http.serve(tradingEndpoints.setOrderStatus, async ({ params, body, identity, deadlineMs }) => {
     if (body.status !== 'CANCELLED') {
       await visible(params.id, identity)
       throw new Problem('status_not_settable')
     }
-    return cancel(params.id, identity)
+    return cancel(params.id, identity, deadlineMs)
   })
 
-  http.serve(tradingEndpoints.cancelOrders, async ({ query, identity }) => {
+  http.serve(tradingEndpoints.cancelOrders, async ({ query, identity, deadlineMs }) => {
     const account = await accounts.own(identity)
-    return { items: await entry.cancelAll(account, query.symbol), next_cursor: null }
+    return { items: await entry.cancelAll(account, query.symbol, deadlineMs), next_cursor: null }
   })
 }
 

@@ -61,7 +61,7 @@ export function servePositionManagement({
     return { total_pnl: text(realized + unrealized), realized_pnl: text(realized), unrealized_pnl: text(unrealized), positions_count: open }
   })
 
-  http.serve(tradingEndpoints.bookFill, async ({ body, identity }) => {
+  http.serve(tradingEndpoints.bookFill, async ({ body, identity, deadlineMs }) => {
     const account = await accounts.existing(body.user_id)
     const symbol = exchange.symbolOf(body.symbol)
     const market = exchange.markets[symbol]
@@ -82,6 +82,7 @@ export function servePositionManagement({
         const position = applied.position(account, symbol)
         return refusal === 0 && position ? positionAnswer(applied, position) : refusal
       },
+      deadlineMs,
     )
     if (typeof outcome === 'number') throw new Problem(refusals[outcome]!)
     return outcome

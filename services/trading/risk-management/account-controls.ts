@@ -40,20 +40,24 @@ export function serveAccountControls(parts: { http: HttpService; replica: Replic
     controlsAnswer(exchange, await accounts.of(params.user_id, identity)),
   )
 
-  http.serve(tradingControlEndpoints.setControls, async ({ params, body, identity }) => {
+  http.serve(tradingControlEndpoints.setControls, async ({ params, body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const account = await accounts.of(params.user_id, identity)
     const figure = (value: number | null | undefined): number => (value === undefined ? unchanged : (value ?? 0))
-    await submitOrThrow(intake, {
-      kind: CommandKind.setAccountControls,
-      account,
-      tradeGroup: figure(body.trade_group),
-      feeTier: figure(body.fee_tier),
-      reduceOnly: body.reduce_only === undefined ? unchanged : Number(body.reduce_only),
-      messagesPerSecondMax: figure(body.messages_per_second),
-      openOrdersMax: figure(body.max_open_orders),
-      actor: identity.userId,
-    })
+    await submitOrThrow(
+      intake,
+      {
+        kind: CommandKind.setAccountControls,
+        account,
+        tradeGroup: figure(body.trade_group),
+        feeTier: figure(body.fee_tier),
+        reduceOnly: body.reduce_only === undefined ? unchanged : Number(body.reduce_only),
+        messagesPerSecondMax: figure(body.messages_per_second),
+        openOrdersMax: figure(body.max_open_orders),
+        actor: identity.userId,
+      },
+      deadlineMs,
+    )
     return controlsAnswer(exchange, account)
   })
 
@@ -82,7 +86,7 @@ export function serveAccountControls(parts: { http: HttpService; replica: Replic
     return { account: everything, symbol }
   }
 
-  http.serve(tradingControlEndpoints.killSwitch, async ({ body, identity }) => {
+  http.serve(tradingControlEndpoints.killSwitch, async ({ body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const { account, symbol } = await scopeOf(body, identity)
     const { refusal, cancelled } = await intake.submit(
@@ -95,6 +99,7 @@ export function serveAccountControls(parts: { http: HttpService; replica: Replic
         actor: identity.userId,
       },
       ({ outcome }) => ({ refusal: refusalOf(outcome), cancelled: cancelledCount(outcome) }),
+      deadlineMs,
     )
     const code = refusals[refusal]!
     if (code === 'kill_switch') throw new Problem('forbidden', 'An operator switched it on; only an operator switches it off.')
@@ -108,10 +113,10 @@ export function serveAccountControls(parts: { http: HttpService; replica: Replic
     }
   })
 
-  http.serve(tradingControlEndpoints.cancelAllAfter, async ({ body, identity }) => {
+  http.serve(tradingControlEndpoints.cancelAllAfter, async ({ body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const account = await accounts.own(identity)
-    await submitOrThrow(intake, { kind: CommandKind.cancelAllAfter, account, timeoutMs: body.timeout_ms })
+    await submitOrThrow(intake, { kind: CommandKind.cancelAllAfter, account, timeoutMs: body.timeout_ms }, deadlineMs)
     const { deadManMs } = exchange.controls(account)
     return { timeout_ms: body.timeout_ms, triggers_at: deadManMs === 0 ? null : time(deadManMs) }
   })

@@ -39,18 +39,22 @@ export function serveFees(parts: { http: HttpService; replica: Replica; intake: 
     }
   })
 
-  http.serve(tradingMoneyEndpoints.setFees, async ({ body, identity }) => {
+  http.serve(tradingMoneyEndpoints.setFees, async ({ body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const symbol = body.symbol === undefined ? everyMarket : exchange.symbolOf(body.symbol)
     if (body.symbol !== undefined && symbol < 0) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)
-    await submitOrThrow(intake, {
-      kind: CommandKind.setFees,
-      tier: body.tier,
-      symbol,
-      makerFeePpm: rateOf(body.maker_fee, 'maker_fee', exchange.markets[symbol]?.makerFeePpm ?? feeMaxPpm),
-      takerFeePpm: rateOf(body.taker_fee, 'taker_fee', exchange.markets[symbol]?.takerFeePpm ?? feeMaxPpm),
-      actor: identity.userId,
-    })
+    await submitOrThrow(
+      intake,
+      {
+        kind: CommandKind.setFees,
+        tier: body.tier,
+        symbol,
+        makerFeePpm: rateOf(body.maker_fee, 'maker_fee', exchange.markets[symbol]?.makerFeePpm ?? feeMaxPpm),
+        takerFeePpm: rateOf(body.taker_fee, 'taker_fee', exchange.markets[symbol]?.takerFeePpm ?? feeMaxPpm),
+        actor: identity.userId,
+      },
+      deadlineMs,
+    )
     return {
       items: exchange
         .feeTiers()

@@ -51,7 +51,7 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
     return symbol
   }
 
-  http.serve(tradingEndpoints.setMarketStatus, async ({ params, body, identity }) => {
+  http.serve(tradingEndpoints.setMarketStatus, async ({ params, body, identity, deadlineMs }) => {
     const symbol = symbolOf(params.symbol)
     const { status, auction_seconds: seconds } = body
     const isAuction = seconds !== undefined
@@ -61,11 +61,15 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
     }
     if (isAuction) requireSecondRules(exchange)
     const auctionMs = isAuction ? figure(seconds, 'auction_seconds', msScale) : 0
-    await submitOrThrow(intake, { kind: CommandKind.setMarketStatus, symbol, status: statuses[status], auctionMs, actor: identity.userId })
+    await submitOrThrow(
+      intake,
+      { kind: CommandKind.setMarketStatus, symbol, status: statuses[status], auctionMs, actor: identity.userId },
+      deadlineMs,
+    )
     return marketAnswer(exchange, symbol)
   })
 
-  http.serve(tradingControlEndpoints.setMarketRules, async ({ params, body, identity }) => {
+  http.serve(tradingControlEndpoints.setMarketRules, async ({ params, body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const symbol = symbolOf(params.symbol)
     const command = {
@@ -81,7 +85,7 @@ export function serveMarketControls({ http, replica, intake }: { http: HttpServi
       actor: identity.userId,
     } as const
     checkHalt(command, exchange.markets[symbol]!.rules)
-    await submitOrThrow(intake, command)
+    await submitOrThrow(intake, command, deadlineMs)
     return marketAnswer(exchange, symbol)
   })
 }

@@ -5,7 +5,7 @@ import { refusals, type Exchange } from '@maru/domain/exchange'
 import { formatUnits, parseDecimal } from '@maru/domain/money'
 import { Problem, type HttpService } from '@maru/service-host'
 import type { Accounts } from '../accounts.ts'
-import type { Intake, Unstamped } from '../intake/intake.ts'
+import type { Intake } from '../intake/intake.ts'
 import { submitOrThrow } from '../intake/submit.ts'
 import { refusalOf } from '../replica/outcome-reader.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -70,7 +70,7 @@ export function serveRiskManagement({
 
   http.serve(tradingEndpoints.risk, async ({ params, identity }) => riskAnswer(exchange, await accounts.of(params.user_id, identity)))
 
-  http.serve(tradingEndpoints.setRisk, async ({ params, body, identity }) => {
+  http.serve(tradingEndpoints.setRisk, async ({ params, body, identity, deadlineMs }) => {
     const account = await accounts.of(params.user_id, identity)
     const symbol = body.symbol === undefined ? -1 : exchange.symbolOf(body.symbol)
     if (body.symbol !== undefined && symbol < 0) throw new Problem('symbol_not_found', `There is no market ${body.symbol}.`)
@@ -94,25 +94,28 @@ export function serveRiskManagement({
         })
       leverage = hundredths
     }
-    await submit({
-      kind: CommandKind.setLimits,
-      account,
-      symbol,
-      positionNotionalMax: amount(body.position_size, 'position_size'),
-      leverageMaxHundredths: leverage,
-      dailyLossMax: amount(body.daily_loss, 'daily_loss'),
-      actor: identity.userId,
-    })
+    await submitOrThrow(
+      intake,
+      {
+        kind: CommandKind.setLimits,
+        account,
+        symbol,
+        positionNotionalMax: amount(body.position_size, 'position_size'),
+        leverageMaxHundredths: leverage,
+        dailyLossMax: amount(body.daily_loss, 'daily_loss'),
+        actor: identity.userId,
+      },
+      deadlineMs,
+    )
     return riskAnswer(exchange, account)
   })
-
-  const submit = (command: Unstamped): Promise<void> => submitOrThrow(intake, command)
 
   async function moveFunds(
     userId: string,
     body: { asset: string; amount: string | number; reference?: string },
     sign: 1 | -1,
     actor: string,
+    deadlineMs: number | undefined,
   ) {
     const account = await accounts.existing(userId)
     const asset = exchange.assetOf(body.asset)
@@ -128,22 +131,31 @@ export function serveRiskManagement({
         actor,
       },
       (applied) => refusalOf(applied.outcome) || balanceData(applied, account, asset),
+      deadlineMs,
     )
     if (typeof outcome === 'number') throw new Problem(refusals[outcome]!)
     return outcome
   }
 
-  http.serve(tradingEndpoints.deposit, ({ params, body, identity }) => moveFunds(params.user_id, body, 1, identity.userId))
-  http.serve(tradingEndpoints.withdraw, ({ params, body, identity }) => moveFunds(params.user_id, body, -1, identity.userId))
+  http.serve(tradingEndpoints.deposit, ({ params, body, identity, deadlineMs }) =>
+    moveFunds(params.user_id, body, 1, identity.userId, deadlineMs),
+  )
+  http.serve(tradingEndpoints.withdraw, ({ params, body, identity, deadlineMs }) =>
+    moveFunds(params.user_id, body, -1, identity.userId, deadlineMs),
+  )
 
-  http.serve(tradingEndpoints.setMode, async ({ params, body, identity }) => {
+  http.serve(tradingEndpoints.setMode, async ({ params, body, identity, deadlineMs }) => {
     const account = await accounts.of(params.user_id, identity)
-    await submit({
-      kind: CommandKind.setMode,
-      account,
-      mode: body.mode === 'MARGIN' ? AccountMode.margin : AccountMode.cash,
-      actor: identity.userId,
-    })
+    await submitOrThrow(
+      intake,
+      {
+        kind: CommandKind.setMode,
+        account,
+        mode: body.mode === 'MARGIN' ? AccountMode.margin : AccountMode.cash,
+        actor: identity.userId,
+      },
+      deadlineMs,
+    )
     return riskAnswer(exchange, account)
   })
 }

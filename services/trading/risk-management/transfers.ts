@@ -25,7 +25,7 @@ export function serveTransfers({ http, replica, intake }: { http: HttpService; r
     return asset
   }
 
-  http.serve(tradingMoneyEndpoints.transfer, async ({ body, identity }) => {
+  http.serve(tradingMoneyEndpoints.transfer, async ({ body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const [from, to, asset] = [accountOf(body.from_user_id), accountOf(body.to_user_id), assetOf(body.asset)]
     if (from === to) {
@@ -36,23 +36,28 @@ export function serveTransfers({ http, replica, intake }: { http: HttpService; r
     const outcome = await intake.submit(
       { kind: CommandKind.transferFunds, from, to, asset, amount, reference: body.reference ?? randomUUID(), actor: identity.userId },
       (applied) => refusalOf(applied.outcome) || { from: balanceData(applied, from, asset), to: balanceData(applied, to, asset) },
+      deadlineMs,
     )
     if (typeof outcome === 'number') throw new Problem(refusals[outcome]!)
     return outcome
   })
 
-  http.serve(tradingMoneyEndpoints.moveInsurance, async ({ body, identity }) => {
+  http.serve(tradingMoneyEndpoints.moveInsurance, async ({ body, identity, deadlineMs }) => {
     requireSecondRules(exchange)
     const asset = assetOf(body.asset)
     const view = exchange.assets[asset]!
     const amount = parseAmount(view, body.amount, 'amount') * (body.direction === 'IN' ? 1 : -1)
-    await submitOrThrow(intake, {
-      kind: CommandKind.moveInsurance,
-      asset,
-      amount,
-      reference: body.reference ?? randomUUID(),
-      actor: identity.userId,
-    })
+    await submitOrThrow(
+      intake,
+      {
+        kind: CommandKind.moveInsurance,
+        asset,
+        amount,
+        reference: body.reference ?? randomUUID(),
+        actor: identity.userId,
+      },
+      deadlineMs,
+    )
     return { asset: view.name, insurance: amountText(view, exchange.reconciliation()[asset]!.insurance) }
   })
 }

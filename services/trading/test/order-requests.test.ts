@@ -1,4 +1,6 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deadlineHeader } from '@maru/service-host'
 import { eventually, type Client } from '../../../test/support/client.ts'
 import { startTradingSide, type TradingSide } from '../../../test/support/trading.ts'
 
@@ -367,5 +369,60 @@ describe('what does not fit together is refused with its field', () => {
     expect([refused.status, refused.body.code]).toEqual([422, code])
     const listed = await alice.get<{ items: OrderBody[] }>('/orders?limit=1')
     expect(listed.body.items[0]).toMatchObject({ id: refused.body['order_id'], status: 'REJECTED', reject_code: code })
+  })
+})
+
+describe('deadlines', () => {
+  async function ask(
+    method: string,
+    path: string,
+    body?: object,
+    leftMs?: number,
+  ): Promise<{ status: number; body: OrderBody & { items: OrderBody[] } }> {
+    const answer = await fetch(`${side.service.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${alice.token}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+        ...(leftMs === undefined ? {} : { [deadlineHeader]: String(Date.now() + leftMs) }),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    return { status: answer.status, body: (await answer.json()) as never }
+  }
+
+  const placeBy = (id: string, leftMs?: number) => ask('POST', '/orders', order({ price: '100', client_order_id: id }), leftMs)
+
+  test('a service whose log stands still: orders past their deadline are 504 and never done, the others are done once it goes on', async () => {
+    const before = await placeBy('before')
+    expect(before.status).toBe(201)
+    const admin = new pg.Client({ connectionString: side.database.adminUrl })
+    await admin.connect()
+    try {
+      await admin.query('begin')
+      await admin.query('lock table event_log.trading_commands_head in exclusive mode')
+      const onTheWay = placeBy('on-the-way', 60_000)
+      await eventually(
+        () => admin.query(`select from pg_locks where relation = 'event_log.trading_commands_head'::regclass and not granted`),
+        ({ rowCount }) => rowCount === 1,
+      )
+      const patient = [placeBy('patient'), placeBy('in-time', 60_000)]
+      const late = await Promise.all([
+        placeBy('late', 300),
+        placeBy('late-too', 500),
+        ask('DELETE', `/orders/${before.body.id}`, undefined, 300),
+        ask('DELETE', '/orders', undefined, 300),
+      ])
+      for (const { status, body } of late) expect([status, body.code]).toEqual([504, 'deadline_exceeded'])
+      await admin.query('commit')
+      for (const { status } of await Promise.all([onTheWay, ...patient])) expect(status).toBe(201)
+    } finally {
+      await admin.end()
+    }
+    for (const id of ['before', 'on-the-way', 'patient', 'in-time'])
+      expect((await ask('GET', `/orders?client_order_id=${id}`)).body.items).toMatchObject([{ status: 'PENDING' }])
+    for (const id of ['late', 'late-too']) expect((await ask('GET', `/orders?client_order_id=${id}`)).body.items).toEqual([])
+    // Sent again, it is a new order.
+    expect((await placeBy('late')).status).toBe(201)
   })
 })
