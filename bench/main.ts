@@ -19,7 +19,7 @@ const names: readonly string[] = [
 ]
 
 /** Those that take minutes run only when they are asked for. */
-const longNames: readonly string[] = ['soak']
+const longNames: readonly string[] = ['slow-readers', 'soak']
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !names.includes(name) && !longNames.includes(name))

@@ -51,6 +51,7 @@ export const gatewaySettings = {
   MARU_GATEWAY_BODY_MAX_BYTES: setting.integer({ min: 1_024, max: 16_777_216, fallback: 65_536 }),
   MARU_GATEWAY_IN_FLIGHT_MAX: count(2_048),
   MARU_GATEWAY_STREAMS_MAX: count(10_000),
+  MARU_GATEWAY_SLOW_READER_MS: milliseconds(30_000),
   MARU_GATEWAY_HEADERS_TIMEOUT_MS: milliseconds(10_000),
   MARU_GATEWAY_REQUEST_TIMEOUT_MS: milliseconds(30_000),
   MARU_GATEWAY_UPSTREAM_TIMEOUT_MS: milliseconds(15_000),

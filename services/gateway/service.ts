@@ -133,6 +133,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     headersTimeoutMs: settings.MARU_GATEWAY_HEADERS_TIMEOUT_MS,
     requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
     upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+    slowReaderMs: settings.MARU_GATEWAY_SLOW_READER_MS,
+    meter,
   })
   const metrics: MetricsRegistry = createMetricsRegistry({ service: 'gateway', version })
   meter.expose(metrics)

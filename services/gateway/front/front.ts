@@ -13,7 +13,9 @@ import {
 } from '@maru/service-host'
 import type { Limits } from '../edge/limits.ts'
 import { parseTarget } from '../edge/target.ts'
+import { SlowReaders } from '../proxy/slow-readers.ts'
 import { passUpgrade } from '../proxy/upgrade.ts'
+import type { EdgeMeter } from '../monitoring/edge-meter.ts'
 import type { Instances } from '../routing/instances.ts'
 import type { Edge, EdgeCall } from './edge.ts'
 import type { Listening } from './listen.ts'
@@ -33,6 +35,8 @@ export interface FrontOptions {
   headersTimeoutMs: number
   requestTimeoutMs: number
   upstreamTimeoutMs: number
+  slowReaderMs: number
+  meter: EdgeMeter
 }
 
 const headerMaxBytes = 16 * 1_024
@@ -51,11 +55,13 @@ export class Front {
   readonly #plain: PlainServer | undefined
   readonly #upgraded = new Set<Duplex>()
   readonly #responses = new Set<ServerResponse>()
+  readonly #slowReaders: SlowReaders
   #isClosing = false
 
   constructor(options: FrontOptions) {
     this.#options = options
-    const { edge } = options
+    const { edge, meter, slowReaderMs } = options
+    this.#slowReaders = new SlowReaders(slowReaderMs, () => meter.cutSlowReader())
     this.server = createServer(
       {
         maxHeaderSize: headerMaxBytes,
@@ -109,6 +115,7 @@ export class Front {
     await Promise.all([closed, parting, this.#plain?.close(deadlineMs, idleGraceMs)])
     clearTimeout(cutOff)
     clearInterval(idle)
+    this.#slowReaders[Symbol.dispose]()
     // All are gone: what is left of the server are its timers.
     this.server.close()
   }
@@ -180,7 +187,17 @@ export class Front {
     try {
       const passed = await passUpgrade(
         upstream,
-        { incoming: request, socket, head, path, headers, baseHeaders: call.base, timeoutMs: upstreamTimeoutMs, logger },
+        {
+          incoming: request,
+          socket,
+          head,
+          path,
+          headers,
+          baseHeaders: call.base,
+          timeoutMs: upstreamTimeoutMs,
+          slowReaders: this.#slowReaders,
+          logger,
+        },
         release,
       )
       if (passed === 'refused') release()

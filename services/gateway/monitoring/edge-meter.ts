@@ -27,6 +27,7 @@ export class EdgeMeter {
   readonly #refusals = new CountTally()
   readonly #failures = new CountTally()
   readonly #repeats = new CountTally()
+  #slowReaders = 0
 
   /** Measures a request from now until the head of its answer leaves. One that has no answer, as its client left, is not counted. */
   watch(call: { readonly route?: RouteName | undefined }, answer: EdgeAnswer): void {
@@ -43,6 +44,11 @@ export class EdgeMeter {
   failed(service: string, failure: UpstreamFailure, isRepeated: boolean): void {
     this.#failures.add(`${service} ${failure}`)
     if (isRepeated) this.#repeats.add(service)
+  }
+
+  /** A socket was cut off whose client took nothing of what waited for it. */
+  cutSlowReader(): void {
+    this.#slowReaders += 1
   }
 
   expose(metrics: MetricsRegistry): void {
@@ -86,6 +92,12 @@ export class EdgeMeter {
     )
     exposeCounter(metrics, { name: 'maru_gateway_retries_total', help: 'Requests sent once more, to another instance.' }, ['service'], () =>
       [...this.#repeats.entries()].map(([service, count]) => [{ service }, count] as const),
+    )
+    exposeCounter(
+      metrics,
+      { name: 'maru_gateway_slow_readers_total', help: 'Sockets cut off as their client took nothing of what waited for it.' },
+      [],
+      () => [[{}, this.#slowReaders]],
     )
   }
 

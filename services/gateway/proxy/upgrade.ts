@@ -6,6 +6,7 @@ import type { Upstream } from '../routing/instances.ts'
 import { headerList, type HeaderText } from '../front/header-text.ts'
 import { answerLines } from './headers.ts'
 import { verdictOf } from './relay.ts'
+import type { SlowReaders } from './slow-readers.ts'
 
 export interface UpgradeRequest {
   incoming: IncomingMessage
@@ -18,6 +19,7 @@ export interface UpgradeRequest {
   baseHeaders: HeaderText
   /** For the answer of the instance to the upgrade. */
   timeoutMs: number
+  slowReaders: SlowReaders
   logger: Logger
 }
 
@@ -68,6 +70,7 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
         onEnd()
       })
       upstream.links.add(cut)
+      request.slowReaders.watch(socket, cut)
       resolve('open')
     })
     outgoing.on('response', (answer) => {
@@ -87,7 +90,7 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
   })
 }
 
-/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else. Gives what cuts it. */
+/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else, and not for ever (`SlowReaders`). Gives what cuts it. */
 function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): () => void {
   for (const side of [client, service]) {
     if ('setTimeout' in side) side.setTimeout(0)

@@ -40,14 +40,14 @@ export class SocketSession {
     })
   }
 
-  /** Sends, or returns false while the reader lags. */
-  send(message: string | Buffer): boolean {
+  /** Sends, or returns false while the reader lags; a message that has yet to be made is not made then. */
+  send(message: string | Buffer | (() => string)): boolean {
     if (this.#draining !== undefined || this.socket.readyState !== this.socket.OPEN) return false
     if (this.socket.bufferedAmount > this.#bounds.bufferedMaxBytes) {
       this.#awaitDrain()
       return false
     }
-    this.socket.send(message, { binary: false })
+    this.socket.send(typeof message === 'function' ? message() : message, { binary: false })
     return true
   }
 

@@ -35,7 +35,7 @@ export function serveSockets(http: HttpService, feed: MarketFeed, limits: Socket
   const topics = new Map<string, Topic>()
   const state = () => feed.state
 
-  const snapshotMessage = (topic: Topic) =>
+  const snapshotMessage = (topic: Topic) => () =>
     JSON.stringify({
       channel: topic.channel.name,
       type: 'snapshot',
