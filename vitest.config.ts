@@ -14,7 +14,9 @@ export default defineConfig({
     // Much of their time tests wait for processes, timers and disks: one more than the two cores that are the least.
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
-    testTimeout: 30_000,
+    // Bounds that only a fault reaches, however busy the machine is; that of a test is the longer, so that what was awaited in vain is named.
+    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
     allowOnly: false,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Discovery, Instance } from './port.ts'
 import { startInstance, type RegistryUnderTest } from './test/support/running-instance.ts'
 
@@ -114,7 +114,8 @@ export const discoveryChecks = {
 
 /** What every kind of discovery promises, as tests; the same for all. `needs.outage`: the check takes the list away, which others may share. */
 export function describeDiscovery(name: string, setUp: (needs: { outage: boolean }) => Promise<RegistryUnderTest>): void {
-  describe(name, () => {
+  // At the same time, as each has a registry of its own and mostly waits for leases to run out.
+  describe.concurrent(name, () => {
     for (const [title, check] of Object.entries(discoveryChecks))
       test(title, { timeout: 90_000 }, async () => {
         await using registry = await setUp({ outage: title.includes('away') })
@@ -128,8 +129,12 @@ async function idsOf(discovery: Discovery): Promise<string[]> {
 }
 
 async function until(timeout: number, look: () => unknown, expected: unknown): Promise<void> {
-  const options = { timeout, interval: 10 }
-  if (Array.isArray(expected) && expected.length === 0) await expect.poll(look, options).toEqual([])
-  else if (typeof expected === 'object') await expect.poll(look, options).toMatchObject(expected as object)
-  else await expect.poll(look, options).toBe(expected)
+  // Not `expect.poll`, which cannot tell concurrent tests apart.
+  const check = async (): Promise<void> => {
+    const seen = await look()
+    if (Array.isArray(expected) && expected.length === 0) expect(seen).toEqual([])
+    else if (typeof expected === 'object') expect(seen).toMatchObject(expected as object)
+    else expect(seen).toBe(expected)
+  }
+  await vi.waitFor(check, { timeout, interval: 10 })
 }

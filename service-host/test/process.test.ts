@@ -107,7 +107,7 @@ describe('the life of a service', () => {
         return false
       }
     }
-    await expect.poll(isAlive, { timeout: 10_000 }).toBe(false)
+    await expect.poll(isAlive, { timeout: 20_000 }).toBe(false)
     expect(await announced()).toEqual([])
   })
 

@@ -1,8 +1,11 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const streams = 3
+/** Between two requests of a stream: one is always under way or a moment off, and the machine is left to what it starts. */
+const breathMs = 5
 
-/** Requests to every service through the gateway without a pause, on connections that are kept, orders among them. None is ever repeated: each must succeed. */
+/** Requests to every service through the gateway one after the other, on connections that are kept, orders among them. None is ever repeated: each must succeed. */
 export class RequestStream {
   count = 0
   /** What went wrong, the first of each kind. */
@@ -27,6 +30,7 @@ export class RequestStream {
           const path = paths[number % paths.length] as string
           const fault = await this.#ask(port, token, path, path.endsWith('/orders') ? orderOf(number) : undefined)
           if (fault !== undefined && this.failures.length < 20) this.failures.push(`${path}: ${fault}`)
+          await sleep(breathMs)
         }
       }),
     )

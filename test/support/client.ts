@@ -71,7 +71,7 @@ export class Client {
 }
 
 /** Asks again and again until `check` is satisfied; throws what it last saw after `withinMs`. */
-export async function eventually<T>(ask: () => Promise<T>, check: (value: T) => boolean, withinMs = 15_000): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T>, check: (value: T) => boolean, withinMs = 40_000): Promise<T> {
   const end = performance.now() + withinMs
   for (;;) {
     let value: T | undefined

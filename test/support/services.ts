@@ -9,7 +9,7 @@ import type { TestDatabase as Database } from './postgres.ts'
 import { bareEnvironment } from './bare-environment.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const readyWithinMs = 30_000
+const readyWithinMs = 60_000
 
 type ServiceName = 'trading' | 'user' | 'market-data' | 'notification' | 'analytics'
 

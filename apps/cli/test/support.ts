@@ -16,7 +16,7 @@ export function recordingTerminal(): Terminal & { said: string[]; notes: string[
 }
 
 /** Waits until the condition holds; fails, saying what was awaited, after a bound that only a fault reaches. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, boundMs = 20_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, boundMs = 40_000): Promise<void> {
   for (const end = Date.now() + boundMs; !(await condition());) {
     if (Date.now() > end) throw new Error(`in vain awaited: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

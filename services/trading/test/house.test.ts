@@ -73,5 +73,5 @@ test('a market that opens again is quoted at the price it had last, though that 
   expect(house.quotes.length).toBe(asked)
 
   house.setStatus(MarketStatus.open)
-  await expect.poll(house.asks, { timeout: 5_000 }).toEqual([7_001])
+  await expect.poll(house.asks, { timeout: 20_000 }).toEqual([7_001])
 })
