@@ -27,10 +27,12 @@ export interface RolloutResult {
 /** How often an instance on trial is asked how it is. */
 const askEveryMs = 100
 const answerTimeoutMs = 2_000
+const stopped = 'the platform is being stopped'
 
 /**
  * Replaces the instances of a service one by one with instances of `next`: starts one, waits until it takes requests and has done so for `bakeMs`, and only then lets an
- * old one finish. Where a new one ends, does not get ready, or stops being ready, all is put back as it was.
+ * old one finish. Where a new one ends, does not get ready, or stops being ready, all is put back as it was. While one that is ready is watched the next one starts, so
+ * that there are at most two more than before.
  */
 export async function rollOut(group: ServiceGroup, next: SupervisedService, options: RolloutOptions): Promise<RolloutResult> {
   const { say, drainMs } = options
@@ -38,19 +40,60 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
   const old = [...group.children]
   const fresh: Child[] = []
   const startedMs = performance.now()
+  const placeOf = (index: number): string => (old.length === 1 ? group.name : `${group.name} ${index + 1} of ${old.length}`)
+  let ahead: Trial | undefined
   for (const [index, child] of old.entries()) {
-    const place = old.length === 1 ? '' : ` ${index + 1} of ${old.length}`
-    const tried = await tryOut(group, next, `${group.name}${place}`, options)
-    if (typeof tried === 'string') {
-      say(`${group.name}${place}: ${tried}`)
+    const trial: Trial = ahead ?? begin(group, next, placeOf(index), options)
+    ahead = undefined
+    const fault = await Promise.race([trial.ready, trial.outcome])
+    if (fault === undefined && index + 1 < old.length) ahead = begin(group, next, placeOf(index + 1), options)
+    const tried = await trial.outcome
+    const nextFault = typeof tried === 'string' ? undefined : await faultSoFar(ahead)
+    if (typeof tried === 'string' || nextFault !== undefined) {
+      const why = typeof tried === 'string' ? tried : nextFault!
+      say(`${placeOf(typeof tried === 'string' ? index : index + 1)}: ${why}`)
+      await Promise.all([trial, ahead].map((one) => one?.giveUp()))
       const back = await rollBack(group, before, next, fresh, options)
-      return { ok: false, summary: `${group.name} was not deployed: ${tried}. ${back}` }
+      return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
     }
     fresh.push(tried)
-    await end(group, child, `${group.name}${place}`, drainMs, say)
+    await end(group, child, placeOf(index), drainMs, say)
   }
   group.accept(next)
   return { ok: true, summary: `${group.name} is deployed in ${seconds(startedMs)}${from(next)}` }
+}
+
+/** A new instance that is being tried out. */
+interface Trial {
+  /** Resolves when it first takes requests; may never. */
+  ready: Promise<undefined>
+  /** As `tryOut`. */
+  outcome: Promise<Child | string>
+  /** Takes it away again. */
+  giveUp(): Promise<void>
+}
+
+/** Why one that is still being tried out has failed already. */
+async function faultSoFar(trial: Trial | undefined): Promise<string | undefined> {
+  const outcome = await Promise.race([trial?.outcome, Promise.resolve(undefined)])
+  return typeof outcome === 'string' ? outcome : undefined
+}
+
+function begin(group: ServiceGroup, service: SupervisedService, place: string, options: RolloutOptions): Trial {
+  const givenUp = new AbortController()
+  const { promise: ready, resolve } = Promise.withResolvers<undefined>()
+  const outcome = tryOut(group, service, place, { ...options, signal: AbortSignal.any([options.signal, givenUp.signal]) }, () =>
+    resolve(undefined),
+  )
+  return {
+    ready,
+    outcome,
+    async giveUp() {
+      givenUp.abort()
+      const kept = await outcome
+      if (typeof kept !== 'string') await group.remove(kept, options.drainMs)
+    },
+  }
 }
 
 /** Brings a service to so many instances: new ones are waited for; of those too many the unready go first, then the newest. */
@@ -72,15 +115,22 @@ export async function scaleTo(group: ServiceGroup, count: number, options: Rollo
 }
 
 /** A new instance that has proved itself, or why it was taken away again. */
-async function tryOut(group: ServiceGroup, service: SupervisedService, place: string, options: RolloutOptions): Promise<Child | string> {
+async function tryOut(
+  group: ServiceGroup,
+  service: SupervisedService,
+  place: string,
+  options: RolloutOptions,
+  onReady: () => void = () => undefined,
+): Promise<Child | string> {
   const { say, drainMs } = options
-  if (options.signal.aborted) return 'the platform is being stopped'
+  if (options.signal.aborted) return stopped
   const startedMs = performance.now()
   const child = group.tryOut(service)
   say(`${place}: ${child.id} is started${from(service)}`)
-  const fault = await watch(child, options, () =>
-    say(`${place}: it takes requests after ${seconds(startedMs)}${options.bakeMs > 0 ? `; watched for ${options.bakeMs / 1_000} s` : ''}`),
-  )
+  const fault = await watch(child, options, () => {
+    say(`${place}: it takes requests after ${seconds(startedMs)}${options.bakeMs > 0 ? `; watched for ${options.bakeMs / 1_000} s` : ''}`)
+    onReady()
+  })
   if (fault === undefined) {
     child.keep()
     return child
@@ -96,7 +146,7 @@ async function watch(child: Child, options: RolloutOptions, onReady: () => void)
   let readySinceMs: number | undefined
   let lacks = 'it said nothing'
   for (;;) {
-    if (signal.aborted) return 'the platform is being stopped'
+    if (signal.aborted) return stopped
     const { lastEnd } = child.status
     if (lastEnd !== undefined) {
       const words = child.lastFault === '' ? '' : `: ${child.lastFault}`

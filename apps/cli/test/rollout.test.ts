@@ -19,14 +19,15 @@ const diesSoon = `
   const { createServer } = await import('node:http')
   const server = createServer((request, response) => { response.end('{}'); response.on('close', () => process.exit(4)) })
   server.listen(0, '127.0.0.1', () => process.send({ type: 'ready', url: 'http://127.0.0.1:' + server.address().port }))`
-/** Sound the first time it is started, and never again. */
-const soundOnce = `
-  const { writeFileSync } = await import('node:fs')
-  try { writeFileSync(import.meta.filename + '.started', '', { flag: 'wx' }) } catch { process.exit(5) }
+/** Sound the first times it is started, and never again. */
+const soundTimes = (times: number) => `
+  const { readdirSync, writeFileSync } = await import('node:fs')
+  writeFileSync(import.meta.filename + '.started' + process.pid, '')
+  if (readdirSync(import.meta.dirname).length > ${times} + 1) process.exit(5)
   ${sound}`
 
-/** A service with two instances that take requests, and a way to deploy another release of it. */
-async function given() {
+/** A service with instances that take requests, and a way to deploy another release of it. */
+async function given(instances = 2) {
   const folder = await temporaryFolder()
   const service: SupervisedService = {
     name: 'one',
@@ -45,7 +46,7 @@ async function given() {
     await supervisor.stop(2_000)
     await folder[Symbol.asyncDispose]()
   })
-  supervisor.start(new Map([['one', 2]]))
+  supervisor.start(new Map([['one', instances]]))
   await supervisor.untilReady(async () => true, new AbortController().signal)
   const group = supervisor.groups.get('one') as ServiceGroup
   const ready = (): number => group.children.filter(({ url }) => url !== undefined).length
@@ -112,13 +113,29 @@ test.each([
 })
 
 test('where a later instance fails, those already replaced are put back', async () => {
-  const { group, options, release, fewestReady } = await given()
+  const { group, options, release, fewestReady } = await given(3)
   const service = group.service
-  const result = await rollOut(group, await release(soundOnce), options)
+  const result = await rollOut(group, await release(soundTimes(2)), options)
   expect(result.summary).toMatch(/\(exit code 5\)\. All instances are of the release before again\.$/)
-  expect(group.children.map(({ definition }) => definition)).toEqual([service, service])
+  expect(group.children.map(({ definition }) => definition)).toEqual([service, service, service])
   expect(group.service).toBe(service)
-  expect(fewestReady()).toBe(2)
+  expect(fewestReady()).toBe(3)
+})
+
+test('the next instance starts while one is watched: where it fails by then, nothing of before is touched', async () => {
+  const { group, options, release, pids, said } = await given()
+  const before = pids()
+  let most = 0
+  const say = (line: string) => {
+    most = Math.max(most, group.children.length)
+    options.say(line)
+  }
+  // Watched until the one after it is known to have failed.
+  const seen = async () => said.every((line) => !line.includes('2 of 2')) || group.children.length < 4
+  const result = await rollOut(group, await release(soundTimes(1)), { ...options, say, seen })
+  expect(result.summary).toMatch(/\(exit code 5\)\. The instances before were not touched\.$/)
+  expect(most).toBe(4)
+  expect(pids()).toEqual(before)
 })
 
 test('an instance that the gateway gets no answers from is not trusted', async () => {
