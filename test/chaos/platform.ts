@@ -36,6 +36,7 @@ export class ChaosPlatform implements AsyncDisposable {
   readonly #exited: Promise<unknown>
   readonly #environment: NodeJS.ProcessEnv
   readonly #output: () => string
+  #operator: Promise<Client> | undefined
 
   private constructor(folder: string, url: string, home: string, disk: Disk | undefined, environment: NodeJS.ProcessEnv) {
     this.#folder = folder
@@ -118,11 +119,29 @@ export class ChaosPlatform implements AsyncDisposable {
     return Number((await readFile(path.join(this.home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
   }
 
-  /** Resolves once a request through the gateway to each service has been answered well, which takes the database. */
+  /**
+   * Resolves once requests through the gateway that take the database, one of them an order that goes through the log, have been answered well by every service, several
+   * times in a row so that each instance had its turn.
+   */
   async untilAnswering(): Promise<void> {
+    const operator = await this.operator()
+    const reads = [
+      '/api/user/me',
+      '/api/trading/orders?limit=1',
+      '/api/notification/notifications?limit=1',
+      `/api/analytics/equity/${operator.userId}`,
+      '/api/market-data/prices/BTC-USDT',
+    ]
+    const order = { symbol: 'BTC/USDT', side: 'SELL', order_type: 'LIMIT', quantity: '1', price: '1000000' }
+    const isWell = async (): Promise<boolean> => {
+      const answers = await Promise.all([...reads.map((at) => operator.get(at)), operator.post('/api/trading/orders', order)])
+      // The operator need not have an account: who says so has looked.
+      return answers.every(({ status }) => status < 500 && status !== 401)
+    }
+    let inARow = 0
     await eventually(
-      () => fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(2_000) }),
-      ({ status }) => status === 200,
+      async () => (inARow = (await isWell()) ? inARow + 1 : 0),
+      (count) => count >= 4 * replicas,
       backWithinMs,
     )
   }
@@ -143,7 +162,12 @@ export class ChaosPlatform implements AsyncDisposable {
     await writeFile(path.join(folder, 'supervisor.log'), this.output())
   }
 
-  async operator(): Promise<Client> {
+  /** The operator, logged in once. */
+  operator(): Promise<Client> {
+    return (this.#operator ??= this.#logIn())
+  }
+
+  async #logIn(): Promise<Client> {
     const { email, password } = JSON.parse(await readFile(path.join(this.home, 'operator.json'), 'utf8')) as {
       email: string
       password: string
