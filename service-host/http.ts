@@ -2,6 +2,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, t
 import type { ErrorObject } from 'ajv'
 import { parse as parseQuery } from 'node:querystring'
 import type { Endpoint, ErrorCode } from '@maru/contracts'
+import { isTransientDatabaseError } from '@maru/event-log'
 import type { Identity, TokenVerifier } from './authentication.ts'
 import { useBodyParsers } from './body-parsers.ts'
 import { acceptsStream, admit, checkTarget, identify, isThenable, notServed, requestIdFrom, requestIdOf, type Handler } from './calls.ts'
@@ -308,6 +309,10 @@ function toProblem(error: unknown, { id, method, route }: About, logger: Logger)
   if (code) return new Problem(code)
   if (fault.statusCode !== undefined && fault.statusCode >= 400 && fault.statusCode < 500)
     return new Problem('invalid_request', fault.message)
+  if (isTransientDatabaseError(error)) {
+    logger.warn({ err: error, request_id: id, method, route }, 'the database did not answer')
+    return new Problem('unavailable', 'The database cannot be reached now.')
+  }
   logger.error({ err: error, request_id: id, method, route }, 'request failed')
   return new Problem('internal')
 }

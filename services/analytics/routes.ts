@@ -56,19 +56,14 @@ function allow(identity: Identity, userId: string): void {
 async function look<T>({ pool, log, reader, config, shutdown }: Parts, userId: string, work: (view: View) => Promise<T>): Promise<T> {
   const askedAt = Date.now()
   const isCaughtUp = await catchUp(log, topics.tradingEvents, reader, shutdown)
-  try {
-    return await inSnapshot(pool, async (client) => {
-      const account = await findAccount(client, userId)
-      if (account === undefined) throw new Problem('account_not_found')
-      const readTo = isCaughtUp ? askedAt : ((await findProgress(client, topics.tradingEvents)) ?? account.openedAt)
-      // The clock of another machine may be a moment ahead of this one, and so the newest event; it counts all the same.
-      const kept = { from: Math.max(account.openedAt, askedAt - config.historyDays * dayMs), to: Math.max(askedAt, account.lastEventAt) }
-      return work({ client, kept, asOf: { time: new Date(readTo).toISOString(), sequence: account.sequence } })
-    })
-  } catch (error) {
-    if (isTransientDatabaseError(error)) throw new Problem('unavailable')
-    throw error
-  }
+  return inSnapshot(pool, async (client) => {
+    const account = await findAccount(client, userId)
+    if (account === undefined) throw new Problem('account_not_found')
+    const readTo = isCaughtUp ? askedAt : ((await findProgress(client, topics.tradingEvents)) ?? account.openedAt)
+    // The clock of another machine may be a moment ahead of this one, and so the newest event; it counts all the same.
+    const kept = { from: Math.max(account.openedAt, askedAt - config.historyDays * dayMs), to: Math.max(askedAt, account.lastEventAt) }
+    return work({ client, kept, asOf: { time: new Date(readTo).toISOString(), sequence: account.sequence } })
+  })
 }
 
 /** Several queries that all see the same moment. */

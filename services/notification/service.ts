@@ -11,7 +11,6 @@ import { openMailServer } from './email/smtp.ts'
 import { applyEvents } from './inbox/apply-events.ts'
 import { InboxTrimmer } from './inbox/inbox-trimmer.ts'
 import { serveNotification } from './routes.ts'
-import { answeringWithoutDatabase } from './store/unavailable.ts'
 
 /** Events become notifications so much later at most; in return a burst of them is one transaction. */
 const gatherMs = 50
@@ -56,7 +55,7 @@ export const notificationService: ServiceDefinition = {
       reader.done.catch((error: unknown) => fail(`the reader of ${topic} cannot go on`, error))
       return reader
     })
-    serveNotification(answeringWithoutDatabase(http), { pool, canMail })
+    serveNotification(http, { pool, canMail })
     return {
       async [Symbol.asyncDispose]() {
         stop.abort()

@@ -13,7 +13,6 @@ import { OutboxRelay } from './outbox/relay.ts'
 import { ensureOperator } from './profile-management/operator-file.ts'
 import { serveProfileManagement } from './profile-management/routes.ts'
 import { startHousekeeping } from './store/housekeeping.ts'
-import { answeringWithoutDatabase } from './store/unavailable.ts'
 
 export const userService: ServiceDefinition = {
   service: 'user',
@@ -29,12 +28,11 @@ export const userService: ServiceDefinition = {
     if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
     const relay = new OutboxRelay({ pool, log, logger })
     const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }
-    const answering = answeringWithoutDatabase(http)
-    serveAuthentication(answering, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
-    serveApiKeys(answering, { pool, passwords, limit, sealingKey })
+    serveAuthentication(http, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
+    serveApiKeys(http, { pool, passwords, limit, sealingKey })
     if (sealingKey && gatewayKey) serveHandingOut(http, { pool, gatewayKey, sealingKey, keyTokens: createKeyTokens(key) })
-    serveProfileManagement(answering, { pool, passwords, relay })
-    serveAuthorization(answering, { pool })
+    serveProfileManagement(http, { pool, passwords, relay })
+    serveAuthorization(http, { pool })
     serveRevokedTokens(http, { pool })
     startHousekeeping(pool, logger, shutdown)
     return { [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() }
