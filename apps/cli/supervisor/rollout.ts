@@ -52,7 +52,7 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
     if (typeof tried === 'string' || nextFault !== undefined) {
       const why = typeof tried === 'string' ? tried : nextFault!
       say(`${placeOf(typeof tried === 'string' ? index : index + 1)}: ${why}`)
-      await Promise.all([trial, ahead].map((one) => one?.giveUp()))
+      await Promise.all([trial.giveUp(), ahead?.giveUp()])
       const back = await rollBack(group, before, next, fresh, options)
       return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
     }
