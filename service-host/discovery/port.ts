@@ -49,7 +49,7 @@ export interface Discovery extends AsyncDisposable {
    * A load that changes is no change.
    */
   watch(onChange: (instances: Instance[]) => void, signal: AbortSignal): void
-  /** What the instance said last of its load; at most one renewal old. Undefined where it is not live, or has not said. Costs nothing. */
+  /** What the instance said last of its load; where somebody watches, at most one renewal old. Undefined where it is not live, or has not said. Costs nothing. */
   loadOf(id: string): Load | undefined
 }
 

@@ -8,6 +8,10 @@ export class LiveView {
   #loads = new Map<string, Load>()
   readonly #watchers = new Set<{ onChange: (instances: Instance[]) => void }>()
 
+  get isWatched(): boolean {
+    return this.#watchers.size > 0
+  }
+
   get seen(): readonly Seen[] {
     return this.#seen
   }

@@ -5,7 +5,7 @@ import { DiscoveryError, discoveryBounds, discoveryLease, type Announcement, typ
 import type { Load, OwnInstance } from '../port.ts'
 import { checkedAnnouncement, instanceFields, loadFields, readSeen, type Seen } from '../shape.ts'
 import { LiveView } from '../view.ts'
-import { channel, reading, renewal, withdrawal } from './statements.ts'
+import { channel, reading, renewal, renewalOfOne, withdrawal } from './statements.ts'
 
 /** A statement that takes longer than this is given up with its connection. */
 const statementTimeoutMs = 2_000
@@ -15,6 +15,10 @@ const passGapMs = 20
 /** A clock of the database that goes otherwise than ours by more than this between two looks was set. */
 const clockJumpMs = 500
 const faultsLoggedMax = 100
+/** Where nobody watches or asks, the list is read so often, for the time when the database is away. */
+const unwatchedReadMs = 2_000
+/** The short renewal does not clear away rows of the dead: the full one is made so often at least. */
+const fullRenewalMs = 10_000
 /** Who watches is notified and has looked within this. */
 const notifiedMs = 100
 
@@ -43,6 +47,13 @@ interface Own {
   holds: boolean
 }
 
+/** What the full renewal last wrote, over which connection. */
+interface Told {
+  client: pg.Client
+  instance: Instance
+  atMs: number
+}
+
 class PostgresDiscovery implements Discovery {
   readonly noticeMs = notifiedMs
   readonly #connectionString: string
@@ -58,6 +69,8 @@ class PostgresDiscovery implements Discovery {
   /** The database's clock less ours, at the last look. */
   #clockOffsetMs: number | undefined
   #nextExpiryMs = Infinity
+  #readMs = -Infinity
+  #told: Told | undefined
   #passBeganMs = -Infinity
   #closed = false
   #wake: () => void = () => undefined
@@ -76,7 +89,7 @@ class PostgresDiscovery implements Discovery {
 
   async open(): Promise<void> {
     await this.#connect()
-    await this.#pass()
+    await this.#pass(true)
     this.#loop = this.#run()
   }
 
@@ -165,7 +178,7 @@ class PostgresDiscovery implements Discovery {
         const waiting = this.#waiting
         this.#waiting = []
         try {
-          await this.#pass()
+          await this.#pass(waiting.length > 0)
         } catch (error) {
           this.#waiting.push(...waiting)
           throw error
@@ -230,14 +243,20 @@ class PostgresDiscovery implements Discovery {
     client?.end().catch(() => undefined)
   }
 
-  /** Renews what is announced here, then reads who lives. */
-  async #pass(): Promise<void> {
+  /** Renews what is announced here, then reads who lives, where somebody wants to know. */
+  async #pass(isAsked: boolean): Promise<void> {
     const client = this.#client
     if (!client) throw new Error('not connected')
     const { leaseMs, renewMs, lostMs } = this.#lease
     const beganMs = performance.now()
     this.#passBeganMs = beganMs
     await this.#renew(client)
+    if (!isAsked && !this.#view.isWatched && beganMs - this.#readMs < unwatchedReadMs) {
+      this.#nextExpiryMs = Infinity
+      if (performance.now() - beganMs > leaseMs - 2 * renewMs) this.#beginGrace()
+      return
+    }
+    this.#readMs = beganMs
     const { rows } = await client.query<Row>({ name: 'reading', text: reading, values: [leaseMs, lostMs] })
     const endedMs = performance.now()
     // Who was slow to answer us was slow to take the renewals of the others too.
@@ -252,6 +271,7 @@ class PostgresDiscovery implements Discovery {
     const own = [...this.#announced.values()]
     if (own.length === 0) return
     const { leaseMs, lostMs } = this.#lease
+    if (await this.#renewAsTold(client, own)) return
     const given = own.map(({ instance, load }) => ({
       ...instanceFields(instance),
       url: instance.url,
@@ -272,6 +292,20 @@ class PostgresDiscovery implements Discovery {
         this.#logger.error({ instance: each.instance.id }, 'discovery: another live process is announced by this id')
       each.holds = holds
     }
+    const [only] = own
+    this.#told = own.length === 1 && only?.holds ? { client, instance: only.instance, atMs: performance.now() } : undefined
+  }
+
+  /** The short renewal of one that has nothing new to say of itself; false where it takes the full one. */
+  async #renewAsTold(client: pg.Client, [own, ...others]: readonly Own[]): Promise<boolean> {
+    const told = this.#told
+    if (!own || others.length > 0 || told?.client !== client || told.instance !== own.instance) return false
+    if (performance.now() - told.atMs > fullRenewalMs) return false
+    const load = own.load && loadFields(own.load())
+    const { leaseMs, lostMs } = this.#lease
+    const values = [own.instance.id, load === undefined ? null : JSON.stringify(load), this.#owner, leaseMs, lostMs]
+    const { rowCount } = await client.query({ name: 'renewal of one', text: renewalOfOne, values })
+    return rowCount === 1
   }
 
   #read(row: Row): Seen[] {

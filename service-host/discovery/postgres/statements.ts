@@ -48,6 +48,15 @@ select coalesce((select array_agg(id) from written), '{}') as ids,
     where before.state is distinct from given.state
       or before.told is distinct from (given.url, given.pid, given.version, coalesce(given.capabilities, '{}'))::text)) as told`
 
+/**
+ * Renews the one row of $1 with its load $2, where it lives, is that of this owner ($3) and this connection, and says of itself what it said ($4 and $5 as
+ * below). Gives nothing where it is not as it was left; then `renewal` is to say how it is.
+ */
+export const renewalOfOne = `
+update discovery.instances set load = $2, renewed_at = clock_timestamp()
+where id = $1 and owner = $3 and backend = pg_backend_pid() and ${expiry('instances', '$4', '$5')} > clock_timestamp()
+returning id`
+
 /** Who lives, with the time until its lease runs out; $1 lease, $2 the shorter one. Of each service no more than may be seen and one, those that started first. */
 export const reading = `
 select id, service, url, pid, version, state, started_at, ready_at, capabilities, load, place,

@@ -27,12 +27,12 @@ export class InboxTrimmer {
 }
 
 async function trimInboxes(client: pg.PoolClient, userIds: readonly string[]): Promise<void> {
-  await client.query({
-    name: 'trim inboxes',
-    text: `delete from notifications n using unnest($1::text[]) as u (user_id)
+  // Planned each time, as the tables grow.
+  await client.query(
+    `delete from notifications n using unnest($1::text[]) as u (user_id)
      where n.user_id = u.user_id
        and n.id <= (select id from notifications o where o.user_id = u.user_id order by id desc offset $2 limit 1)
        and not exists (select 1 from deliveries d where d.notification_id = n.id and d.status = 'queued')`,
-    values: [userIds, inboxMax],
-  })
+    [userIds, inboxMax],
+  )
 }

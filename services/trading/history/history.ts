@@ -67,10 +67,11 @@ export class History {
 
   /** Orders of one user, as the tables have them, by id. */
   async ordersById(userId: string, ids: readonly string[]): Promise<Map<string, OrderData>> {
-    const { rows } = await this.#pool.query<OrderRow>(
-      'select user_id, sequence from trading.orders where id = any($1::text[]) and user_id = $2',
-      [ids, userId],
-    )
+    const { rows } = await this.#pool.query<OrderRow>({
+      name: 'orders by id',
+      text: 'select user_id, sequence from trading.orders where id = any($1::text[]) and user_id = $2',
+      values: [ids, userId],
+    })
     return new Map((await this.#orders(rows)).map((order) => [order.id, order]))
   }
 
@@ -143,10 +144,11 @@ export class History {
   async reached(userId: string, sequence: number, timeoutMs: number): Promise<boolean> {
     const end = performance.now() + timeoutMs
     for (let delayMs = 2; ; delayMs = Math.min(delayMs * 2, 50)) {
-      const { rows } = await this.#pool.query<{ sequence: string | null }>(
-        'select max(last_sequence) as sequence from trading.account_event_runs where user_id = $1',
-        [userId],
-      )
+      const { rows } = await this.#pool.query<{ sequence: string | null }>({
+        name: 'account read to',
+        text: 'select max(last_sequence) as sequence from trading.account_event_runs where user_id = $1',
+        values: [userId],
+      })
       if (Number(rows[0]!.sequence ?? 0) >= sequence) return true
       if (performance.now() + delayMs > end) return false
       await new Promise((resolve) => setTimeout(resolve, delayMs))

@@ -46,24 +46,26 @@ async function runsBetween(
   wanted: { after: number; through: number; hasPostings?: boolean },
 ): Promise<RunRow[]> {
   // The numbers have no gap, so a run that begins far before the first wanted cannot reach it.
-  const { rows } = await pool.query<RunRow>(
-    `select ${columns} from trading.account_event_runs
+  const { rows } = await pool.query<RunRow>({
+    name: wanted.hasPostings ? 'runs with postings' : 'runs',
+    text: `select ${columns} from trading.account_event_runs
      where user_id = $1 and last_sequence > $2 and last_sequence < $3::bigint + $4 and first_sequence <= $3
        ${wanted.hasPostings ? 'and has_postings' : ''}
      order by last_sequence`,
-    [userId, Math.max(0, wanted.after), wanted.through, runEventsMax],
-  )
+    values: [userId, Math.max(0, wanted.after), wanted.through, runEventsMax],
+  })
   return rows
 }
 
 async function runsHolding(pool: pg.Pool, userId: string, sequences: readonly number[]): Promise<RunRow[]> {
-  const { rows } = await pool.query<RunRow>(
-    `select ${columns} from trading.account_event_runs where user_id = $1 and last_sequence in (
+  const { rows } = await pool.query<RunRow>({
+    name: 'runs holding',
+    text: `select ${columns} from trading.account_event_runs where user_id = $1 and last_sequence in (
        select (select min(r.last_sequence) from trading.account_event_runs r where r.user_id = $1 and r.last_sequence >= wanted.sequence)
        from unnest($2::bigint[]) as wanted(sequence)
      ) order by last_sequence`,
-    [userId, sequences],
-  )
+    values: [userId, sequences],
+  })
   return rows
 }
 
