@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
  */
 const [url = '', count = '', fillMs = ''] = process.argv.slice(2)
 const trades = ['BTC/USDT', 'ETH/USDT', 'ADA/USDT', 'DOT/USDT'].map((symbol) => `trades:${symbol}`)
-const [quicklyMs, thenMs] = [45, 1_000]
+const [quicklyMs, thenMs] = [60, 1_000]
 const fillsUntilMs = performance.now() + Number(fillMs)
 
 let cutOff = 0

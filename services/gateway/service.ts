@@ -29,6 +29,7 @@ import { Front } from './front/front.ts'
 import { listen } from './front/listen.ts'
 import { LocalRoutes, type Page } from './local-routes.ts'
 import { EdgeMeter, exposeGatewayState } from './monitoring/edge-meter.ts'
+import { exposeRouting } from './monitoring/routing-metrics.ts'
 import { errorsPage } from './pages/errors.ts'
 import { Forwarder } from './proxy/forward.ts'
 import { Admission } from './routing/admission.ts'
@@ -94,19 +95,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const bodyMaxBytes = settings.MARU_GATEWAY_BODY_MAX_BYTES
   const inFlightMax = settings.MARU_GATEWAY_IN_FLIGHT_MAX
   const admission = new Admission({ inFlightMax, shareOf: (service) => trafficOf(service).inFlightShare })
+  const forwarder = new Forwarder(
+    instances,
+    admission,
+    logger,
+    {
+      waitMs: settings.MARU_GATEWAY_WAIT_MS,
+      waitingMax,
+      upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+    },
+    meter,
+  )
   const edge = new Edge({
     services: new Set<string>(services),
-    forwarder: new Forwarder(
-      instances,
-      admission,
-      logger,
-      {
-        waitMs: settings.MARU_GATEWAY_WAIT_MS,
-        waitingMax,
-        upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
-      },
-      meter,
-    ),
+    forwarder,
     access,
     callers: new Callers({ access, keys, limits }),
     cors: new Cors(settings.MARU_CORS_ORIGINS),
@@ -142,6 +144,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     load: () => edge.load,
     instances: () =>
       instances.all().map((upstream) => ({ ...upstream.instance, circuit: instances.circuitOf(upstream), inFlight: upstream.inFlight })),
+  })
+  exposeRouting(metrics, {
+    admission,
+    budgets: () => forwarder.budgets(),
+    balancers: () => instances.balancers(),
+    instances: () => instances.all(),
+    ejections: instances.ejections,
   })
   const scrapesAt = { host: settings.MARU_METRICS_HOST, port: settings.MARU_METRICS_PORT }
   const scrapes = await listenForScrapes(metrics, scrapesAt).catch((error: NodeJS.ErrnoException) => {

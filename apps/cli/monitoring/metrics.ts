@@ -7,12 +7,10 @@ import {
   type MetricsRegistry,
 } from '@maru/service-host/metrics'
 
-/** A process that the supervisor keeps running, by its starts so far. */
+/** A process that the supervisor keeps running. */
 export interface SupervisedProcess {
   service: string
   isReady: boolean
-  /** Starts after the first. */
-  restarts: number
   /** Ends in a row since it was last healthy. */
   failures: number
 }
@@ -21,6 +19,8 @@ export interface SupervisedProcess {
 export function serveSupervisorMetrics(options: {
   version: string
   processes: () => readonly SupervisedProcess[]
+  /** Starts after the first, by service. It never falls, whoever is taken away. */
+  restarts: () => ReadonlyMap<string, number>
 }): Promise<MetricsListener> {
   const registry: MetricsRegistry = createMetricsRegistry({ service: 'supervisor', version: options.version })
   const byService = (figure: (processes: readonly SupervisedProcess[]) => number) => {
@@ -37,7 +37,7 @@ export function serveSupervisorMetrics(options: {
     registry,
     { name: 'maru_supervisor_restarts_total', help: 'Starts of instances that had ended without being asked to.' },
     ['service'],
-    () => byService((processes) => processes.reduce((sum, { restarts }) => sum + restarts, 0)),
+    () => [...options.restarts()].map(([service, restarts]) => [{ service }, restarts] as const),
   )
   exposeGauge(
     registry,

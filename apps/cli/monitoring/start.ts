@@ -6,11 +6,13 @@ import { ScrapeTargets, type ScrapedProcess } from './targets.ts'
 /** Serves the supervisor's metrics and keeps the list of what Prometheus asks, until disposed. */
 export async function startMonitoring(
   home: string,
-  supervisor: { readonly processes: readonly (SupervisedProcess & ScrapedProcess)[] },
+  supervisor: { readonly processes: readonly (SupervisedProcess & ScrapedProcess)[]; readonly restarts: ReadonlyMap<string, number> },
   terminal: Terminal,
 ): Promise<AsyncDisposable> {
   await using started = new AsyncDisposableStack()
-  const metrics = started.use(await serveSupervisorMetrics({ version, processes: () => supervisor.processes }))
+  const metrics = started.use(
+    await serveSupervisorMetrics({ version, processes: () => supervisor.processes, restarts: () => supervisor.restarts }),
+  )
   started.use(
     new ScrapeTargets(
       home,

@@ -15,6 +15,8 @@ export class ServiceGroup {
   #service: SupervisedService
   readonly #create: CreateChild
   #children: Child[] = []
+  /** Of instances that were taken away. */
+  #restartsBefore = 0
 
   constructor(service: SupervisedService, create: CreateChild) {
     this.#service = service
@@ -38,6 +40,11 @@ export class ServiceGroup {
     return this.#children
   }
 
+  /** Starts of instances after their first, those of instances that are gone included: it never falls. */
+  get restarts(): number {
+    return this.#children.reduce((sum, { troubles }) => sum + troubles.restarts, this.#restartsBefore)
+  }
+
   start(count: number): void {
     for (let made = 0; made < count; made += 1) this.#add(this.#service, false).start()
   }
@@ -57,6 +64,7 @@ export class ServiceGroup {
   /** Ends an instance for good. False when it had to be killed. */
   async remove(child: Child, deadlineMs: number): Promise<boolean> {
     const inTime = await child.stop(deadlineMs)
+    if (this.#children.includes(child)) this.#restartsBefore += child.troubles.restarts
     this.#children = this.#children.filter((other) => other !== child)
     return inTime
   }

@@ -85,8 +85,13 @@ export class Supervisor {
       service: child.name,
       metricsUrl: child.metricsUrl,
       isReady: child.url !== undefined,
-      ...child.troubles,
+      failures: child.troubles.failures,
     }))
+  }
+
+  /** Starts of instances of each service after their first, ever since the platform was started. */
+  get restarts(): ReadonlyMap<string, number> {
+    return new Map([...this.groups].map(([service, { restarts }]) => [service, restarts]))
   }
 
   /** Names of services that take no requests now. */

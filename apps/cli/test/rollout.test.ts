@@ -168,3 +168,13 @@ test('a stop in the middle of a deploy ends it, and leaves nothing', async () =>
   expect((await deploying).ok).toBe(false)
   expect(all.map(processIdentity)).toEqual([undefined, undefined, undefined])
 })
+
+test('starts of an instance stay counted when it is taken away', async () => {
+  const { supervisor, group } = await given()
+  const [first] = group.children
+  process.kill(first!.pid!, 'SIGKILL')
+  await expect.poll(() => supervisor.restarts.get('one'), { timeout: 20_000 }).toBe(1)
+  await group.remove(first!, 5_000)
+  expect(group.children).toHaveLength(1)
+  expect(supervisor.restarts).toEqual(new Map([['one', 1]]))
+})

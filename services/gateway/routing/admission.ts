@@ -8,17 +8,23 @@ export interface AdmissionBounds {
   shareOf: (service: string) => number
 }
 
+/** Of a service. */
+interface Part {
+  inFlight: number
+  readonly max: number
+  readonly shed: Record<Priority, number>
+}
+
+const nothingShed: Readonly<Record<Priority, number>> = { protection: 0, account: 0, order: 0, market: 0, background: 0 }
+
 /**
  * Bulkheads: how much of the gateway one service may hold, so that a service which does not answer fills its own part and no more; and within the whole and each
  * part how much a kind of request may fill, so that those which take risk away find room longest.
  */
 export class Admission {
   readonly #bounds: AdmissionBounds
-  readonly #byService = new Map<string, { inFlight: number; max: number }>()
+  readonly #byService = new Map<string, Part>()
   #inFlight = 0
-  /** Requests refused for want of room, by kind; here, and by the limits of instances. For whoever watches. */
-  readonly shed: Record<Priority, number> = Object.fromEntries(priorities.map((priority) => [priority, 0])) as Record<Priority, number>
-
   constructor(bounds: AdmissionBounds) {
     this.#bounds = bounds
   }
@@ -29,6 +35,11 @@ export class Admission {
 
   inFlightOf(service: string): number {
     return this.#byService.get(service)?.inFlight ?? 0
+  }
+
+  /** Requests refused for want of room, here and by the limits of instances. For whoever watches. */
+  shedByService(): { service: string; kind: Priority; count: number }[] {
+    return [...this.#byService].flatMap(([service, { shed }]) => priorities.map((kind) => ({ service, kind, count: shed[kind] })))
   }
 
   /** Takes a place, to be given back by `leave`. Throws Problem `overloaded` where there is none for this kind of request. */
@@ -52,15 +63,15 @@ export class Admission {
   /** For a request that found no room, here or at the instances; counts it. */
   refusal(demand: Demand): Problem {
     shareOf(demand)
-    this.shed[demand.priority!] += 1
+    this.#of(demand.service).shed[demand.priority!] += 1
     return new Problem('overloaded', `As much is under way to ${demand.service} as may be of this kind; nothing was done.`)
   }
 
-  #of(service: string): { inFlight: number; max: number } {
+  #of(service: string): Part {
     const known = this.#byService.get(service)
     if (known) return known
     const { inFlightMax, shareOf: shareOfService } = this.#bounds
-    const made = { inFlight: 0, max: Math.max(1, inFlightMax * shareOfService(service)) }
+    const made = { inFlight: 0, max: Math.max(1, inFlightMax * shareOfService(service)), shed: { ...nothingShed } }
     this.#byService.set(service, made)
     return made
   }

@@ -58,6 +58,8 @@ export class Instances {
   /** Kept while a service has no instance: its circuit and what is known of it last longer than any of them. */
   readonly #balancers = new Map<string, Balancer<Upstream>>()
   readonly #judging: NodeJS.Timeout
+  /** Ejections so far, by service: for whoever watches. */
+  readonly ejections = new Map<string, number>()
   readonly #lastAliveMs = new Map<string, number>()
   readonly #watching = new AbortController()
   #waiting = new Set<() => void>()
@@ -240,8 +242,10 @@ export class Instances {
 
   #judge(): void {
     for (const [service, { members }] of this.#balancers)
-      for (const { instance, ejections } of judgeOutliers(members, outlierBounds, now()))
+      for (const { instance, ejections } of judgeOutliers(members, outlierBounds, now())) {
+        this.ejections.set(service, (this.ejections.get(service) ?? 0) + 1)
         this.#options.logger.warn({ service, upstream: instance.id, ejections }, 'an instance fares worse than the others and is ejected')
+      }
   }
 }
 

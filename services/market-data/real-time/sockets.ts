@@ -78,6 +78,8 @@ export function serveSockets(http: HttpService, feed: MarketFeed, limits: Socket
     let windowMs = performance.now()
     let count = 0
     socket.on('message', (data, isBinary) => {
+      // One that is being closed is heard until its peer has said so too.
+      if (socket.readyState !== socket.OPEN) return
       if (performance.now() - windowMs > 1_000) {
         windowMs = performance.now()
         count = 0
