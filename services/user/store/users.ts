@@ -38,11 +38,19 @@ export async function findByLogin(
   pool: pg.Pool,
   login: { column: 'email_key' | 'username_key'; key: string },
 ): Promise<UserRow | undefined> {
-  const { rows } = await pool.query<UserRow>(`select ${userColumns} from users u where u.${login.column} = $1`, [login.key])
+  const { rows } = await pool.query<UserRow>({
+    name: `user by ${login.column}`,
+    text: `select ${userColumns} from users u where u.${login.column} = $1`,
+    values: [login.key],
+  })
   return rows[0]
 }
 
 export async function findById(pool: pg.Pool | pg.PoolClient, id: string): Promise<UserRow | undefined> {
-  const { rows } = await pool.query<UserRow>(`select ${userColumns} from users u where u.id = $1`, [id])
+  const { rows } = await pool.query<UserRow>({
+    name: 'user by id',
+    text: `select ${userColumns} from users u where u.id = $1`,
+    values: [id],
+  })
   return rows[0]
 }
