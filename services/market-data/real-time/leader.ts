@@ -132,7 +132,7 @@ async function completeHistory(session: LeadSession, options: BackfillOptions & 
     if (source.repeatable && !signal.aborted) throw error
     if (!signal.aborted) logger.warn({ err: error }, 'history could not be completed')
   }
-  if (!signal.aborted) await session.store({ reloadUptoMs: uptoMs })
+  if (!signal.aborted) await session.completed(uptoMs)
 }
 
 async function every(periodMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
@@ -155,6 +155,7 @@ class LeadSession {
   #savedUptoMs: number
   #candlesTrimmedMs = 0
   #storing: Promise<unknown> = Promise.resolve()
+  #isHistoryComplete = false
 
   constructor(database: Queryable, options: LeaderOptions, source: MarketSource) {
     this.#database = database
@@ -187,9 +188,22 @@ class LeadSession {
     while (this.#pending.length > 0) await this.store({ ticks: this.#pending.splice(0, batchTicksMax) })
   }
 
+  /** Stored candles of minutes before are complete, and are to be read again. */
+  async completed(uptoMs: number): Promise<void> {
+    this.#isHistoryComplete = true
+    await this.store({ reloadUptoMs: uptoMs })
+  }
+
   async store(part: Partial<TickBatch>): Promise<void> {
     const turn = this.#storing.then(async () => {
-      const batch: TickBatch = { id: 0, feed: this.#source.feed, countsTrades: this.#source.countsTrades, ticks: [], ...part }
+      const batch: TickBatch = {
+        id: 0,
+        feed: this.#source.feed,
+        countsTrades: this.#source.countsTrades,
+        ticks: [],
+        ...(this.#isHistoryComplete ? { isHistoryComplete: true } : {}),
+        ...part,
+      }
       const id = await storeBatch(this.#database, batch)
       await this.#options.feed.accept({ ...batch, id })
     })

@@ -71,7 +71,7 @@ export class MarketState {
     const changes: Changes = { symbols: new Set(), trades: new Map() }
     this.countsTrades = batch.countsTrades
     if (batch.sources !== undefined) this.sources = batch.sources
-    if (batch.reloadUptoMs !== undefined) this.historyComplete = true
+    if (batch.reloadUptoMs !== undefined || batch.isHistoryComplete) this.historyComplete = true
     if (batch.resetFromMs !== undefined) this.#reset(batch.resetFromMs)
     for (const [index, tick] of batch.ticks.entries()) {
       const state = this.bySymbol.get(tick.symbol)

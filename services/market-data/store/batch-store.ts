@@ -19,6 +19,11 @@ export interface TickBatch {
   countsTrades: boolean
   /** Stored candles were completed (a backfill): those of minutes before this are the truth, and are to be read again. */
   reloadUptoMs?: number
+  /**
+   * The stored candles of this feed are complete as far as its source goes. Said with every batch from then on: the one that had them read again is kept for minutes only, and
+   * an instance that comes later would wait for it.
+   */
+  isHistoryComplete?: true
 }
 
 /** symbol, time, price, bid, ask, quantity, 1 for BUY, index of the list of sources, 1 where outside */
@@ -31,6 +36,7 @@ interface PackedBatch {
   r?: number
   d?: Sources
   l?: number
+  h?: 1
 }
 
 export function packBatch(batch: TickBatch): string {
@@ -52,6 +58,7 @@ export function packBatch(batch: TickBatch): string {
   if (batch.resetFromMs !== undefined) packed.r = batch.resetFromMs
   if (batch.sources !== undefined) packed.d = batch.sources
   if (batch.reloadUptoMs !== undefined) packed.l = batch.reloadUptoMs
+  if (batch.isHistoryComplete) packed.h = 1
   return JSON.stringify(packed)
 }
 
@@ -74,6 +81,7 @@ export function unpackBatch(id: number, feed: string, packed: PackedBatch): Tick
     ...(packed.r === undefined ? {} : { resetFromMs: packed.r }),
     ...(packed.d === undefined ? {} : { sources: packed.d }),
     ...(packed.l === undefined ? {} : { reloadUptoMs: packed.l }),
+    ...(packed.h === undefined ? {} : { isHistoryComplete: true as const }),
   }
 }
 

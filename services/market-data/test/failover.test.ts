@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { createTestDatabase, startTestServer } from '../../../test/support/postgres.ts'
+import { createLogger } from '@maru/service-host'
 import { formatUnits } from '../market/units.ts'
+import { MarketFeed } from '../real-time/market-feed.ts'
 import { readRecorded } from '../replay/csv-file.ts'
 import { createSyntheticSource } from '../synthetic/source.ts'
 import { viewCandle } from '../real-time/views.ts'
@@ -68,6 +70,17 @@ describe('two instances', () => {
     })
     expect({ ...both[0]!, age_ms: 0 }).toEqual({ ...both[1]!, age_ms: 0 })
     expect((await candlesOf(second)).slice(0, -1)).toEqual((await candlesOf(first)).slice(0, -1))
+
+    // One that comes when the batch that told of the completed candles is no longer kept does not wait for another.
+    await query(database.adminUrl, `delete from market_data.tick_batches where body::jsonb ? 'l'`)
+    const late = new pg.Pool({ connectionString: url })
+    const feed = new MarketFeed(late, createLogger({ service: 'market-data', instanceId: 'late', level: 'silent' }))
+    await until(async () => {
+      await feed.catchUp()
+      return feed.state.feed
+    })
+    expect(feed.state.historyComplete).toBe(true)
+    await late.end()
 
     const before = await priceOf(second)
     await first[Symbol.asyncDispose]()
