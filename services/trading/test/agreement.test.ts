@@ -11,7 +11,14 @@ import { createPool } from '@maru/service-host'
 import { Client, eventually, type Answer } from '../../../test/support/client.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
-import { logInAt, startServiceProcess, startUserService, type ServiceProcess, type UserSide } from '../../../test/support/services.ts'
+import {
+  logInAt,
+  startServiceProcess,
+  startTwo,
+  startUserService,
+  type ServiceProcess,
+  type UserSide,
+} from '../../../test/support/services.ts'
 import { bareEnvironment } from '../../../test/support/bare-environment.ts'
 
 /** Real instances on one log, of which one goes wrong: who notices, who stops, and who goes on. */
@@ -120,8 +127,8 @@ async function query(text: string, values: unknown[]): Promise<pg.QueryResult<Re
 
 describe('replicas of one log', { timeout: 90_000 }, () => {
   test('that are equal show the same hash at the same position, each of them all', async () => {
-    await using one = await start()
-    await using two = await start()
+    await using both = await startTwo(start)
+    const [one, two] = both
     for (let count = 0; count < 10; count++) expect((await place(count % 2 === 0 ? one : two)).status).toBe(201)
     for (const asked of [one, two]) {
       const replicas = await eventually(
@@ -136,8 +143,8 @@ describe('replicas of one log', { timeout: 90_000 }, () => {
 
   test('of which one goes wrong: it stops and says so, the others go on; started anew it agrees again', async () => {
     await using one = await start()
-    await using two = await start()
-    await using three = await start()
+    await using both = await startTwo(start)
+    const [two, three] = both
     await eventually(publisherOf, (holder) => holder !== undefined)
     await corrupt(three)
     expect((await place(one)).status).toBe(201)
