@@ -17,6 +17,11 @@ const origins: Parser<readonly string[]> = {
 
 const proxies: Parser<BlockList | undefined> = { parse: (text) => parseTrusted(setting.list().parse(text)) }
 
+/** Where nothing is set: this machine itself, where proxies, benchmarks and operators are. */
+const unlimited: Parser<BlockList | undefined> = {
+  parse: (text) => parseTrusted(text === undefined || text === '' ? ['127.0.0.0/8', '::1'] : setting.list().parse(text)),
+}
+
 const milliseconds = (fallback: number) => setting.integer({ min: 10, max: 600_000, fallback })
 const count = (fallback: number) => setting.integer({ min: 1, max: 10_000_000, fallback })
 
@@ -51,6 +56,9 @@ export const gatewaySettings = {
   MARU_GATEWAY_BODY_MAX_BYTES: setting.integer({ min: 1_024, max: 16_777_216, fallback: 65_536 }),
   MARU_GATEWAY_IN_FLIGHT_MAX: count(2_048),
   MARU_GATEWAY_STREAMS_MAX: count(10_000),
+  MARU_GATEWAY_CONNECTIONS_PER_ADDRESS: setting.integer({ min: 1, max: 1_000_000, fallback: 2_000 }),
+  /** Addresses and subnets beside the trusted proxies for which that does not count. */
+  MARU_GATEWAY_CONNECTIONS_UNLIMITED: unlimited,
   MARU_GATEWAY_SLOW_READER_MS: milliseconds(30_000),
   MARU_GATEWAY_HEADERS_TIMEOUT_MS: milliseconds(10_000),
   MARU_GATEWAY_REQUEST_TIMEOUT_MS: milliseconds(30_000),

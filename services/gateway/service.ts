@@ -136,6 +136,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     requestTimeoutMs: settings.MARU_GATEWAY_REQUEST_TIMEOUT_MS,
     upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
     slowReaderMs: settings.MARU_GATEWAY_SLOW_READER_MS,
+    connections: {
+      perAddressMax: settings.MARU_GATEWAY_CONNECTIONS_PER_ADDRESS,
+      unlimited: [settings.MARU_GATEWAY_CONNECTIONS_UNLIMITED, settings.MARU_TRUSTED_PROXIES],
+    },
     meter,
   })
   const metrics: MetricsRegistry = createMetricsRegistry({ service: 'gateway', version })

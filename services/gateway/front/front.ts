@@ -17,6 +17,7 @@ import { SlowReaders } from '../proxy/slow-readers.ts'
 import { passUpgrade } from '../proxy/upgrade.ts'
 import type { EdgeMeter } from '../monitoring/edge-meter.ts'
 import type { Instances } from '../routing/instances.ts'
+import { boundConnections, type ConnectionBounds } from './connections.ts'
 import type { Edge, EdgeCall } from './edge.ts'
 import type { Listening } from './listen.ts'
 import { headerOf } from './exchange.ts'
@@ -36,6 +37,7 @@ export interface FrontOptions {
   requestTimeoutMs: number
   upstreamTimeoutMs: number
   slowReaderMs: number
+  connections: ConnectionBounds
   meter: EdgeMeter
 }
 
@@ -96,6 +98,7 @@ export class Front {
     )
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#takeUpgrade(request, socket, head))
     this.#plain = options.parser === 'plain' ? this.#servePlain() : undefined
+    boundConnections(this.server, options.connections, (why) => meter.refusedConnection(why))
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   RouteTally,
   type MetricsRegistry,
 } from '@maru/service-host'
+import type { RefusedConnection } from '../front/connections.ts'
 import type { EdgeAnswer } from '../front/exchange.ts'
 
 /** A route as it is counted: a path of the contracts, never one of a client, so that there are as many as there are endpoints. */
@@ -28,6 +29,7 @@ export class EdgeMeter {
   readonly #failures = new CountTally()
   readonly #repeats = new CountTally()
   #slowReaders = 0
+  readonly #connections = new CountTally<RefusedConnection>()
 
   /** Measures a request from now until the head of its answer leaves. One that has no answer, as its client left, is not counted. */
   watch(call: { readonly route?: RouteName | undefined }, answer: EdgeAnswer): void {
@@ -44,6 +46,11 @@ export class EdgeMeter {
   failed(service: string, failure: UpstreamFailure, isRepeated: boolean): void {
     this.#failures.add(`${service} ${failure}`)
     if (isRepeated) this.#repeats.add(service)
+  }
+
+  /** A connection was not taken. */
+  refusedConnection(why: RefusedConnection): void {
+    this.#connections.add(why)
   }
 
   /** A socket was cut off whose client took nothing of what waited for it. */
@@ -98,6 +105,15 @@ export class EdgeMeter {
       { name: 'maru_gateway_slow_readers_total', help: 'Sockets cut off as their client took nothing of what waited for it.' },
       [],
       () => [[{}, this.#slowReaders]],
+    )
+    exposeCounter(
+      metrics,
+      {
+        name: 'maru_gateway_connections_refused_total',
+        help: 'Connections that were not taken: as many as may be from one address, or in all.',
+      },
+      ['reason'],
+      () => [...this.#connections.entries()].map(([reason, count]) => [{ reason }, count] as const),
     )
   }
 
