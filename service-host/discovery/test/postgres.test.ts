@@ -84,6 +84,19 @@ describe('discovery on PostgreSQL', () => {
     expect(gateway.loadOf('nobody')).toBeUndefined()
   })
 
+  test('who watches reads the list at a notice, however lately it was read and however seldom it renews', async () => {
+    await using database = await createTestDatabase()
+    await using user = await openPostgresDiscovery({ connectionString: database.urls.user, logger })
+    const lease = { ...discoveryLease, renewMs: 3_600_000 }
+    await using gateway = await openPostgresDiscovery({ connectionString: database.urls.gateway, logger, lease })
+    const states: (string | undefined)[] = []
+    gateway.watch((instances) => states.push(instances[0]?.state), new AbortController().signal)
+    const announcement = await user.announce(instance('u1', 'user'))
+    await expect.poll(() => states.length).toBe(2)
+    await announcement.setState('draining')
+    await expect.poll(() => states.at(-1)).toBe('draining')
+  })
+
   test('malformed announcements of others are left out, and of more than may be seen those that started last', async () => {
     await using database = await createTestDatabase()
     await using gateway = await openPostgresDiscovery({ connectionString: database.urls.gateway, logger })

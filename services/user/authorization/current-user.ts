@@ -26,10 +26,11 @@ export async function currentUser(
 ): Promise<CurrentUser> {
   const { userId, key } = call.identity
   const sessionId = key ? '' : (sessionOfVerifiedToken(call.request.headers.authorization) ?? '')
-  const { rows } = await pool.query<UserRow & { session_live: boolean }>(
-    key ? byKey : bySession,
-    key ? [userId, key.id] : [userId, sessionId],
-  )
+  const { rows } = await pool.query<UserRow & { session_live: boolean }>({
+    name: key ? 'user of a key' : 'user of a session',
+    text: key ? byKey : bySession,
+    values: [userId, key ? key.id : sessionId],
+  })
   const user = rows[0]
   if (!user) throw new Problem('unauthenticated')
   if (user.status === 'disabled') throw new Problem('account_disabled')
