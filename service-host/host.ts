@@ -49,6 +49,8 @@ export interface ServiceDefinition {
   service: string
   /** Folder with numbered SQL, applied to the schema `schemaOf(service)`. */
   migrations?: string
+  /** All that it stores comes from the log, with the positions up to which it does: its commits need not wait for the disk, see `createPool`. */
+  isDerived?: true
   start(context: ServiceContext): Promise<StartedService>
 }
 
@@ -68,6 +70,7 @@ async function startService(
   await using resources = new AsyncDisposableStack()
   const pool = createPool(settings.DATABASE_URL, {
     applicationName: instanceId,
+    asyncCommit: definition.isDerived === true,
     onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
   })
   resources.defer(() => pool.end())

@@ -10,16 +10,19 @@ import { serveAnalytics } from './routes.ts'
 
 /** Events are counted in so much later at most, unless a question waits for them; in return a burst of them is one transaction. */
 const gatherMs = 50
+/** A crash of PostgreSQL may take the last commits: what they held is read again at once, not only with the next record. */
+const recheckMs = 2_000
 
 /** Reads trading-events and market-data into its own tables, and answers from them. */
 export const analyticsService: ServiceDefinition = {
   service: 'analytics',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
+  isDerived: true,
   async start({ service, pool, log, logger, http, environment, shutdown, fail }) {
     const config = readAnalyticsConfig(environment)
     const stop = new AbortController()
     const signal = AbortSignal.any([shutdown, stop.signal])
-    const common = { log, name: 'figures', pool, schema: schemaOf(service), gatherMs, signal, logger }
+    const common = { log, name: 'figures', pool, schema: schemaOf(service), gatherMs, recheckMs, signal, logger }
     const trades = consume<TradingEvent>({ ...common, topic: topics.tradingEvents, handler: applyTradingEvents })
     const prices = consume<MarketDataEvent>({ ...common, topic: topics.marketData, handler: applyMarketData })
     // A reader that cannot go on would leave figures that age unseen; a restart tries again.
