@@ -3,7 +3,7 @@ import { Connection, type ConnectionOptions } from './connection.ts'
 import { channelOf } from './names.ts'
 
 /** The least time between two rounds of notifications; offsets that come meanwhile go with the next. */
-const betweenMs = 50
+const betweenMs = 20
 
 /**
  * Tells other processes of new records by NOTIFY, apart from the append: a commit that notifies holds a lock of the whole database while it
