@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { OrderType, Side, TimeInForce, CommandKind } from '@maru/contracts/commands'
+import { CommandKind, OrderType, Side, TimeInForce, type Command } from '@maru/contracts/commands'
+import { decodeBatch, encodeBatch } from '@maru/contracts/commands-codec'
 import { Exchange, foresightMax } from '@maru/domain/exchange'
 import orderBookModule from 'nodejs-order-book'
 import { makeStream, type Stream } from './exchange-stream.ts'
@@ -20,6 +21,12 @@ export interface Answer {
   books: string
 }
 
+interface Input {
+  stream: Stream
+  /** The measured commands, as the log has them. */
+  records: readonly Uint8Array[]
+}
+
 function applyOpening(stream: Stream): Exchange {
   const exchange = new Exchange()
   for (const command of stream.opening) exchange.apply(command)
@@ -37,37 +44,56 @@ function booksOf(exchange: Exchange): string {
 
 const digest = (books: readonly string[]): string => createHash('sha256').update(books.join('\n')).digest('hex')
 
-/** As a replica does: commands come in records of the log, are looked ahead at some at a time, and applied one by one. */
-function runExchange(stream: Stream): Answer {
+/**
+ * Commands of a record of the log, which a replica decodes, looks ahead at some at a time, and applies one by one. Decoding, and making the requests of the
+ * baseline, come just before the record and are not counted, so that both sides find what they are given in the cache, as they would in service.
+ */
+const commandsPerRecord = 64
+
+function recordsOf(stream: Stream): Uint8Array[] {
+  const records: Uint8Array[] = []
+  for (let from = 0; from < stream.measured.length; from += commandsPerRecord)
+    records.push(encodeBatch(stream.measured.slice(from, from + commandsPerRecord)))
+  return records
+}
+
+function runExchange({ stream, records }: Input): Answer {
   const exchange = applyOpening(stream)
-  const { measured } = stream
-  const started = performance.now()
-  for (let from = 0; from < measured.length; from += foresightMax) {
-    const to = Math.min(from + foresightMax, measured.length)
-    if (exchange.isWide) exchange.foresee(measured, from, to)
-    for (let at = from; at < to; at++) exchange.apply(measured[at]!)
+  let ms = 0
+  for (const record of records) {
+    const commands = decodeBatch(record)
+    const started = performance.now()
+    for (let from = 0; from < commands.length; from += foresightMax) {
+      const to = Math.min(from + foresightMax, commands.length)
+      if (exchange.isWide) exchange.foresee(commands, from, to)
+      for (let at = from; at < to; at++) exchange.apply(commands[at]!)
+    }
+    ms += performance.now() - started
   }
-  const value = (performance.now() - started) / 1_000
   if (exchange.reconciliation().some(({ difference }) => difference !== 0n)) throw new Error('the exchange does not add up')
-  return { value, books: booksOf(exchange) }
+  return { value: ms / 1_000, books: booksOf(exchange) }
 }
 
 /** Percentiles of a command in µs: its own time, the clock's reading included, and its share of looking ahead at its record. */
-function timesOf(stream: Stream): Answer {
+function timesOf({ stream, records }: Input): Answer {
   const exchange = applyOpening(stream)
-  const { measured } = stream
-  const times = new Float64Array(measured.length)
-  for (let from = 0; from < measured.length; from += foresightMax) {
-    const to = Math.min(from + foresightMax, measured.length)
-    const aheadMs = performance.now()
-    if (exchange.isWide) exchange.foresee(measured, from, to)
-    let lastMs = performance.now()
-    const share = (lastMs - aheadMs) / (to - from)
-    for (let at = from; at < to; at++) {
-      exchange.apply(measured[at]!)
-      const nowMs = performance.now()
-      times[at] = (nowMs - lastMs + share) * 1_000
-      lastMs = nowMs
+  const times = new Float64Array(stream.measured.length)
+  let applied = 0
+  for (const record of records) {
+    const commands = decodeBatch(record)
+    for (let from = 0; from < commands.length; from += foresightMax) {
+      const to = Math.min(from + foresightMax, commands.length)
+      const aheadMs = performance.now()
+      if (exchange.isWide) exchange.foresee(commands, from, to)
+      let lastMs = performance.now()
+      const share = (lastMs - aheadMs) / (to - from)
+      for (let at = from; at < to; at++) {
+        exchange.apply(commands[at]!)
+        const nowMs = performance.now()
+        times[applied] = (nowMs - lastMs + share) * 1_000
+        applied += 1
+        lastMs = nowMs
+      }
     }
   }
   times.sort()
@@ -75,52 +101,57 @@ function timesOf(stream: Stream): Answer {
   return { value: at(0.99), p999: at(0.999), books: booksOf(exchange) }
 }
 
-/** The stream as calls of the baseline, one book a symbol, made ready so that only its own work is timed. */
-function prepareCalls(stream: Stream) {
-  const books = Array.from({ length: stream.symbols }, () => new OrderBook())
-  const symbolOf: number[] = []
-  const calls = [...stream.opening, ...stream.measured].flatMap((command): (() => void)[] => {
+/** What turns commands into calls of the baseline, one book a symbol, so that only its own work is timed. */
+function callsOf(books: readonly InstanceType<typeof OrderBook>[]): (commands: readonly Command[]) => (() => void)[] {
+  /** Orders have the numbers that the exchange gives them, from 1. */
+  const symbolOf: number[] = [0]
+  const callOf = (command: Command): (() => void) | undefined => {
     if (command.kind === CommandKind.cancelOrder) {
       const book = books[symbolOf[command.order]!]!
       const id = String(command.order)
-      return [() => void book.cancel(id)]
+      return () => void book.cancel(id)
     }
-    if (command.kind !== CommandKind.placeOrder) return []
-    symbolOf[0] = 0
+    if (command.kind !== CommandKind.placeOrder) return undefined
     const id = String(symbolOf.push(command.symbol) - 1)
     const book = books[command.symbol]!
     const side = command.side === Side.buy ? BookSide.BUY : BookSide.SELL
     const { quantity: size, price } = command
     if (command.orderType === OrderType.market) {
       const request = { side, size }
-      return [() => void book.market(request)]
+      return () => void book.market(request)
     }
     // The package types this field by an enumeration that it does not export.
     const timeInForce = (command.timeInForce === TimeInForce.ioc ? 'IOC' : 'GTC') as NonNullable<LimitRequest['timeInForce']>
     const request: LimitRequest = { id, side, size, price, timeInForce }
-    return [() => void book.limit(request)]
-  })
-  return { books, calls, measuredFrom: calls.length - stream.measured.length }
+    return () => void book.limit(request)
+  }
+  return (commands) => commands.map(callOf).filter((call) => call !== undefined)
 }
 
-function runOrderBooks(stream: Stream): Answer {
-  const { books, calls, measuredFrom } = prepareCalls(stream)
-  for (let at = 0; at < measuredFrom; at++) calls[at]!()
-  const started = performance.now()
-  for (let at = measuredFrom; at < calls.length; at++) calls[at]!()
-  const value = (performance.now() - started) / 1_000
+function runOrderBooks({ stream, records }: Input): Answer {
+  const books = Array.from({ length: stream.symbols }, () => new OrderBook())
+  const toCalls = callsOf(books)
+  for (const call of toCalls(stream.opening)) call()
+  let ms = 0
+  for (const record of records) {
+    const calls = toCalls(decodeBatch(record))
+    const started = performance.now()
+    for (const call of calls) call()
+    ms += performance.now() - started
+  }
   const resting = books.map((book) => {
     const [asks, bids] = book.depth()
     const bestFirst = [...bids.toSorted((x, y) => y[0] - x[0]), ...asks.toSorted((x, y) => x[0] - y[0])]
     return bestFirst.map(([price, size]) => `${price}:${size}`).join()
   })
-  return { value, books: digest(resting) }
+  return { value: ms / 1_000, books: digest(resting) }
 }
 
 const [side, symbols, resting, withClientIds] = process.argv.slice(2)
 const stream = makeStream({ symbols: Number(symbols), resting: Number(resting), withClientIds: withClientIds === 'client-ids' })
+const input: Input = { stream, records: recordsOf(stream) }
 const run = side === 'own' ? runExchange : runOrderBooks
-run(stream)
-process.on('message', (ask: Ask) => process.send?.(ask === 'times' ? timesOf(stream) : run(stream)))
+run(input)
+process.on('message', (ask: Ask) => process.send?.(ask === 'times' ? timesOf(input) : run(input)))
 process.on('disconnect', () => process.exit(0))
 process.send?.('ready')

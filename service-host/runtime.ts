@@ -11,11 +11,13 @@ export interface Runtime {
  * - glibc asks for pages of 2 MB for its tables (where the kernel gives them on request, as most do), so that most look-ups find the page they are in.
  *   Other C libraries do not know the setting.
  * - The compiler joins functions into one up to so many bytes instead of 920, so that a command is a few calls instead of thirty.
+ * - A property that objects of many shapes have, as the kind of a command, is found by comparing shapes, up to so many instead of four, and not in
+ *   a table.
  *
- * Nothing but speed depends on either. Workers of such a process have both too.
+ * Nothing but speed depends on them. Workers of such a process have all of them too.
  */
 export const exchangeRuntime: Runtime = {
-  execArgv: ['--max-inlined-bytecode-size-cumulative=4000'],
+  execArgv: ['--max-inlined-bytecode-size-cumulative=4000', '--max-valid-polymorphic-map-count=32'],
   environment: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
 }
 
