@@ -60,6 +60,8 @@ export const gatewaySettings = {
   /** Addresses and subnets beside the trusted proxies for which that does not count. */
   MARU_GATEWAY_CONNECTIONS_UNLIMITED: unlimited,
   MARU_GATEWAY_SLOW_READER_MS: milliseconds(30_000),
+  /** Answers at least this long are compressed for clients that take it; 0: none is. */
+  MARU_GATEWAY_COMPRESS_MIN_BYTES: setting.integer({ min: 0, max: 16_777_216, fallback: 2_048 }),
   MARU_GATEWAY_HEADERS_TIMEOUT_MS: milliseconds(10_000),
   MARU_GATEWAY_REQUEST_TIMEOUT_MS: milliseconds(30_000),
   MARU_GATEWAY_UPSTREAM_TIMEOUT_MS: milliseconds(15_000),

@@ -123,6 +123,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       inFlightMax,
       streamsMax: settings.MARU_GATEWAY_STREAMS_MAX,
       answerMaxMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
+      compressMinBytes: settings.MARU_GATEWAY_COMPRESS_MIN_BYTES,
     },
   })
   const front = new Front({

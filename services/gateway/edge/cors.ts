@@ -7,7 +7,9 @@ const methods = 'GET, POST, PUT, PATCH, DELETE'
 const requestHeaders =
   'Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms, Traceparent, Tracestate, Last-Event-Id, Maru-Key, Maru-Timestamp, Maru-Receive-Window, Maru-Signature'
 
-const vary = headerText(['vary', 'Origin'])
+/** Answers may come compressed or not. */
+const varyByCoding = headerText(['vary', 'Accept-Encoding'])
+const vary = headerText(['vary', 'Accept-Encoding, Origin'])
 const allowed = headerText(['access-control-expose-headers', exposed]) + vary
 const preflight = headerText([
   'access-control-allow-methods',
@@ -31,7 +33,7 @@ export class Cors {
 
   /** Headers for an answer to `origin`; only `Vary` where it is not on the list. */
   headers(origin: string | undefined): HeaderText {
-    if (this.#origins.size === 0) return ''
+    if (this.#origins.size === 0) return varyByCoding
     if (origin === undefined || !this.#origins.has(origin)) return vary
     return `access-control-allow-origin: ${origin}\r\n${allowed}`
   }

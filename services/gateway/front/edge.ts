@@ -14,6 +14,7 @@ import type { Forwarder } from '../proxy/forward.ts'
 import { clientDeadline } from '../proxy/deadline.ts'
 import { requestHeaders } from '../proxy/headers.ts'
 import type { EdgeMeter, RouteName } from '../monitoring/edge-meter.ts'
+import { compressing } from './compression.ts'
 import { headerOf, type EdgeAnswer, type EdgeRequest } from './exchange.ts'
 import type { HeaderText } from './header-text.ts'
 import { planOf, type Plan } from './plan.ts'
@@ -26,6 +27,8 @@ export interface EdgeBounds {
   streamsMax: number
   /** For a service to begin its answer. */
   answerMaxMs: number
+  /** Shorter answers are not compressed; 0: none is. */
+  compressMinBytes: number
 }
 
 export interface EdgeParts {
@@ -214,7 +217,7 @@ export class Edge {
       limits.count(call, undefined)
       call.route = ownRoute
       const { path } = plan.target
-      if (!local.serve(method, path, answer, call)) {
+      if (!local.serve(method, path, compressing(answer, plan.coding, bounds.compressMinBytes), call)) {
         call.route = undefined
         throw new Problem('not_found', `Nothing is at ${path.slice(0, 200)}.`)
       }
@@ -267,7 +270,7 @@ export class Edge {
         path: plan.path,
         headers: signed ? `${headers}authorization: ${signed.authorization}\r\n` : headers,
         body,
-        answer,
+        answer: compressing(answer, plan.coding, bounds.compressMinBytes),
         isPlain,
         baseHeaders: call.base,
         isPrivate: identity !== undefined,

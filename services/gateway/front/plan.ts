@@ -3,6 +3,7 @@ import { acceptsStream } from '@maru/service-host'
 import type { AccessRules } from '../edge/access.ts'
 import { parseTarget, type ServiceTarget, type Target } from '../edge/target.ts'
 import { requestHeaders } from '../proxy/headers.ts'
+import { codingFor } from './compression.ts'
 import { headerOf, type EdgeRequest } from './exchange.ts'
 import type { HeaderText } from './header-text.ts'
 
@@ -19,6 +20,8 @@ export interface Plan {
   origin: string | undefined
   isPreflight: boolean
   isStream: boolean
+  /** What its answer may be compressed by. */
+  coding: string | undefined
   /** X-Request-Timeout-Ms, as it came. */
   timeout: string | undefined
 }
@@ -35,6 +38,7 @@ export function planOf(
   const origin = headerOf(request, 'origin')
   const isPreflight =
     request.method === 'OPTIONS' && origin !== undefined && headerOf(request, 'access-control-request-method') !== undefined
+  const isStream = acceptsStream(headerOf(request, 'accept'))
   const destination = isPreflight ? undefined : destinationOf(target)
   return {
     target,
@@ -44,7 +48,8 @@ export function planOf(
     lines,
     origin,
     isPreflight,
-    isStream: acceptsStream(headerOf(request, 'accept')),
+    isStream,
+    coding: request.method === 'GET' && !isStream ? codingFor(headerOf(request, 'accept-encoding')) : undefined,
     timeout: headerOf(request, 'x-request-timeout-ms'),
   }
 }

@@ -296,6 +296,8 @@ class Connection {
     if (!isReusable) this.destroy(new Error(isClean ? 'the connection has served' : 'the instance said more than it was asked'))
     if (last) handler.onLastData(this.#controller, last)
     handler.onResponseEnd()
+    // Whoever waited for a slow client has all it waited for; the next would wait for ever.
+    if (this.isPaused) this.resume()
     if (isReusable && !this.#socket.destroyed) this.#options.free(this)
   }
 

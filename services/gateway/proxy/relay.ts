@@ -126,7 +126,8 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     controller.pause()
     this.#onDrain = () => {
       this.#onDrain = undefined
-      controller.resume()
+      // Once it is done, the connection may be another request's.
+      if (!this.#done) controller.resume()
     }
     answer.onceDrained(this.#onDrain)
   }

@@ -288,7 +288,7 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
       expect(allowed.headers.get('access-control-allow-methods')).toContain('DELETE')
       expect(allowed.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('authorization')
       expect(allowed.headers.has('access-control-allow-credentials')).toBe(false)
-      expect(allowed.headers.get('vary')).toBe('Origin')
+      expect(allowed.headers.get('vary')).toBe('Accept-Encoding, Origin')
       for (const origin of ['https://evil.example', 'null', 'https://app.example.evil', 'http://app.example']) {
         expect((await preflight(origin)).status).toBe(403)
         const answer = await fetch(`${rig.url}/api/trading/x`, { headers: { origin } })
