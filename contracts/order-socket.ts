@@ -7,7 +7,7 @@ import { Strict, SymbolName } from './schemas.ts'
 /**
  * The trading socket `/ws`: order entry and the account's stream on one connection. A message is one request, or a list of them. Each is
  * answered by its `id`, as outcomes come; what is decided together, in the order it was sent. Requests of one connection take their places in the log in the order they were sent; a cancel by
- * `client_order_id` does once that order has its place.
+ * `client_order_id` does once that order has its place. A connection that is closed with 1012 has answered all that it took: what has no answer was not done.
  */
 export const requestsPerMessageMax = 100
 

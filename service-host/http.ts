@@ -24,6 +24,7 @@ import { PlainServer } from './plain-http/server.ts'
 import { Problem } from './problem.ts'
 import { compileReply } from './replies.ts'
 import { RequestLogger } from './request-logger.ts'
+import { spreadOver } from './spread.ts'
 import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
 import { traceHandler } from './tracing/trace-handler.ts'
 import type { Tracing } from './tracing/tracing.ts'
@@ -46,7 +47,12 @@ export interface HttpService {
   work(): WorkUnderWay
   /** What a client may ask of this server beside requests and answers. */
   capabilities(): readonly string[]
-  /** Stops taking requests, closes sockets with 1001, and finishes requests in flight within `deadlineMs`; then cuts off what is left. */
+  /**
+   * For an answer that goes on for as long as its client likes: `end` is called when the service stops, for one such answer after the other, so that their clients do not all come back at once. To be
+   * taken back, by what this gives, when the answer is over.
+   */
+  onLeaving(end: () => void): () => void
+  /** Stops taking requests, ends streams, closes sockets with 1012, and finishes requests in flight within `deadlineMs`; then cuts off what is left. */
   stop(deadlineMs: number): Promise<void>
 }
 
@@ -124,6 +130,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     done()
   })
 
+  const streams = new Set<() => void>()
+  let isLeaving = false
   const methodsByPath = new PathMatcher<string>()
   app.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) methodsByPath.add(route.url, method)
@@ -182,9 +190,16 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
     work: () => ({ inFlight: work.inFlight, streams: work.streams + sockets.count }),
     capabilities: () => ['http', ...(sockets.isEmpty ? [] : ['websocket'])],
+    onLeaving(end) {
+      if (isLeaving) end()
+      else streams.add(end)
+      return () => void streams.delete(end)
+    },
     async stop(deadlineMs) {
+      isLeaving = true
       const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
-      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(Math.min(1_000, deadlineMs / 2), deadlineMs / 2)])
+      const ended = spreadOver([...streams], deadlineMs * 0.4, (end) => end())
+      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(deadlineMs), ended])
       clearTimeout(cutOff)
     },
   }

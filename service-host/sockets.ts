@@ -17,6 +17,11 @@ export interface SocketCall {
   requestId: string
   /** The connection beneath: corked, several messages leave in one write. */
   transport: Duplex
+  /**
+   * For who answers requests on the socket: `finish` is called once, when the socket is about to be closed because this process or the gateway before it goes away. It takes no more
+   * requests, and resolves when those it took are answered, `withinMs` later at most. Then the socket is closed.
+   */
+  onLeaving(finish: (withinMs: number) => Promise<void>): void
 }
 
 export type SocketHandler = (socket: WebSocket, call: SocketCall) => void
@@ -41,6 +46,19 @@ export interface SocketBounds {
 
 const subprotocolOfToken = 'bearer'
 
+/**
+ * Service restart (in the registry of RFC 6455): connect again, and somebody is there. Said in order, so that it has a meaning beyond: what was taken from this socket has been answered, and what has no
+ * answer was not done.
+ */
+export const closeRestart = 1012
+/**
+ * What a gateway that goes away says to a service, as a ping: what passes through it are frames, so this is what it can say by itself, and the service knows what is still to be
+ * answered. A client that sends it has its own socket closed.
+ */
+export const leavePing = Buffer.from('maru:leave')
+/** For requests to be answered on a socket whose gateway goes away. */
+const answersMaxMs = 750
+
 /** The WebSocket side of a service: routes upgrades, checks tokens, and closes all sockets when the service stops. */
 export class SocketRoutes {
   readonly #routes = new PathMatcher<SocketRoute>()
@@ -49,6 +67,8 @@ export class SocketRoutes {
   readonly #logger: Logger
   readonly #bounds: SocketBounds
   readonly #requestIdOf: (request: IncomingMessage) => string
+  readonly #finishing = new Map<WebSocket, (withinMs: number) => Promise<void>>()
+  readonly #leaving = new WeakMap<WebSocket, Promise<void>>()
   #closing = false
   #isEmpty = true
 
@@ -102,19 +122,39 @@ export class SocketRoutes {
   }
 
   /**
-   * Says 1001 (going away) to every socket, to a few at a time within `spreadMs`, so that their clients do not all come back at once; whoever has
-   * not answered `graceMs` after the last was told is cut off.
+   * Says 1012 (service restart) to every socket, once what it asked is answered, to a few at a time, so that their clients do not all come back at once; whoever has not answered
+   * that in time is cut off. All of it within `deadlineMs`.
    */
-  async close(graceMs: number, spreadMs = 0): Promise<void> {
+  async close(deadlineMs: number): Promise<void> {
     this.#closing = true
     const clients = [...this.#server.clients]
     const closed = Promise.all(clients.map((client) => new Promise<void>((resolve) => client.once('close', () => resolve()))))
-    await spreadOver(clients, spreadMs, (client) => client.close(1001, 'the service is going away'))
-    const timer = setTimeout(() => {
-      for (const client of clients) client.terminate()
-    }, graceMs)
+    const leaving: Promise<void>[] = []
+    const leave = (client: WebSocket) => leaving.push(this.#leave(client, 'the service restarts: connect again', deadlineMs * 0.3))
+    await spreadOver(clients, deadlineMs * 0.4, leave)
+    await Promise.all(leaving)
+    const timer = setTimeout(
+      () => {
+        for (const client of clients) client.terminate()
+      },
+      Math.min(1_000, deadlineMs * 0.3),
+    )
     await closed
     clearTimeout(timer)
+  }
+
+  #leave(client: WebSocket, reason: string, withinMs: number): Promise<void> {
+    let leaving = this.#leaving.get(client)
+    if (leaving === undefined) {
+      const finished = this.#finishing.get(client)?.(withinMs) ?? Promise.resolve()
+      const say = () => client.close(closeRestart, reason)
+      leaving = finished.then(say, (error: unknown) => {
+        this.#logger.error({ err: error }, 'requests of a socket could not be finished')
+        say()
+      })
+      this.#leaving.set(client, leaving)
+    }
+    return leaving
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, established: () => void): Promise<void> {
@@ -135,12 +175,17 @@ export class SocketRoutes {
     this.#server.handleUpgrade(request, socket, head, (client) => {
       established()
       client.on('error', (error) => this.#logger.debug({ err: error }, 'socket failed'))
+      client.once('close', () => this.#finishing.delete(client))
+      client.on('ping', (data) => {
+        if (data.equals(leavePing)) void this.#leave(client, 'the gateway restarts: connect again', answersMaxMs)
+      })
       onConnection(client, {
         params: found.params,
         query,
         ...(identity ? { identity } : {}),
         requestId: this.#requestIdOf(request),
         transport: socket,
+        onLeaving: (finish) => void this.#finishing.set(client, finish),
       })
     })
   }

@@ -382,7 +382,8 @@ export const tradingEndpoints = {
     access: 'user',
     keyScope: 'read',
     summary: 'The gap-free numbered stream of the account, oldest first',
-    description: 'Pages of JSON; with `Accept: text/event-stream` the same live as Server-Sent Events, where `Last-Event-ID` resumes.',
+    description:
+      'Pages of JSON; with `Accept: text/event-stream` the same live as Server-Sent Events, where `Last-Event-ID` resumes; the stream ends when an instance stops: connect again.',
     params: userParams,
     query: Strict({
       after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 })),

@@ -90,7 +90,7 @@ describe('sockets of a service', () => {
     expect((await once(socket, 'close'))[0]).toBe(1009)
   })
 
-  test('when the service stops every socket is told 1001, and who does not answer is cut off', async () => {
+  test('when the service stops every socket is told 1012, and who does not answer is cut off', async () => {
     const { socket } = await first('/ws/prices/A')
     // This one never answers the closing handshake.
     const silent = sendRaw(
@@ -100,7 +100,7 @@ describe('sockets of a service', () => {
     await first('/ws/prices/C')
     const closed = once(socket, 'close')
     await http.stop(500)
-    expect((await closed)[0]).toBe(1001)
+    expect((await closed)[0]).toBe(1012)
     expect((await silent).status).toBe(101)
   })
 })

@@ -100,7 +100,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const places = new StreamPlaces(streamsMax)
   serveOrderManagement({ http, replica, accounts, orders, entry, history })
   serveOrderLists({ http, replica, accounts, orders, history })
-  serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: signal })
+  serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: stop.signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
   serveAccountControls({ http, replica, intake, accounts })
@@ -110,7 +110,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
   servePreview({ http, replica, accounts })
   serveReconciliation({ http, replica, instanceId, discovery: context.discovery, agreement, hashes })
   serveMarkets({ http, replica })
-  serveAccountStream({ http, replica, accounts, history, places, shutdown: signal })
+  serveAccountStream({ http, replica, accounts, history, places, shutdown: stop.signal })
 
   exposeTrading(context.metrics, {
     replica,
@@ -122,7 +122,8 @@ async function start(context: ServiceContext): Promise<StartedService> {
   })
   context.measureLog(() => publisher?.figures?.log ?? { topics: new Map(), readers: new Map() })
 
-  const following = replica.follow(signal)
+  // Until the last request is answered and the last stream has ended, which is after `shutdown`.
+  const following = replica.follow(stop.signal)
   const agreeing = agreement.follow(signal, ({ detail }) => halt(detail))
   if (halted === undefined) {
     publisher = startPublisherThread({

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { BlockList } from 'node:net'
-import { Problem, requestIdFrom, type Logger, type TraceSpan, type Tracing } from '@maru/service-host'
+import { Problem, requestIdFrom, spreadOver, type Logger, type TraceSpan, type Tracing } from '@maru/service-host'
 import { answerProblem, securityHeaders } from '../answers.ts'
 import type { AccessRules } from '../edge/access.ts'
 import type { Caller, Callers } from '../edge/callers.ts'
@@ -76,6 +76,9 @@ const ownRoute: RouteName = { service: 'gateway', method: 'GET', route: '(own pa
 export class Edge {
   readonly #parts: EdgeParts
   readonly #plans = new WeakMap<object, Plan>()
+  /** What ends each event stream under way. */
+  readonly #streamEnds = new Set<() => void>()
+  #isLeaving = false
   #inFlight = 0
   #streams = 0
 
@@ -195,6 +198,18 @@ export class Edge {
     }
   }
 
+  /** Ends event streams as their services would, a few at a time, those that begin from now on too: their readers connect again. */
+  async endStreams(spreadMs: number): Promise<void> {
+    this.#isLeaving = true
+    await spreadOver([...this.#streamEnds], spreadMs, (end) => end())
+  }
+
+  #keepStream(answer: EdgeAnswer, end: () => void): void {
+    this.#streamEnds.add(end)
+    answer.onClose(() => this.#streamEnds.delete(end))
+    if (this.#isLeaving) end()
+  }
+
   #expectPlaceForStream(): void {
     if (this.#streams >= this.#parts.bounds.streamsMax) throw new Problem('overloaded', 'As many streams and sockets are open as may be.')
   }
@@ -276,11 +291,12 @@ export class Edge {
         isPrivate: identity !== undefined,
         isStream,
         requestId: call.requestId,
-        onStreaming: () => {
+        onStreaming: (end) => {
           // A stream stays for hours: it is counted apart from requests.
           if (!isStream) return
           release()
           answer.onClose(this.takeStream())
+          if (end) this.#keepStream(answer, end)
         },
       },
       done,

@@ -14,6 +14,7 @@ import {
 import type { Limits } from '../edge/limits.ts'
 import { parseTarget } from '../edge/target.ts'
 import { SlowReaders } from '../proxy/slow-readers.ts'
+import type { SocketLink } from '../proxy/socket-link.ts'
 import { passUpgrade } from '../proxy/upgrade.ts'
 import type { EdgeMeter } from '../monitoring/edge-meter.ts'
 import type { Instances } from '../routing/instances.ts'
@@ -55,7 +56,8 @@ export class Front {
   readonly server: Server
   readonly #options: FrontOptions
   readonly #plain: PlainServer | undefined
-  readonly #upgraded = new Set<Duplex>()
+  /** Upgraded connections, with what joins them to a service once that has agreed. */
+  readonly #upgraded = new Map<Duplex, SocketLink | undefined>()
   readonly #responses = new Set<ServerResponse>()
   readonly #slowReaders: SlowReaders
   #isClosing = false
@@ -102,20 +104,25 @@ export class Front {
   }
 
   /**
-   * Takes no more connections and says so on every answer; ends those on which nothing is asked after `idleGraceMs`, and cuts off what is left after `deadlineMs`.
+   * Takes no more connections and says so on every answer; ends event streams, and has sockets closed by their services; ends connections on which nothing is asked after `idleGraceMs`, and cuts
+   * off what is left after `deadlineMs`.
    */
   async close(listening: Listening, deadlineMs: number, idleGraceMs: number): Promise<void> {
     this.#isClosing = true
     for (const response of this.#responses) response.shouldKeepAlive = false
     const closed = listening.stopAccepting()
     // A few at a time, so that not all clients come back at once.
-    const parting = spreadOver([...this.#upgraded], deadlineMs / 2, (socket) => socket.destroy())
+    const parting = spreadOver([...this.#upgraded.values()], deadlineMs / 3, (link) => link?.leave())
+    const streams = this.#options.edge.endStreams(deadlineMs / 3)
     // Again and again: an answer that had told its client to go on leaves a connection that is idle later.
     const idle = setInterval(() => performance.now() >= graceEndsMs && this.server.closeIdleConnections(), 50)
     const graceEndsMs = performance.now() + idleGraceMs
     if (idleGraceMs === 0) this.server.closeIdleConnections()
-    const cutOff = setTimeout(() => this.server.closeAllConnections(), deadlineMs)
-    await Promise.all([closed, parting, this.#plain?.close(deadlineMs, idleGraceMs)])
+    const cutOff = setTimeout(() => {
+      this.server.closeAllConnections()
+      for (const socket of this.#upgraded.keys()) socket.destroy()
+    }, deadlineMs)
+    await Promise.all([closed, parting, streams, this.#plain?.close(deadlineMs, idleGraceMs)])
     clearTimeout(cutOff)
     clearInterval(idle)
     this.#slowReaders[Symbol.dispose]()
@@ -181,14 +188,14 @@ export class Front {
       if (upstream) throw new Problem('overloaded', `As much is under way to ${destination.service} as may be; nothing was done.`)
       throw new Problem('unavailable', `No instance of ${destination.service} takes requests now.`)
     }
-    this.#upgraded.add(socket)
+    this.#upgraded.set(socket, undefined)
     const release = () => {
       leave()
       this.#upgraded.delete(socket)
     }
     const path = `${destination.path}${target.query}`
     try {
-      const passed = await passUpgrade(
+      const link = await passUpgrade(
         upstream,
         {
           incoming: request,
@@ -203,7 +210,9 @@ export class Front {
         },
         release,
       )
-      if (passed === 'refused') release()
+      if (link === undefined) return release()
+      if (this.#upgraded.has(socket)) this.#upgraded.set(socket, link)
+      if (this.#isClosing) link.leave()
     } catch (error) {
       release()
       throw error

@@ -98,9 +98,9 @@ export class Forwarder {
     request.headers += `${deadlineHeader}: ${Math.round(Date.now() + forwarding.deadlineMs - sinceMs)}\r\n`
     if (isStream) {
       const { onStreaming } = request
-      request.onStreaming = () => {
+      request.onStreaming = (end) => {
         this.#leave(forwarding)
-        onStreaming()
+        onStreaming(end)
       }
     }
     this.#try(forwarding)

@@ -24,8 +24,8 @@ export interface RelayRequest {
   isStream: boolean
   /** Until then, by the clock of `performance.now`, the client waits for an answer to begin, where it has said so. */
   clientDeadlineMs?: number | undefined
-  /** Called once the head of an answer that is not held back has been sent. */
-  onStreaming(): void
+  /** Called once the head of an answer that is not held back has been sent. `end`: what ends it whole, where it is an event stream. */
+  onStreaming(end: (() => void) | undefined): void
 }
 
 /**
@@ -36,6 +36,8 @@ export type RelayOutcome = { kind: 'answered' } | { kind: 'left' } | { kind: 'fa
 
 /** Answers known to be no longer than this are held until they are whole, so that a broken one can still be answered properly. */
 const heldMaxBytes = 64 * 1_024
+
+const eventStream = /^content-type: *text\/event-stream *(?:;|\r)/im
 
 /** Sends a request to an instance and its answer to the client, and tells the instance's record, and `done` once, how it went. */
 export function relay(upstream: Upstream, request: RelayRequest, done: (outcome: RelayOutcome) => void): void {
@@ -112,7 +114,7 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     clearTimeout(this.#deadline)
     if (this.#request.isStream) this.#ticket.becomeStream()
     this.#request.answer.begin(status, this.#headers, contentLength)
-    this.#request.onStreaming()
+    this.#request.onStreaming(this.#request.isStream && eventStream.test(this.#headers) ? () => this.#endStream() : undefined)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -158,6 +160,7 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#done) return
     if (this.#left) {
       this.#finish({ kind: 'left' })
       return
@@ -172,6 +175,14 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
       return
     }
     this.#finish({ kind: 'failed', sent: this.#sent, timedOut, error })
+  }
+
+  /** As if the service had ended it: of an event stream a part is as good as any other, its reader goes on from the last event it had whole. */
+  #endStream(): void {
+    if (this.#done) return
+    this.#finish({ kind: 'answered' })
+    this.#request.answer.end()
+    this.#controller?.abort(new Error('the gateway is going away'))
   }
 
   #passDeadline(): void {

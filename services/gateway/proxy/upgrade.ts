@@ -1,5 +1,4 @@
 import { request as sendRequest, type IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Problem, type Logger } from '@maru/service-host'
 import type { Upstream } from '../routing/instances.ts'
@@ -7,6 +6,7 @@ import { headerList, type HeaderText } from '../front/header-text.ts'
 import { answerLines } from './headers.ts'
 import { verdictOf } from './relay.ts'
 import type { SlowReaders } from './slow-readers.ts'
+import { SocketLink } from './socket-link.ts'
 
 export interface UpgradeRequest {
   incoming: IncomingMessage
@@ -24,11 +24,11 @@ export interface UpgradeRequest {
 }
 
 /**
- * Asks an instance for the upgrade and then passes bytes both ways, without looking at them, until either side ends. Resolves when
- * the pass-through has begun or the instance has refused (its refusal is passed on); throws Problem `bad_gateway` or
- * `gateway_timeout` where it did neither. `onEnd` is called once when a pass-through that began is over.
+ * Asks an instance for the upgrade and then passes bytes both ways until either side ends. Resolves with what joins the two when the pass-through has begun, and with
+ * undefined when the instance has refused (its refusal is passed on); throws Problem `bad_gateway` or `gateway_timeout` where it did neither. `onEnd` is called once when a pass-through that began
+ * is over.
  */
-export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<'open' | 'refused'> {
+export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<SocketLink | undefined> {
   const { incoming, socket } = request
   return new Promise((resolve, reject) => {
     const ticket = upstream.begin()
@@ -62,16 +62,14 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       ticket.becomeStream()
       const { passed } = answerLines(answer.rawHeaders)
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${request.baseHeaders}${passed}connection: Upgrade\r\nupgrade: websocket\r\n\r\n`)
-      if (head.length > 0) socket.write(head)
-      if (request.head.length > 0) service.write(request.head)
-      const cut = join(socket, service, () => {
+      const link = new SocketLink(socket, service, { client: request.head, service: head }, () => {
         ticket.end()
-        upstream.links.delete(cut)
+        upstream.links.delete(link)
         onEnd()
       })
-      upstream.links.add(cut)
-      request.slowReaders.watch(socket, cut)
-      resolve('open')
+      upstream.links.add(link)
+      request.slowReaders.watch(socket, () => link.cut())
+      resolve(link)
     })
     outgoing.on('response', (answer) => {
       socket.off('close', onClientClose)
@@ -84,28 +82,8 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       answer.pipe(socket)
       answer.on('error', () => socket.destroy())
       incoming.resume()
-      resolve('refused')
+      resolve(undefined)
     })
     outgoing.end()
   })
-}
-
-/** Pipes are bounded by their high-water marks: a slow reader holds up its own sender and no one else, and not for ever (`SlowReaders`). Gives what cuts it. */
-function join(client: Duplex, service: Socket | Duplex, onEnd: () => void): () => void {
-  for (const side of [client, service]) {
-    if ('setTimeout' in side) side.setTimeout(0)
-    if ('setNoDelay' in side) side.setNoDelay(true)
-  }
-  let ended = false
-  const end = () => {
-    client.destroy()
-    service.destroy()
-    if (!ended) onEnd()
-    ended = true
-  }
-  client.on('error', end).on('close', end)
-  service.on('error', end).on('close', end)
-  client.pipe(service)
-  service.pipe(client)
-  return end
 }

@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import { spreadOver, type Discovery, type Instance, type Logger } from '@maru/service-host'
 import { PlainPool } from '../proxy/plain-pool.ts'
+import type { SocketLink } from '../proxy/socket-link.ts'
 import { Balancer } from './balancer.ts'
 import { Circuit, type CircuitBounds, type CircuitState } from './circuit.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
@@ -15,8 +16,8 @@ export class Upstream extends Member {
   readonly pool: Pool
   /** For plain requests. */
   readonly plainPool: PlainPool
-  /** Sockets passed through to it: what cuts each. */
-  readonly links = new Set<() => void>()
+  /** Sockets passed through to it. */
+  readonly links = new Set<SocketLink>()
 
   constructor(parts: MemberParts, connections: { origin: URL; pool: Pool; plainPool: PlainPool }) {
     super(parts)
@@ -46,7 +47,7 @@ const avoidMs = 2_000
 const serviceTrialMs = 1_000
 const limitBounds = { initial: 512, min: 16, max: 1_024 }
 const judgeMs = 1_000
-/** How long an instance that has left may take to close its sockets, and over what time those that it did not close are cut, so that not all clients come back at once. */
+/** How long an instance that has left may take to close its sockets, and over what time those that it did not close are ended, so that not all clients come back at once. */
 const linkGraceMs = 10_000
 const linkSpreadMs = 2_000
 
@@ -154,7 +155,7 @@ export class Instances {
       if (this.#byId.get(id) === upstream) this.#byId.delete(id)
       // Requests in flight are still answered; no new ones are sent.
       upstream.plainPool.close()
-      this.#cutLinks(upstream)
+      this.#endLinks(upstream)
       upstream.pool.close().catch((error: unknown) => this.#options.logger.debug({ err: error }, 'closing connections failed'))
     }
     this.#byService.clear()
@@ -227,15 +228,15 @@ export class Instances {
    * Sockets of an instance that has left. One that stops as it should closes them itself; one that hangs, or that cannot be reached any more, would leave its
    * clients waiting for ever on sockets that say nothing.
    */
-  #cutLinks({ instance, links }: Upstream): void {
+  #endLinks({ instance, links }: Upstream): void {
     if (links.size === 0) return
     const timer = setTimeout(() => {
       if (this.#byId.has(instance.id) || links.size === 0) return
       this.#options.logger.warn(
         { upstream: instance.id, sockets: links.size },
-        'an instance has left without closing its sockets: they are cut',
+        'an instance has left without closing its sockets: they are closed',
       )
-      void spreadOver([...links], linkSpreadMs, (cut) => cut())
+      void spreadOver([...links], linkSpreadMs, (link) => link.end())
     }, linkGraceMs)
     timer.unref()
   }

@@ -253,7 +253,7 @@ describe.each(['plain', 'node'] as const)('a gateway whose requests are read by 
       await once(socket, 'message')
       const closed = once(socket, 'close')
       await upstream.crash()
-      expect((await closed)[0]).toBe(1006)
+      expect((await closed)[0]).toBe(1013)
     })
   })
 })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Problem, type CallStream } from '@maru/service-host'
+import { Problem, type CallStream, type HttpService } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
 import { followAccount } from './follow.ts'
@@ -25,7 +25,11 @@ const keepAliveMs = 15_000
 /** A reader that takes nothing for so long is dropped; it resumes with its last number. */
 const stuckReaderMs = 10_000
 
+/** How long a browser waits before it connects again: its own 3 s and more are for servers that have only one instance. */
+const retryMs = 1_000
+
 interface StreamOptions {
+  http: HttpService
   replica: Replica
   history: History
   places: StreamPlaces
@@ -36,8 +40,12 @@ interface StreamOptions {
   stream: CallStream
 }
 
-/** The account's events after `after` and then as they come, as Server-Sent Events whose id is the event's number. */
+/**
+ * The account's events after `after` and then as they come, as Server-Sent Events whose id is the event's number. When the service stops the stream ends whole, as the end of its body, and its reader
+ * comes back with its last number.
+ */
 export async function streamEvents({
+  http,
   replica,
   history,
   places,
@@ -52,6 +60,7 @@ export async function streamEvents({
   const signal = AbortSignal.any([shutdown, closed.signal])
   request.raw.on('close', () => closed.abort())
   reply.raw.on('close', () => closed.abort())
+  const stay = http.onLeaving(() => closed.abort())
   reply.hijack()
   reply.raw.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -60,7 +69,7 @@ export async function streamEvents({
     'x-accel-buffering': 'no',
   })
   try {
-    reply.raw.write(': stream\n\n')
+    reply.raw.write(`retry: ${retryMs}\n\n`)
     let lastWriteMs = performance.now()
     for await (const events of followAccount({ replica, history, userId, account, signal }, after)) {
       for (const event of events) {
@@ -75,6 +84,7 @@ export async function streamEvents({
   } catch {
     // The reader went away or stopped taking; it comes back with its last number.
   } finally {
+    stay()
     release()
     reply.raw.end()
   }

@@ -50,9 +50,12 @@ export class Connection {
   readonly #closed = new AbortController()
   /** The caller by the newest token. */
   #identity: Identity
-  #inFlight = 0
+  /** Requests without an answer: the id of each by its place. */
+  readonly #unanswered = new Map<number, string | number | null>()
   #requests = 0
   #isPaused = false
+  #isLeaving = false
+  #onAllAnswered: () => void = () => undefined
   #cancelOnDisconnect = false
   #expiry: NodeJS.Timeout | undefined
   #subscription: AbortController | undefined
@@ -77,14 +80,37 @@ export class Connection {
     return true
   }
 
+  /**
+   * Takes no more requests, and resolves when all that were taken have their answers on the way, which is `withinMs` later at most: then those whose outcome is not known are told so. So when the socket
+   * is closed after this, what has no answer was not done.
+   */
+  async finish(withinMs: number): Promise<void> {
+    this.#isLeaving = true
+    if (this.#unanswered.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs)
+        this.#onAllAnswered = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    for (const [place, id] of this.#unanswered) this.#answerProblem(id, new Problem('outcome_pending'), place)
+    this.#outbox.flush()
+    // The end of the connection is to be heard.
+    this.#opened.socket.resume()
+  }
+
   #onMessage(data: Buffer, isBinary: boolean): void {
+    // What nobody would be answered is not done: a socket that is being closed is heard until its peer has closed it too.
+    if (this.#isLeaving || this.#opened.socket.readyState !== this.#opened.socket.OPEN) return
     if (this.#closeIfRevoked()) return
     let requests: Parsed[]
     try {
       if (isBinary) throw badMessage('Send text, not binary.')
       requests = parseMessage(data.toString('utf8'))
     } catch (error) {
-      this.#answerProblem(null, error, (this.#requests += 1))
+      this.#answerProblem(null, error, this.#take(null))
       return
     }
     for (const parsed of requests) void this.#serve(parsed)
@@ -92,8 +118,7 @@ export class Connection {
   }
 
   async #serve({ id, request }: Parsed): Promise<void> {
-    this.#inFlight += 1
-    const place = (this.#requests += 1)
+    const place = this.#take(id)
     try {
       if (request instanceof Problem) throw request
       if (!opsOfReaders.has(request.op)) expectScope(this.#identity, 'trade')
@@ -102,8 +127,15 @@ export class Connection {
     } catch (error) {
       this.#answerProblem(id, error, place)
     }
-    this.#inFlight -= 1
     if (this.#isPaused) this.#regulate()
+    if (this.#isLeaving && this.#unanswered.size === 0) this.#onAllAnswered()
+  }
+
+  /** Gives the place of a request among those of this connection. */
+  #take(id: string | number | null): number {
+    this.#requests += 1
+    this.#unanswered.set(this.#requests, id)
+    return this.#requests
   }
 
   #handle(request: OrderSocketRequest): Promise<{ status: number; result: unknown }> | { status: number; result: unknown } {
@@ -213,6 +245,7 @@ export class Connection {
 
   #onClose(): void {
     this.#closed.abort()
+    this.#onAllAnswered()
     clearTimeout(this.#expiry)
     if (this.#cancelOnDisconnect) this.#cancelOpen()
   }
@@ -229,11 +262,12 @@ export class Connection {
 
   /** Stops reading where too much is unanswered or unsent, and reads on when it is not. */
   #regulate(): void {
-    if (!this.#isPaused && (this.#inFlight >= inFlightMax || this.#outbox.isFull)) {
+    if (this.#isLeaving) return
+    if (!this.#isPaused && (this.#unanswered.size >= inFlightMax || this.#outbox.isFull)) {
       this.#isPaused = true
       this.#opened.socket.pause()
     }
-    if (!this.#isPaused || this.#inFlight > inFlightMax / 2) return
+    if (!this.#isPaused || this.#unanswered.size > inFlightMax / 2) return
     if (this.#outbox.isFull) {
       void this.#outbox.room().then(() => this.#regulate())
       return
@@ -248,7 +282,8 @@ export class Connection {
 
   /** `place`: of requests decided together, by one record of the log, the answers come in the order they were sent. */
   #answer(answer: OrderSocketAnswer, place: number): void {
-    if (!this.#closed.signal.aborted) this.#outbox.send(answer, place)
+    const isDue = this.#unanswered.delete(place)
+    if (isDue && !this.#closed.signal.aborted) this.#outbox.send(answer, place)
   }
 
   #answerProblem(id: string | number | null, error: unknown, place: number): void {

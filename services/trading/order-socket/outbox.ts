@@ -27,7 +27,7 @@ export class Outbox {
 
   /** `place`: of messages that leave together, the one with the smaller goes first; those without go last. */
   send(message: object, place = Number.POSITIVE_INFINITY): void {
-    if (this.#messages.push({ text: JSON.stringify(message), place }) === 1) setImmediate(() => this.#flush())
+    if (this.#messages.push({ text: JSON.stringify(message), place }) === 1) setImmediate(() => this.flush())
   }
 
   get isFull(): boolean {
@@ -41,7 +41,8 @@ export class Outbox {
     return this.#room
   }
 
-  #flush(): void {
+  /** Sends what waits for the end of this turn. */
+  flush(): void {
     // Comparing and not subtracting: two infinities are equal.
     const messages = this.#messages.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
     this.#messages = []
