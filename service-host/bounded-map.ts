@@ -7,11 +7,14 @@ export class BoundedMap<Key, Value> {
   /** Keys in the order in which they were set first, as a ring of at most `max` places. */
   readonly #keys: Key[] = []
   readonly #max: number
+  readonly #onForgotten: ((key: Key, value: Value) => void) | undefined
   #next = 0
 
-  constructor(max: number) {
+  /** @param onForgotten told of each key that gives way to another */
+  constructor(max: number, onForgotten?: (key: Key, value: Value) => void) {
     if (!Number.isSafeInteger(max) || max < 1) throw new RangeError(`a map of at most ${max} keys`)
     this.#max = max
+    this.#onForgotten = onForgotten
   }
 
   get size(): number {
@@ -33,8 +36,11 @@ export class BoundedMap<Key, Value> {
       this.#keys.push(key)
       return
     }
-    this.#values.delete(this.#keys[this.#next]!)
+    const oldest = this.#keys[this.#next]!
+    const value = this.#values.get(oldest)!
+    this.#values.delete(oldest)
     this.#keys[this.#next] = key
     this.#next = (this.#next + 1) % this.#max
+    this.#onForgotten?.(oldest, value)
   }
 }

@@ -7,6 +7,7 @@ import type { Replica } from '../replica/replica.ts'
 import { parseId } from '../wire/order-id.ts'
 import type { OrderEntry } from './order-entry.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
+import { listRecent } from './recent-listing.ts'
 
 interface Parts {
   http: HttpService
@@ -39,16 +40,14 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
 
   async function list(userId: string, query: ListQuery): Promise<{ items: OrderData[]; next_cursor: string | null }> {
     const account = exchange.accountOf(userId)
-    if (account >= 0) await history.reached(userId, exchange.accountSequence(account), historyWaitMs)
     const limit = query.limit ?? 50
-    const listed = await history.orders(userId, {
-      status: query.status,
-      symbol: query.symbol,
-      limit,
-      cursor: query.cursor,
-      offset: query.offset,
-    })
-    const items = listed.map((order) => orders.asNow(order))
+    const { status, symbol, cursor, offset } = query
+    const filter = { status, symbol, limit, cursor, offset }
+    let items = account < 0 ? undefined : listRecent(replica, account, filter)
+    if (!items) {
+      if (account >= 0) await history.reached(userId, exchange.accountSequence(account), historyWaitMs)
+      items = (await history.orders(userId, filter)).map((order) => orders.asNow(order))
+    }
     return { items, next_cursor: items.length === limit ? items.at(-1)!.id : null }
   }
 

@@ -1,15 +1,29 @@
 import { BoundedMap } from '@maru/service-host'
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 
+/** Of each account, so many are kept to be listed. */
+const listedMax = 1_024
+
+/** What is known of an account's orders that closed lately; kept for each account that had some, as the exchange keeps the account. */
+interface Closed {
+  /** Their numbers, in the order in which they closed; up to twice as many as are kept. */
+  orders: number[]
+  /** Number of the newest order of the account that was forgotten again. */
+  forgotten: number
+}
+
 /**
  * Orders that closed lately, so that an answer does not have to wait for the history tables. The state machine itself
  * forgets an order when it closes. Bounded: the oldest go first; by then they are in the tables.
  */
 export class RecentOrders {
   readonly #orders: BoundedMap<number, OrderView>
+  readonly #byAccount = new Map<number, Closed>()
+  /** The last order, and how many accounts there were, before everything that closes was kept. */
+  #from = { order: 0, accounts: 0 }
 
   constructor(max = 100_000) {
-    this.#orders = new BoundedMap(max)
+    this.#orders = new BoundedMap(max, (_order, view) => this.#forget(view))
   }
 
   get size(): number {
@@ -20,6 +34,11 @@ export class RecentOrders {
     return this.#orders.get(order)
   }
 
+  /** The exchange has come to where it stands without its orders being captured. */
+  skipTo(exchange: Exchange): void {
+    this.#from = { order: exchange.lastOrder, accounts: exchange.accountCount }
+  }
+
   /** Takes what the command just applied has closed; called before the next one is applied. */
   capture(exchange: Exchange): void {
     const { data, length } = exchange.outcome
@@ -28,7 +47,35 @@ export class RecentOrders {
       if (kind !== EventKind.orderUpdated && kind !== EventKind.orderRejected) continue
       if (kind === EventKind.orderUpdated && data[at + 5]! <= OrderStatus.partiallyFilled) continue
       const view = exchange.order(data[at + 4]!)
-      if (view) this.#orders.set(view.order, view)
+      if (view) this.#keep(view)
     }
+  }
+
+  /** Numbers of an account's orders that closed lately, in no order. */
+  ofAccount(account: number): readonly number[] {
+    return this.#byAccount.get(account)?.orders ?? []
+  }
+
+  /** Every order of the account with a greater number is open in the exchange or among `ofAccount`; 0: that is so of all it ever had. */
+  completeAfter(account: number): number {
+    const before = account < this.#from.accounts ? this.#from.order : 0
+    return Math.max(before, this.#byAccount.get(account)?.forgotten ?? 0)
+  }
+
+  #keep(view: OrderView): void {
+    this.#orders.set(view.order, view)
+    let closed = this.#byAccount.get(view.account)
+    if (!closed) this.#byAccount.set(view.account, (closed = { orders: [], forgotten: 0 }))
+    closed.orders.push(view.order)
+    if (closed.orders.length < listedMax * 2) return
+    for (const order of closed.orders.splice(0, listedMax)) closed.forgotten = Math.max(closed.forgotten, order)
+  }
+
+  /** The oldest of all: so also the oldest of its account, unless that has forgotten it already. */
+  #forget({ account, order }: OrderView): void {
+    const closed = this.#byAccount.get(account)
+    if (!closed) return
+    closed.forgotten = Math.max(closed.forgotten, order)
+    if (closed.orders[0] === order) closed.orders.shift()
   }
 }

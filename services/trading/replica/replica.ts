@@ -52,6 +52,7 @@ export class Replica {
     this.#onFatal = options.onFatal
     this.#producer = options.producer
     this.exchange = options.exchange
+    this.recentOrders.skipTo(options.exchange)
     this.#offset = options.offset
     this.#log = options.log
     this.#logger = options.logger
@@ -188,5 +189,6 @@ export class Replica {
       throw error
     }
     this.#offset = offset
+    if (!isRecent) this.recentOrders.skipTo(exchange)
   }
 }

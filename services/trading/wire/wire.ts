@@ -9,7 +9,7 @@ import { formatId } from './order-id.ts'
 const sides = ['BUY', 'SELL'] as const
 export const orderTypes = ['MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT', 'TRAILING_STOP'] as const
 export const timesInForce = ['GTC', 'IOC', 'FOK', 'GTD'] as const
-const statuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
+export const orderStatuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
 export const marketStatuses = ['OPEN', 'CANCEL_ONLY', 'HALTED', 'AUCTION'] as const
 export const accountModes = ['CASH', 'MARGIN'] as const
 export const listKinds = ['OCO', 'OTO', 'BRACKET'] as const
@@ -74,7 +74,7 @@ export function orderData(exchange: Exchange, view: OrderView, progress: OrderPr
     stop_price: view.stopPrice === 0 ? null : priceText(market, view.stopPrice),
     average_price: progress.filled === 0 ? null : averagePriceText(exchange, market, progress.filledNotional, progress.filled),
     fee: amountText(exchange.assets[market.quote]!, progress.fee),
-    status: statuses[progress.status]!,
+    status: orderStatuses[progress.status]!,
     reject_code: progress.refusal === 0 ? null : refusals[progress.refusal]!,
     created_at: time(view.createdAtMs),
     updated_at: time(view.updatedAtMs),
