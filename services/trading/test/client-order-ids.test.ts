@@ -69,7 +69,8 @@ test('an id is for good: sent again after the state machine has forgotten it, it
   await eventually(
     async () => (await pool.query<{ count: string }>('select count(*) from trading.orders')).rows[0]!.count,
     (count) => Number(count) === windowMax * 2 + 2,
-  ).finally(() => pool.end())
+  )
+  await pool.end()
   const checkAll = async (): Promise<void> => {
     const again = await place('id-0')
     expect([again.status, again.body.id, again.headers.get('idempotent-replayed')]).toEqual([201, first.body.id, 'true'])
