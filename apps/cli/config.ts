@@ -11,6 +11,8 @@ export interface CliSettings {
   gatewayHost: string
   /** Administrator's URL of an existing PostgreSQL; undefined: Maru runs its own. */
   databaseUrl: string | undefined
+  /** Whether a process is to stand by for each service that has one instance. */
+  standby: boolean
 }
 
 /** The environment, with the lines of a file `.env` of this folder for what the environment leaves unset. */
@@ -27,6 +29,7 @@ const shape = {
   MARU_HOME: setting.text('.maru'),
   MARU_PORT: setting.integer({ min: 0, max: 65_535, fallback: 8_080 }),
   MARU_GATEWAY_HOST: setting.text('127.0.0.1'),
+  MARU_STANDBY: setting.oneOf(['on', 'off'], 'on'),
   MARU_LOG: commonSettings.MARU_LOG,
   MARU_LOG_LEVEL: commonSettings.MARU_LOG_LEVEL,
   MARU_MARKET_DATA: {
@@ -55,6 +58,7 @@ export function readCliSettings(environment: Environment): CliSettings {
     port: values.MARU_PORT,
     gatewayHost: values.MARU_GATEWAY_HOST,
     databaseUrl: values.DATABASE_URL,
+    standby: values.MARU_STANDBY === 'on',
   }
 }
 

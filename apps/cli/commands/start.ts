@@ -153,6 +153,7 @@ async function run(
     apiKeysKeyFile: secrets.apiKeysKeyFile,
     gatewayKeyFile: secrets.gatewayKeyFile,
     gatewayPort: port,
+    standby: settings.standby,
     ...(listener ? { listener } : {}),
   })
   const supervisor = new Supervisor({

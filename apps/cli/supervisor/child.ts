@@ -1,23 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createInstanceId } from '@maru/service-host/instance-id'
-import type { Runtime } from '@maru/service-host/runtime'
 import { healthyAfterMs, restartDelayMs } from './backoff.ts'
-import type { HeldPort } from './held-port.ts'
 import { splitLines } from './log-file.ts'
 import { noteOfLine } from './log-line.ts'
-
-export interface ChildDefinition {
-  name: string
-  /** Absolute path of the program, a `main.ts`. */
-  entry: string
-  /** The whole environment of the process, but for what its runtime and its run add. */
-  environment: Readonly<Record<string, string>>
-  runtime: Runtime
-  /** The Node that runs it; this process' own where unset. */
-  node?: string
-  /** A listening socket of the supervisor that the process takes connections from, together with its like. */
-  listener?: HeldPort
-}
+import { spawnService, Standby, type ServiceProgram } from './service-process.ts'
 
 export interface ChildObserver {
   /** One line of the process' output. */
@@ -62,8 +48,9 @@ export interface ChildStatus {
 
 /** A process that is kept running: started again when it ends, with a wait that grows while it keeps failing. On trial it is not started again. */
 export class Child {
-  readonly definition: ChildDefinition
+  readonly definition: ServiceProgram
   readonly #observer: ChildObserver
+  readonly #standby: Standby
   #process: ChildProcess | undefined
   #restart: NodeJS.Timeout | undefined
   #stopping = false
@@ -81,10 +68,15 @@ export class Child {
   #metricsUrl: string | undefined
   #ended: Promise<void> = Promise.resolve()
 
-  constructor(definition: ChildDefinition, observer: ChildObserver, options: { onTrial?: boolean } = {}) {
+  constructor(definition: ServiceProgram, observer: ChildObserver, options: { onTrial?: boolean } = {}) {
     this.definition = definition
     this.#observer = observer
     this.#onTrial = options.onTrial ?? false
+    this.#standby = new Standby(definition, {
+      spawned: (pid) => observer.spawned(pid),
+      gone: (pid) => observer.gone?.(pid),
+      failed: (reason) => observer.line(`the process that stood by ended (${reason})`, 'stderr', 'standby'),
+    })
   }
 
   get name(): string {
@@ -144,16 +136,10 @@ export class Child {
     const id = createInstanceId(this.name)
     this.#id = id
     this.#lastFault = ''
-    const { entry, environment, runtime, listener, node = process.execPath } = this.definition
-    // A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops the services in order.
-    const child = spawn(node, [...runtime.execArgv, entry], {
-      env: { ...environment, ...runtime.environment, ...listener?.environment, MARU_INSTANCE_ID: id },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(listener ? [listener.handle] : [])],
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    })
+    const taken = this.#standby.take(id)
+    const child = taken ?? spawnService(this.definition, id)
     this.#process = child
-    if (child.pid !== undefined) this.#observer.spawned(child.pid)
+    if (child.pid !== undefined && !taken) this.#observer.spawned(child.pid)
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream]?.setEncoding('utf8').on(
         'data',
@@ -184,6 +170,20 @@ export class Child {
     this.#onTrial = false
   }
 
+  /** Whether it takes requests and has done so for as long; not on trial. */
+  hasBeenReadyFor(durationMs: number): boolean {
+    return !this.#onTrial && !this.#stopping && this.#readySinceMs !== undefined && Date.now() - this.#readySinceMs >= durationMs
+  }
+
+  /** Has a process stand by, which the next start takes; resolves once it has loaded or cannot be had. */
+  async prepareStandby(): Promise<void> {
+    await this.#standby.prepare()
+  }
+
+  async dropStandby(): Promise<void> {
+    await this.#standby.end()
+  }
+
   /**
    * Asks the process to end, and kills it after `deadlineMs`. Resolves when it has ended; it is not started again. False when it had to
    * be killed.
@@ -192,15 +192,19 @@ export class Child {
     this.#stopping = true
     clearTimeout(this.#restart)
     this.#nextStartAtMs = undefined
+    const standbyEnded = this.#standby.end()
     const child = this.#process
-    if (!child) return true
+    if (!child) {
+      await standbyEnded
+      return true
+    }
     let inTime = true
     child.kill('SIGTERM')
     const timer = setTimeout(() => {
       inTime = false
       child.kill('SIGKILL')
     }, deadlineMs)
-    await this.#ended
+    await Promise.all([this.#ended, standbyEnded])
     clearTimeout(timer)
     return inTime
   }

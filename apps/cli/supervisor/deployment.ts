@@ -10,6 +10,9 @@ export type Deployment = Partial<Record<ServiceKey, { replicas?: number; release
 /** Most instances of one service. */
 export const replicasMax = 8
 
+/** In the folder of a release; older ones have none, and for their instances nothing stands by. */
+export const standbyProgram = 'service-host/standby.ts'
+
 const fileName = 'deployment.json'
 
 /** What a home folder was left with; empty where nothing was ever changed. Throws an Error that names the file where it cannot be read. */
@@ -76,8 +79,11 @@ export function releaseFault(folder: string, name: string): string | undefined {
 /** The same service, run from the checkout in another folder, by the Node that its lockfile brought. */
 export function inRelease(service: SupervisedService, folder: string): SupervisedService {
   const node = path.join(folder, 'node_modules/.bin/node')
+  const { standby, ...rest } = service
+  const ownStandby = path.join(folder, standbyProgram)
   return {
-    ...service,
+    ...rest,
+    ...(standby !== undefined && existsSync(ownStandby) ? { standby: ownStandby } : {}),
     release: folder,
     entry: path.join(folder, 'services', service.name, 'main.ts'),
     environment: { ...service.environment, NODE_COMPILE_CACHE: path.join(folder, 'node_modules/.cache/maru') },

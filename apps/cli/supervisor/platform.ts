@@ -3,6 +3,7 @@ import type { ServiceKey } from '@maru/service-host/names'
 import { exchangeRuntime, plainRuntime, type Runtime } from '@maru/service-host/runtime'
 import type { Environment } from '@maru/service-host/settings'
 import type { HeldPort } from './held-port.ts'
+import { standbyProgram } from './deployment.ts'
 import type { SupervisedService } from './service-group.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
@@ -122,6 +123,7 @@ export const servicePlans: readonly ServicePlan[] = [
 export const knownSettings: ReadonlySet<string> = new Set([
   'MARU_HOME',
   'MARU_PORT',
+  'MARU_STANDBY',
   'DATABASE_URL',
   ...commonSettings,
   ...servicePlans.flatMap(({ settings }) => settings).filter((name) => !outwardSettings.includes(name)),
@@ -141,6 +143,8 @@ export function planServices(options: {
   apiKeysKeyFile: string
   gatewayKeyFile: string
   gatewayPort: number
+  /** Whether a process is to stand by for a service that has one instance. */
+  standby: boolean
   /** The socket that gateways take connections from, where the supervisor holds it. */
   listener?: HeldPort
 }): SupervisedService[] {
@@ -158,6 +162,7 @@ export function planServices(options: {
       name,
       stopPhase,
       entry: path.join(root, 'services', name, 'main.ts'),
+      ...(options.standby ? { standby: path.join(root, standbyProgram) } : {}),
       environment: {
         ...pick(options.environment, [...systemSettings, ...commonSettings, ...settings]),
         ...own[name],

@@ -1,6 +1,7 @@
-import type { Child, ChildDefinition } from './child.ts'
+import type { Child } from './child.ts'
+import type { ServiceProgram } from './service-process.ts'
 
-export interface SupervisedService extends ChildDefinition {
+export interface SupervisedService extends ServiceProgram {
   /** Services of phase 0 are stopped first, then those of phase 1, and so on. */
   stopPhase: number
   /** The folder of the release it is run from; undefined for that of the supervisor. */

@@ -9,6 +9,7 @@ import { LogFile } from './log-file.ts'
 import { logLine, noteOfLine } from './log-line.ts'
 import type { ProcessList } from './leftovers.ts'
 import { ServiceGroup, type SupervisedService } from './service-group.ts'
+import { keepStandbys } from './standbys.ts'
 import { watchForHangs } from './watchdog.ts'
 
 /** Settings at fault: a start that would fail the same way again. */
@@ -41,7 +42,7 @@ export class Supervisor {
   readonly #failed: Promise<never>
   #fail: (error: Error) => void = () => undefined
   readonly #settingFaults = new Set<string>()
-  #watching: Promise<void> = Promise.resolve()
+  #watching: Promise<unknown> = Promise.resolve()
 
   constructor(options: { services: readonly SupervisedService[]; logsFolder: string; processes: ProcessList; terminal: Terminal }) {
     this.#terminal = options.terminal
@@ -72,11 +73,9 @@ export class Supervisor {
   /** @param replicas instances by service; one where it says nothing */
   start(replicas: ReadonlyMap<string, number> = new Map()): void {
     for (const group of this.#groups.values()) group.start(replicas.get(group.name) ?? 1)
-    this.#watching = watchForHangs(
-      () => this.#children,
-      this.#stopping.signal,
-      (line) => this.#terminal.note(line),
-    )
+    const { signal } = this.#stopping
+    const note = (line: string): void => this.#terminal.note(line)
+    this.#watching = Promise.all([watchForHangs(() => this.#children, signal, note), keepStandbys([...this.#groups.values()], signal)])
   }
 
   /** What runs or is to run, for who measures it. */

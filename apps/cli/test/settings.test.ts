@@ -40,7 +40,7 @@ test('every setting that a service reads reaches it and is documented', () => {
   for (const name of notForUsers) read.delete(name)
   expect([...read].filter((name) => !knownSettings.has(name))).toEqual([])
   expect(
-    [...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME', ...readByTheExporter].includes(name)),
+    [...knownSettings].filter((name) => !read.has(name) && !['MARU_HOME', 'MARU_STANDBY', ...readByTheExporter].includes(name)),
     'settings nobody reads',
   ).toEqual([])
 })
@@ -68,6 +68,7 @@ test('secrets reach only the service that needs them', () => {
     apiKeysKeyFile: 'keys',
     gatewayKeyFile: 'gateway',
     gatewayPort: 9_000,
+    standby: true,
   })
   const seen = Object.fromEntries(plans.map(({ name, environment: { NODE_COMPILE_CACHE: _, ...rest } }) => [name, rest]))
   expect(seen).toEqual({
