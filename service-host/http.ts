@@ -101,6 +101,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     // Requests that reach a stopping service are still served; it has said that it is leaving.
     return503OnClosing: false,
     http: { headersTimeout: options.headersTimeoutMs ?? 10_000, maxHeaderSize: headerMaxBytes, connectionsCheckingInterval: 1_000 },
+    // Replaced below, and not used; where they are not named here, Fastify loads its own and with them a hundred modules.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     routerOptions: { maxParamLength: paramMaxCharacters, ignoreTrailingSlash: true, querystringParser: (text) => parseQuery(text) },
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
     frameworkErrors: (error, request, reply) => refuse(toProblem(error, aboutOf(request), options.logger), request, reply),
@@ -108,6 +110,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('routeMetrics', undefined)
   app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => refuse(toProblem(error, aboutOf(request), options.logger), request, reply))
   const parsers = useBodyParsers(app, bodyMaxBytes)
 
@@ -203,6 +206,10 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
       clearTimeout(cutOff)
     },
   }
+}
+
+function noCompiler(): never {
+  throw new Error('schemas are compiled by those that are set on the server')
 }
 
 function serveEndpoint(

@@ -24,7 +24,7 @@ export const userService: ServiceDefinition = {
       config.apiKeysKeyFile === undefined ? undefined : readSharedKey('MARU_API_KEYS_KEY_FILE', config.apiKeysKeyFile),
       config.gatewayKeyFile === undefined ? undefined : readSharedKey('MARU_GATEWAY_KEY_FILE', config.gatewayKeyFile),
     ])
-    const passwords = await Passwords.create({ atOnceMax: config.hashesAtOnce, queueMax: config.hashQueueMax })
+    const passwords = new Passwords({ atOnceMax: config.hashesAtOnce, queueMax: config.hashQueueMax })
     if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
     const relay = new OutboxRelay({ pool, log, logger })
     const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }

@@ -25,18 +25,16 @@ export interface PasswordTurn extends Disposable {
  */
 export class Passwords {
   readonly #bounds: PasswordBounds
-  readonly #decoy: string
+  /** Made at the start, which need not wait for it. */
+  readonly #decoy: Promise<string>
   readonly #waiting: (() => void)[] = []
   #held = 0
   #working = 0
 
-  private constructor(bounds: PasswordBounds, decoy: string) {
+  constructor(bounds: PasswordBounds) {
     this.#bounds = bounds
-    this.#decoy = decoy
-  }
-
-  static async create(bounds: PasswordBounds): Promise<Passwords> {
-    return new Passwords(bounds, await hash(randomBytes(32), parameters))
+    this.#decoy = hash(randomBytes(32), parameters)
+    this.#decoy.catch(() => undefined) // Told to whoever needs it.
   }
 
   /** Throws Problem `overloaded` when the line is full. Dispose of the turn when done. */
@@ -49,7 +47,7 @@ export class Passwords {
       hash: (password) => this.#work(() => hash(normalPassword(password), parameters)),
       verify: (stored, password) =>
         this.#work(async () => {
-          const matches = await verify(stored ?? this.#decoy, normalPassword(password))
+          const matches = await verify(stored ?? (await this.#decoy), normalPassword(password))
           return stored !== undefined && matches
         }),
       [Symbol.dispose]: () => {

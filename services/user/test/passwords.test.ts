@@ -3,7 +3,7 @@ import { Problem } from '@maru/service-host'
 import { Passwords } from '../authentication/passwords.ts'
 
 test('beyond the bounded line callers are turned away at once, and places come back', async () => {
-  const passwords = await Passwords.create({ atOnceMax: 1, queueMax: 2 })
+  const passwords = new Passwords({ atOnceMax: 1, queueMax: 2 })
   const turns = [passwords.takeTurn(), passwords.takeTurn(), passwords.takeTurn()]
   const refusal = (() => {
     try {
@@ -25,7 +25,7 @@ test('beyond the bounded line callers are turned away at once, and places come b
 })
 
 test('a task that fails gives its place back', async () => {
-  const passwords = await Passwords.create({ atOnceMax: 1, queueMax: 1 })
+  const passwords = new Passwords({ atOnceMax: 1, queueMax: 1 })
   for (let round = 0; round < 5; round++) {
     using turn = passwords.takeTurn()
     await expect(turn.verify('not a hash', 'x')).rejects.toThrow(/decoding/i)
