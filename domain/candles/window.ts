@@ -27,12 +27,8 @@ export class DayWindow {
 
   /** The candle of the minute that starts at `startMs`, if there is one. */
   at(startMs: number): Candle | undefined {
-    // Looked for near the end: late figures are late by a minute or two, not by hours.
-    for (let index = this.#candles.length - 1; index >= 0; index--) {
-      const candle = this.#candles[index]!
-      if (candle.startMs <= startMs) return candle.startMs === startMs ? candle : undefined
-    }
-    return undefined
+    const candle = this.#candles[this.#placeOf(startMs)]
+    return candle?.startMs === startMs ? candle : undefined
   }
 
   has(startMs: number): boolean {
@@ -53,7 +49,7 @@ export class DayWindow {
     }
     if (candle.startMs <= newest.startMs - dayMs) return
     this.#closedFigures = undefined
-    const at = this.#candles.findIndex((known) => known.startMs >= candle.startMs)
+    const at = this.#placeOf(candle.startMs)
     const replaces = this.#candles[at]?.startMs === candle.startMs
     this.#candles.splice(at, replaces ? 1 : 0, candle)
   }
@@ -91,6 +87,17 @@ export class DayWindow {
       low: Math.min(low, newest.low),
       volume: volume + newest.volume,
     }
+  }
+
+  /** Index of the first candle that starts at `startMs` or later. */
+  #placeOf(startMs: number): number {
+    let [low, high] = [0, this.#candles.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#candles[middle]!.startMs < startMs) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   #trim(newestMs: number): void {
