@@ -34,12 +34,12 @@ async function start(): Promise<NpmStart> {
 
 /** Signals npm as a process manager would, or the whole group as Ctrl-C in a terminal does. */
 async function stop(platform: NpmStart, how: 'SIGTERM to npm' | 'Ctrl-C'): Promise<void> {
-  const { supervisor, services, postgres } = await processesOf(home)
+  const { supervisor, services, standbys, postgres } = await processesOf(home)
   if (how === 'Ctrl-C') process.kill(-(platform.npm.pid as number), 'SIGINT')
   else platform.npm.kill('SIGTERM')
   expect(await platform.ended).toEqual({ code: 0, signal: null })
   running = undefined
-  expect([supervisor, ...services, postgres].filter(isAlive)).toEqual([])
+  expect([supervisor, ...services, ...standbys, postgres].filter(isAlive)).toEqual([])
   expect(await isFree(port)).toBe(true)
 }
 
@@ -180,14 +180,14 @@ describe('npm start', { timeout: 180_000 }, () => {
     // In the middle of a deploy, with an instance on trial that is not ready yet.
     const deploying = maru(home, ['deploy', 'trading'])
     await until('the start of a new instance', () => deploying.output().includes('is started'))
-    const { supervisor, services, postgres } = await processesOf(home)
+    const { supervisor, services, standbys, postgres } = await processesOf(home)
     expect(services).toHaveLength(7)
     process.kill(supervisor, 'SIGKILL')
     expect(await deploying.ended).toBe(1)
     await running?.ended
     // Started while the services of the killed one may still be on their way out and its PostgreSQL still runs.
     const platform = await start()
-    expect(services.filter(isAlive)).toEqual([])
+    expect([...services, ...standbys].filter(isAlive)).toEqual([])
     expect(isAlive(postgres)).toBe(false)
     expect(await balance()).toBe(kept)
     saved = await saveUnderRequests()
@@ -222,9 +222,9 @@ describe('npm start', { timeout: 180_000 }, () => {
 
   test('npm itself killed outright: the platform ends by itself', async () => {
     const platform = running as NpmStart
-    const { supervisor, services, postgres } = await processesOf(home)
+    const { supervisor, services, standbys, postgres } = await processesOf(home)
     platform.npm.kill('SIGKILL')
-    await until('the end of all processes', () => ![supervisor, ...services, postgres].some(isAlive))
+    await until('the end of all processes', () => ![supervisor, ...services, ...standbys, postgres].some(isAlive))
     running = undefined
     expect(await isFree(port)).toBe(true)
   })

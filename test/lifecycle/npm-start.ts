@@ -67,12 +67,26 @@ export function maru(home: string, parameters: readonly string[]): { output(): s
   return { output: () => output, ended: new Promise((resolve) => child.once('close', resolve)) }
 }
 
-/** Pids of everything that belongs to a home: the supervisor, its services and the postmaster. */
-export async function processesOf(home: string): Promise<{ supervisor: number; services: number[]; postgres: number }> {
+interface Processes {
+  supervisor: number
+  services: number[]
+  /** Of processes that stand by for a service. */
+  standbys: number[]
+  postgres: number
+}
+
+/** Pids of everything that belongs to a home. */
+export async function processesOf(home: string): Promise<Processes> {
   const read = async (file: string): Promise<string> => readFile(path.join(home, file), 'utf8')
   const supervisor = (JSON.parse(await read('supervisor.lock')) as { pid: number }).pid
-  const services = Object.values(JSON.parse(await read('processes.json')) as Record<string, { pid: number }>).map(({ pid }) => pid)
-  return { supervisor, services, postgres: Number((await read('postgres/postmaster.pid')).split('\n')[0]) }
+  const all = Object.values(JSON.parse(await read('processes.json')) as Record<string, { name: string; pid: number }>)
+  const pids = (standBy: boolean): number[] => all.filter(({ name }) => name.endsWith(' standby') === standBy).map(({ pid }) => pid)
+  return {
+    supervisor,
+    services: pids(false),
+    standbys: pids(true),
+    postgres: Number((await read('postgres/postmaster.pid')).split('\n')[0]),
+  }
 }
 
 export function isAlive(pid: number): boolean {

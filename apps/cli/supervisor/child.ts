@@ -8,8 +8,8 @@ import { spawnService, Standby, type ServiceProgram } from './service-process.ts
 export interface ChildObserver {
   /** One line of the process' output. */
   line(line: string, stream: 'stdout' | 'stderr', instanceId: string): void
-  /** It runs; called before anything else can happen to it. */
-  spawned(pid: number): void
+  /** It runs; called before anything else can happen to it. One that stood by and takes over is told of a second time. */
+  spawned(pid: number, as: 'instance' | 'standby'): void
   /** It takes requests, for the `starts`-th time. `afterMs` since the start, or since its predecessor ended. */
   ready(url: string, afterMs: number, starts: number): void
   /** It ended without being asked to. The next start comes after `delayMs`, unless it is on trial. */
@@ -73,7 +73,7 @@ export class Child {
     this.#observer = observer
     this.#onTrial = options.onTrial ?? false
     this.#standby = new Standby(definition, {
-      spawned: (pid) => observer.spawned(pid),
+      spawned: (pid) => observer.spawned(pid, 'standby'),
       gone: (pid) => observer.gone?.(pid),
       failed: (reason) => observer.line(`the process that stood by ended (${reason})`, 'stderr', 'standby'),
     })
@@ -136,10 +136,9 @@ export class Child {
     const id = createInstanceId(this.name)
     this.#id = id
     this.#lastFault = ''
-    const taken = this.#standby.take(id)
-    const child = taken ?? spawnService(this.definition, id)
+    const child = this.#standby.take(id) ?? spawnService(this.definition, id)
     this.#process = child
-    if (child.pid !== undefined && !taken) this.#observer.spawned(child.pid)
+    if (child.pid !== undefined) this.#observer.spawned(child.pid, 'instance')
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream]?.setEncoding('utf8').on(
         'data',

@@ -158,7 +158,7 @@ export class Supervisor {
     const child: Child = new Child(
       service,
       {
-        spawned: (pid) => this.#processes.add(name, pid),
+        spawned: (pid, as) => this.#processes.add(as === 'instance' ? name : `${name} ${as}`, pid),
         gone: (pid) => this.#processes.remove(pid),
         line: (line, stream, instanceId) => {
           log.write(logLine(line, stream, name, instanceId))

@@ -37,6 +37,7 @@ describe('settings', () => {
       port: 8_080,
       gatewayHost: '127.0.0.1',
       databaseUrl: undefined,
+      standby: true,
     })
   })
 })
