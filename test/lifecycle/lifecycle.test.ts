@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startPostgres } from '@maru/postgres-server'
 import { Client } from '../support/client.ts'
 import { freePort } from '../support/platform.ts'
 import { isAlive, isFree, maru, npmStart, processesOf, until, type NpmStart } from './npm-start.ts'
@@ -218,6 +219,27 @@ describe('npm start', { timeout: 180_000 }, () => {
     const { assets } = body as { assets: { difference: string }[] }
     expect(assets.length).toBeGreaterThan(1)
     expect(new Set(assets.map(({ difference }) => difference))).toEqual(new Set(['0']))
+  })
+
+  test("what was saved goes into a server of one's own by DATABASE_URL, once, and is saved from there again", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'maru-lifecycle-'))
+    folders.push(folder)
+    const server = await startPostgres({ dataFolder: path.join(folder, 'postgres') })
+    try {
+      const environment = { DATABASE_URL: server.adminUrl }
+      const restoring = maru(path.join(folder, 'home'), ['restore', saved], environment)
+      expect(await restoring.ended, restoring.output()).toBe(0)
+      expect(await readdir(path.join(folder, 'home'))).not.toContain('postgres')
+      const again = maru(path.join(folder, 'home'), ['backup', path.join(folder, 'again')], environment)
+      expect(await again.ended, again.output()).toBe(0)
+      expect(await manifestOf(path.join(folder, 'again'))).toEqual(await manifestOf(saved))
+      const twice = maru(path.join(folder, 'other'), ['restore', saved], environment)
+      expect(await twice.ended, twice.output()).toBe(1)
+      expect(twice.output()).toContain('the server of DATABASE_URL has a database "maru" already; nothing is written over')
+      expect(await readdir(path.join(folder, 'other')).catch(() => [])).toEqual([])
+    } finally {
+      await server.stop()
+    }
   })
 
   test('npm itself killed outright: the platform ends by itself', async () => {

@@ -56,10 +56,14 @@ export function npmStart(home: string, port: number, environment: Record<string,
 }
 
 /** A command of `maru` on a home, as a person gives it. */
-export function maru(home: string, parameters: readonly string[]): { output(): string; ended: Promise<number | null> } {
+export function maru(
+  home: string,
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): { output(): string; ended: Promise<number | null> } {
   const child = spawn(process.execPath, [path.join(root, 'apps/cli/maru.mjs'), ...parameters], {
     cwd: root,
-    env: { ...process.env, MARU_HOME: home },
+    env: { ...process.env, MARU_HOME: home, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
