@@ -14,27 +14,34 @@ export const requestsPerMessageMax = 100
 const RequestId = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Integer({ minimum: 0, maximum: 9007199254740991 })], {
   description: 'Yours, to find the answer by: a text of at most 64 characters, or a whole number.',
 })
+const Trace = Type.String({
+  maxLength: 128,
+  description:
+    'A W3C `traceparent` of yours: the request becomes part of that trace where it is sampled. One that is not valid is ignored.',
+})
+/** Of requests that enter something. */
+const entered = { id: RequestId, traceparent: Type.Optional(Trace) }
 /** One's own orders only, so no `user_id`. */
 const placed = { symbol: SymbolName, ...orderProperties }
 const { user_id: _notHere, ...listed } = placeListProperties
 
 export const orderSocketRequests = {
   /** `order` as `POST /orders` takes it. */
-  place: Strict({ id: RequestId, op: Type.Literal('place'), order: Strict(placed) }),
+  place: Strict({ ...entered, op: Type.Literal('place'), order: Strict(placed) }),
   /** By one of the two ids. */
   cancel: Strict({
-    id: RequestId,
+    ...entered,
     op: Type.Literal('cancel'),
     order_id: Type.Optional(OrderId),
     client_order_id: Type.Optional(ClientOrderId),
   }),
   /** As `PATCH /orders/{id}` takes it. */
-  amend: Strict({ id: RequestId, op: Type.Literal('amend'), order_id: OrderId, changes: amendment }),
+  amend: Strict({ ...entered, op: Type.Literal('amend'), order_id: OrderId, changes: amendment }),
   /** As `POST /orders/{id}/replace` takes it. */
-  replace: Strict({ id: RequestId, op: Type.Literal('replace'), order_id: OrderId, order: Strict(orderProperties) }),
+  replace: Strict({ ...entered, op: Type.Literal('replace'), order_id: OrderId, order: Strict(orderProperties) }),
   /** As `POST /order-lists` takes it. */
-  place_list: Strict({ id: RequestId, op: Type.Literal('place_list'), list: Strict(listed) }),
-  cancel_all: Strict({ id: RequestId, op: Type.Literal('cancel_all'), symbol: Type.Optional(SymbolName) }),
+  place_list: Strict({ ...entered, op: Type.Literal('place_list'), list: Strict(listed) }),
+  cancel_all: Strict({ ...entered, op: Type.Literal('cancel_all'), symbol: Type.Optional(SymbolName) }),
   /** Events after number `after` (0 where it is not given: all), then as they come. */
   subscribe: Strict({
     id: RequestId,

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { topics } from '@maru/contracts'
 import { installEventLog, type TopicRights } from '@maru/event-log'
 import { installDiscovery } from './discovery/postgres/schema.ts'
+import { registrationContextsSchema } from './tracing/registration-contexts.ts'
 import { traceContextsSchema } from './tracing/trace-contexts.ts'
 import { roleOf, schemaOf, serviceKeys, type ServiceKey } from './names.ts'
 
@@ -53,6 +54,7 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<Reco
     await installEventLog(admin, topicRights)
     await installDiscovery(admin)
     await admin.query(traceContextsSchema)
+    await admin.query(registrationContextsSchema)
   })
   return urlsOf(adminUrl, passwords, database)
 }

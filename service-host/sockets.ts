@@ -8,6 +8,7 @@ import type { Logger } from './logger.ts'
 import { PathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
 import { spreadOver } from './spread.ts'
+import type { Traceparent } from './tracing/tracing.ts'
 
 export interface SocketCall {
   params: Record<string, string>
@@ -15,6 +16,8 @@ export interface SocketCall {
   /** Set wherever a valid token was sent; always unless the access is public. */
   identity?: Identity
   requestId: string
+  /** Where the trace of the upgrade stands. */
+  traceparent: Traceparent | undefined
   /** The connection beneath: corked, several messages leave in one write. */
   transport: Duplex
   /**
@@ -184,6 +187,7 @@ export class SocketRoutes {
         query,
         ...(identity ? { identity } : {}),
         requestId: this.#requestIdOf(request),
+        traceparent: traceparentOf(request),
         transport: socket,
         onLeaving: (finish) => void this.#finishing.set(client, finish),
       })
@@ -194,6 +198,10 @@ export class SocketRoutes {
   #optional(authorization: string | undefined): Promise<Identity | undefined> {
     return authorization === undefined ? Promise.resolve(undefined) : this.#verifier.verify(authorization).catch(() => undefined)
   }
+}
+
+function traceparentOf({ headers: { traceparent } }: IncomingMessage): Traceparent | undefined {
+  return typeof traceparent === 'string' ? traceparent : undefined
 }
 
 /** Authorization header, `?token=` or `?access_token=`, or the subprotocols `bearer, <token>`; as an Authorization value. */

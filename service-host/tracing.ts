@@ -1,5 +1,7 @@
 export * from './tracing/event-traces.ts'
 export * from './tracing/open.ts'
+export * from './tracing/registration-contexts.ts'
 export * from './tracing/settings.ts'
 export * from './tracing/trace-contexts.ts'
+export { failSpan } from './tracing/trace-handler.ts'
 export * from './tracing/tracing.ts'

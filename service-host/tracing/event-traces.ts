@@ -1,6 +1,7 @@
 import type pg from 'pg'
+import { findRegistrations } from './registration-contexts.ts'
 import { findTraces } from './trace-contexts.ts'
-import type { SpanKind, Tracing } from './tracing.ts'
+import type { SpanKind, Traceparent, Tracing } from './tracing.ts'
 
 /** Something that was done with what a command brought about. */
 interface Done {
@@ -18,22 +19,34 @@ const waitingMax = 5_000
 /** Long enough for the note of a command, which is made as it is answered, to be there. */
 const lookEveryMs = 250
 
-/** Adds what readers of the log do to the traces of the commands it follows from. Work is never held up: traces are looked up afterwards, many at once. */
-export class EventTraces {
+/** By what a trace was noted. */
+interface TraceKeys<Key> {
+  find(database: Pick<pg.Pool, 'query'>, keys: readonly Key[]): Promise<Map<Key, Traceparent>>
+  /** What the key is called in a span. */
+  attribute: string
+}
+
+export const byCommand: TraceKeys<number> = { find: findTraces, attribute: 'maru.command' }
+export const byUser: TraceKeys<string> = { find: findRegistrations, attribute: 'maru.user_id' }
+
+/** Adds what readers of the log do to the traces of the commands, or registrations, it follows from. Work is never held up: traces are looked up afterwards, many at once. */
+export class EventTraces<Key extends string | number> {
   readonly #tracing: Tracing
   readonly #database: Pick<pg.Pool, 'query'>
-  #waiting: [command: number, done: Done][] = []
+  readonly #keys: TraceKeys<Key>
+  #waiting: [key: Key, done: Done][] = []
   #isDue = false
 
-  constructor(tracing: Tracing, database: Pick<pg.Pool, 'query'>) {
+  constructor(tracing: Tracing, database: Pick<pg.Pool, 'query'>, keys: TraceKeys<Key>) {
+    this.#keys = keys
     this.#tracing = tracing
     this.#database = database
   }
 
-  /** Something was done with the events of these commands. */
-  done(commands: Iterable<number>, done: Done): void {
+  /** Something was done with the events of these commands or users. */
+  done(keys: Iterable<Key>, done: Done): void {
     if (!this.#tracing.isOn) return
-    for (const command of commands) if (this.#waiting.length < waitingMax) this.#waiting.push([command, done])
+    for (const key of keys) if (this.#waiting.length < waitingMax) this.#waiting.push([key, done])
     if (this.#isDue || this.#waiting.length === 0) return
     this.#isDue = true
     setTimeout(() => void this.#look(), lookEveryMs).unref()
@@ -43,14 +56,15 @@ export class EventTraces {
     const waiting = this.#waiting.splice(0)
     this.#isDue = false
     try {
-      const traces = await findTraces(
+      const { find, attribute } = this.#keys
+      const traces = await find(
         this.#database,
-        waiting.map(([command]) => command),
+        waiting.map(([key]) => key),
       )
-      for (const [command, { name, kind, startMs, endMs, attributes, fault }] of waiting) {
-        const parent = traces.get(command)
+      for (const [key, { name, kind, startMs, endMs, attributes, fault }] of waiting) {
+        const parent = traces.get(key)
         if (parent === undefined) continue
-        const span = this.#tracing.start(name, { kind, parent, startMs, attributes: { 'maru.command': command, ...attributes } })
+        const span = this.#tracing.start(name, { kind, parent, startMs, attributes: { [attribute]: key, ...attributes } })
         span?.end(fault, endMs)
       }
     } catch {

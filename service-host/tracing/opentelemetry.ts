@@ -49,7 +49,7 @@ export function openTelemetry(settings: TracingSettings, process: { service: str
   const tracer = provider.getTracer('maru', process.version)
   const none = context.active()
   return {
-    start(name, { kind, parent, attributes = {}, startMs }) {
+    start(name, { kind, parent, link, attributes = {}, startMs }) {
       const known = parseTraceparent(parent)
       // Its whole trace is not kept: nothing needs to be made to know that.
       if (known && !known.isSampled) return undefined
@@ -62,7 +62,16 @@ export function openTelemetry(settings: TracingSettings, process: { service: str
             isRemote: true,
           })
         : none
-      const span = tracer.startSpan(name, { kind: kinds[kind], attributes, ...(startMs === undefined ? {} : { startTime: startMs }) }, from)
+      const linked = parseTraceparent(link)
+      const options = {
+        kind: kinds[kind],
+        attributes,
+        ...(startMs === undefined ? {} : { startTime: startMs }),
+        ...(linked?.isSampled
+          ? { links: [{ context: { traceId: linked.traceId, spanId: linked.spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true } }] }
+          : {}),
+      }
+      const span = tracer.startSpan(name, options, from)
       if (!span.isRecording()) return undefined
       const { traceId, spanId } = span.spanContext()
       return {

@@ -28,19 +28,19 @@ export function traceHandler(tracing: Tracing, endpoint: Endpoint, handler: AnyH
           return value
         },
         (error: unknown) => {
-          failed(span, error)
+          failSpan(span, error)
           throw error
         },
       )
     } catch (error) {
-      failed(span, error)
+      failSpan(span, error)
       throw error
     }
   }
 }
 
-/** A refusal is an answer like any other; a fault of ours is a fault of the span. */
-function failed(span: TraceSpan, error: unknown): void {
+/** Ends a span with what was thrown. A refusal is an answer like any other; a fault of ours is a fault of the span. */
+export function failSpan(span: TraceSpan, error: unknown): void {
   const code = error instanceof Problem ? error.code : 'internal'
   const status = error instanceof Problem ? error.status : 500
   span.set('error.type', code)

@@ -21,6 +21,8 @@ export interface SpanStart {
   kind: SpanKind
   /** Undefined begins a trace. */
   parent: Traceparent | undefined
+  /** Another span that it has to do with, of another trace; left out where that is not kept. */
+  link?: Traceparent | undefined
   attributes?: Attributes
   /** Milliseconds since 1970; now where unset. */
   startMs?: number

@@ -47,7 +47,7 @@ export const notificationService: ServiceDefinition = {
         handler: async (client, events) => {
           const startMs = Date.now()
           await applyEvents(client, topic, events, options)
-          if (topic === topics.tradingEvents) traces.applied(events, startMs)
+          traces.applied(topic, events, startMs)
         },
         signal,
         logger,

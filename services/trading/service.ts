@@ -27,6 +27,8 @@ import { Orders } from './order-management/orders.ts'
 import { serveOrderLists } from './order-management/order-lists.ts'
 import { CommandTraces } from './monitoring/command-traces.ts'
 import { exposeTrading } from './monitoring/metrics.ts'
+import { RegistrationTraces } from './monitoring/registration-traces.ts'
+import { SocketTraces } from './monitoring/socket-traces.ts'
 import { OrderMeter } from './monitoring/order-meter.ts'
 import { serveOrderManagement } from './order-management/routes.ts'
 import { serveOrderSocket } from './order-socket/routes.ts'
@@ -100,7 +102,9 @@ async function start(context: ServiceContext): Promise<StartedService> {
   const places = new StreamPlaces(streamsMax)
   serveOrderManagement({ http, replica, accounts, orders, entry, history })
   serveOrderLists({ http, replica, accounts, orders, history })
-  serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier: context.verifier, logger, shutdown: stop.signal })
+  const traces = new SocketTraces(context.tracing)
+  const { verifier } = context
+  serveOrderSocket({ http, replica, accounts, orders, entry, history, places, verifier, traces, logger, shutdown: stop.signal })
   servePositionManagement({ http, replica, intake, accounts })
   serveRiskManagement({ http, replica, intake, accounts })
   serveAccountControls({ http, replica, intake, accounts })
@@ -165,6 +169,7 @@ function lead(
   const { log, logger, pool } = context
   const stop = new AbortController()
   const signal = AbortSignal.any([parts.signal, stop.signal])
+  const traces = new RegistrationTraces(context.tracing, pool)
   const registrations = consume<UserEvent>({
     log,
     topic: topics.userEvents,
@@ -174,9 +179,11 @@ function lead(
     standsBy: false,
     signal,
     logger,
-    handler: async (_client, events) => {
-      for (const event of events) if (event.type === 'user.registered') await parts.accounts.open(event.data.user_id)
-    },
+    handler: (_client, events) =>
+      traces.openAll(
+        events.flatMap((event) => (event.type === 'user.registered' ? [event.data.user_id] : [])),
+        (userId) => parts.accounts.open(userId),
+      ),
   })
   const house = runHouse({ log, logger, ...parts, signal }).catch((error: unknown) => {
     if (!signal.aborted) context.fail('the house liquidity failed', error)

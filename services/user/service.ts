@@ -9,6 +9,7 @@ import { readSigningKey } from './authentication/signing-key.ts'
 import { serveRevokedTokens } from './authorization/revoked-tokens.ts'
 import { serveAuthorization } from './authorization/routes.ts'
 import { readUserConfig } from './config.ts'
+import { RegistrationTraces } from './monitoring/registration-traces.ts'
 import { OutboxRelay } from './outbox/relay.ts'
 import { ensureOperator } from './profile-management/operator-file.ts'
 import { serveProfileManagement } from './profile-management/routes.ts'
@@ -17,7 +18,7 @@ import { startHousekeeping } from './store/housekeeping.ts'
 export const userService: ServiceDefinition = {
   service: 'user',
   migrations: fileURLToPath(new URL('store', import.meta.url)),
-  async start({ pool, log, logger, http, environment, shutdown }) {
+  async start({ pool, log, logger, http, tracing, environment, shutdown }) {
     const config = readUserConfig(environment)
     const key = await readSigningKey(config.tokenKeyFile)
     const [sealingKey, gatewayKey] = await Promise.all([
@@ -26,12 +27,13 @@ export const userService: ServiceDefinition = {
     ])
     const passwords = new Passwords({ atOnceMax: config.hashesAtOnce, queueMax: config.hashQueueMax })
     if (config.operatorFile !== undefined) await ensureOperator({ pool, passwords, logger }, config.operatorFile)
-    const relay = new OutboxRelay({ pool, log, logger })
+    const traces = new RegistrationTraces(tracing, pool)
+    const relay = new OutboxRelay({ pool, log, logger, onAppended: (body, startMs) => traces.appended(body, startMs) })
     const limit = { attemptsMax: config.loginAttemptsMax, windowSeconds: config.loginWindowSeconds }
     serveAuthentication(http, { pool, passwords, limit, key, accessTokens: createAccessTokens(key) })
     serveApiKeys(http, { pool, passwords, limit, sealingKey })
     if (sealingKey && gatewayKey) serveHandingOut(http, { pool, gatewayKey, sealingKey, keyTokens: createKeyTokens(key) })
-    serveProfileManagement(http, { pool, passwords, relay })
+    serveProfileManagement(http, { pool, passwords, relay, traces })
     serveAuthorization(http, { pool })
     serveRevokedTokens(http, { pool })
     startHousekeeping(pool, logger, shutdown)

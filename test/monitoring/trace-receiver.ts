@@ -13,6 +13,8 @@ export interface ReceivedSpan {
   startNs: bigint
   endNs: bigint
   attributes: Record<string, string>
+  /** Ids of the spans of other traces that it has to do with. */
+  links: string[]
 }
 
 interface KeyValue {
@@ -33,6 +35,7 @@ interface ExportRequest {
         startTimeUnixNano: string
         endTimeUnixNano: string
         attributes: KeyValue[]
+        links?: { spanId: string }[]
       }[]
     }[]
   }[]
@@ -67,6 +70,7 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
             startNs: BigInt(span.startTimeUnixNano),
             endNs: BigInt(span.endTimeUnixNano),
             attributes: texts(span.attributes),
+            links: (span.links ?? []).map(({ spanId }) => spanId),
           })
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     })

@@ -138,6 +138,21 @@ export class Edge {
     }
   }
 
+  /** Begins the span of an upgrade; what it gives ends it, with the status of the answer, or without one where the client has left. */
+  traceSocket(request: EdgeRequest, call: EdgeCall): ((status: number | undefined) => void) | undefined {
+    call.span = this.#parts.tracing.start(request.method, {
+      kind: 'server',
+      parent: headerOf(request, 'traceparent'),
+      attributes: { 'http.request.method': request.method, 'maru.request_id': call.requestId, 'network.protocol.name': 'websocket' },
+    })
+    const { span } = call
+    if (!span) return undefined
+    return (status) => {
+      if (status !== undefined) span.set('http.response.status_code', status)
+      span.end(status !== undefined && status >= 500 ? String(status) : undefined)
+    }
+  }
+
   /** Answers a request with a problem, at once. */
   refuse(request: EdgeRequest, answer: EdgeAnswer, problem: Problem): void {
     const call = this.open(request)

@@ -45,6 +45,9 @@ export interface FrontOptions {
 const headerMaxBytes = 16 * 1_024
 const connectionsMax = 20_000
 const keepAliveTimeoutMs = 65_000
+const switchingProtocols = 101
+/** Of a path, as a span shows it. */
+const routeMaxCharacters = 200
 /** A connection on which nothing moves, in the middle of a request or an answer, is cut. Event streams send heartbeats. */
 const idleMs = 120_000
 
@@ -158,28 +161,33 @@ export class Front {
 
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { edge, logger, limits } = this.#options
-    const call = edge.open(new NodeRequest(request))
+    const asked = new NodeRequest(request)
+    const call = edge.open(asked)
+    const traced = edge.traceSocket(asked, call)
     const onError = () => socket.destroy()
     socket.on('error', onError)
-    this.#upgrade(request, socket, head, call).catch((error: unknown) => {
+    this.#upgrade(request, socket, head, call).then(traced, (error: unknown) => {
       if (!(error instanceof Problem)) logger.error({ err: error, request_id: call.requestId }, 'upgrade failed')
       if (!call.limited) call.base += limits.headersOf(call.address)
       const problem = error instanceof Problem ? error : new Problem('internal')
+      traced?.(socket.destroyed ? undefined : problem.status)
       socket.end(rawProblem(problem, call.requestId, headerRecord(call.base)))
     })
   }
 
-  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, call: EdgeCall): Promise<void> {
+  /** Gives the status with which the upgrade was answered, if anybody was there to have it. */
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, call: EdgeCall): Promise<number | undefined> {
     const { edge, instances, upstreamTimeoutMs, logger } = this.#options
     const target = parseTarget(request.url)
     const asked = new NodeRequest(request)
     const own = edge.headersFor(asked, call)
     const authorization = await edge.admitSocket(asked, call)
     const headers = authorization === undefined ? own : `${own}authorization: ${authorization}\r\n`
-    if (socket.destroyed) return
+    if (socket.destroyed) return undefined
     if (!edge.allowsSocket(request.headers)) throw new Problem('origin_not_allowed')
     const destination = edge.destination(target)
     if (destination === undefined) throw new Problem('not_found', 'No socket is at this path.')
+    call.span?.set('http.route', `/api/${destination.service}${destination.path.slice(0, routeMaxCharacters)}`)
     const leave = edge.takeStream()
     const demand = { service: destination.service, method: 'GET', path: destination.path, body: null }
     const upstream = instances.pickSocket(demand)
@@ -210,9 +218,13 @@ export class Front {
         },
         release,
       )
-      if (link === undefined) return release()
+      if (typeof link === 'number') {
+        release()
+        return link
+      }
       if (this.#upgraded.has(socket)) this.#upgraded.set(socket, link)
       if (this.#isClosing) link.leave()
+      return switchingProtocols
     } catch (error) {
       release()
       throw error

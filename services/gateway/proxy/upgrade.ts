@@ -25,10 +25,10 @@ export interface UpgradeRequest {
 
 /**
  * Asks an instance for the upgrade and then passes bytes both ways until either side ends. Resolves with what joins the two when the pass-through has begun, and with
- * undefined when the instance has refused (its refusal is passed on); throws Problem `bad_gateway` or `gateway_timeout` where it did neither. `onEnd` is called once when a pass-through that began
+ * the status when the instance has refused (its refusal is passed on); throws Problem `bad_gateway` or `gateway_timeout` where it did neither. `onEnd` is called once when a pass-through that began
  * is over.
  */
-export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<SocketLink | undefined> {
+export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: () => void): Promise<SocketLink | number> {
   const { incoming, socket } = request
   return new Promise((resolve, reject) => {
     const ticket = upstream.begin()
@@ -82,7 +82,7 @@ export function passUpgrade(upstream: Upstream, request: UpgradeRequest, onEnd: 
       answer.pipe(socket)
       answer.on('error', () => socket.destroy())
       incoming.resume()
-      resolve(undefined)
+      resolve(status)
     })
     outgoing.end()
   })

@@ -1,23 +1,27 @@
-import { topics } from '@maru/contracts'
-import { commandsOf, EventTraces, type Tracing } from '@maru/service-host'
+import { topics, type Topic, type TradingEvent, type UserEvent } from '@maru/contracts'
+import { byCommand, byUser, commandsOf, EventTraces, type Tracing } from '@maru/service-host'
 import type pg from 'pg'
 
 /** The last steps of a trace: its events were taken into inboxes, and a mail that tells of one was handed in. */
 export class NotificationTraces {
-  readonly #traces: EventTraces
+  readonly #traces: EventTraces<number>
+  readonly #registrations: EventTraces<string>
 
   constructor(tracing: Tracing, pool: pg.Pool) {
-    this.#traces = new EventTraces(tracing, pool)
+    this.#traces = new EventTraces(tracing, pool, byCommand)
+    this.#registrations = new EventTraces(tracing, pool, byUser)
   }
 
-  applied(events: readonly { id: string }[], startMs: number): void {
-    this.#traces.done(commandsOf(events.map(({ id }) => id)), {
-      name: `process ${topics.tradingEvents}`,
-      kind: 'consumer',
+  applied(topic: Topic, events: readonly (TradingEvent | UserEvent)[], startMs: number): void {
+    const done = {
+      name: `process ${topic}`,
+      kind: 'consumer' as const,
       startMs,
       endMs: Date.now(),
-      attributes: { 'messaging.destination.name': topics.tradingEvents, 'messaging.consumer.group.name': 'inbox' },
-    })
+      attributes: { 'messaging.destination.name': topic, 'messaging.consumer.group.name': 'inbox' },
+    }
+    if (topic === topics.tradingEvents) this.#traces.done(commandsOf(events.map(({ id }) => id)), done)
+    else this.#registrations.done(usersOf(events), done)
   }
 
   mailed(eventKey: string, outcome: string, elapsedMs: number): void {
@@ -34,4 +38,8 @@ export class NotificationTraces {
       fault,
     })
   }
+}
+
+function* usersOf(events: readonly (TradingEvent | UserEvent)[]): Generator<string> {
+  for (const event of events) if (event.type === 'user.registered') yield event.data.user_id
 }

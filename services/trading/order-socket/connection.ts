@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { OrderSocketAnswer, OrderSocketPush, OrderSocketRequest } from '@maru/contracts/order-socket'
-import { expectScope, Problem, type Identity, type Logger, type TokenVerifier } from '@maru/service-host'
+import { expectScope, Problem, type Identity, type Logger, type TokenVerifier, type Traceparent } from '@maru/service-host'
 import { followAccount } from '../account-stream/follow.ts'
 import type { StreamPlaces } from '../account-stream/server-sent-events.ts'
 import type { History } from '../history/history.ts'
+import type { SocketTraces } from '../monitoring/socket-traces.ts'
 import type { OrderEntry, Placed } from '../order-management/order-entry.ts'
 import type { Orders } from '../order-management/orders.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -27,6 +28,7 @@ export interface ConnectionParts {
   history: History
   places: StreamPlaces
   verifier: TokenVerifier
+  traces: SocketTraces
   logger: Logger
   shutdown: AbortSignal
   /** Told when a client is cut off. */
@@ -39,6 +41,8 @@ interface Opened {
   identity: Identity
   account: number
   requestId: string
+  /** Where the trace of the upgrade stands. */
+  traceparent: Traceparent | undefined
 }
 
 /** One client on the trading socket. Its requests take their places in the log in the order it sent them. */
@@ -122,7 +126,8 @@ export class Connection {
     try {
       if (request instanceof Problem) throw request
       if (!opsOfReaders.has(request.op)) expectScope(this.#identity, 'trade')
-      const { status, result } = await this.#handle(request)
+      const { requestId, traceparent: upgrade } = this.#opened
+      const { status, result } = await this.#parts.traces.within(request, requestId, upgrade, () => this.#handle(request))
       this.#answer({ id: request.id, status, result }, place)
     } catch (error) {
       this.#answerProblem(id, error, place)

@@ -11,14 +11,14 @@ export function serveOrderSocket({
   ...others
 }: Omit<ConnectionParts, 'onDropped'> & { http: HttpService; accounts: Accounts }): void {
   const parts: ConnectionParts = { ...others, onDropped: (reason) => http.socketDropped(reason) }
-  http.socket('/ws', { access: 'user', keyScope: 'read' }, (socket, { identity, transport, requestId, onLeaving }) => {
+  http.socket('/ws', { access: 'user', keyScope: 'read' }, (socket, { identity, transport, requestId, traceparent, onLeaving }) => {
     if (!identity) throw new Error('a socket that asks for a user was opened without one')
     keepAlive(socket, pingMs, () => http.socketDropped('silent'))
     // What comes before the account is open waits in the connection.
     socket.pause()
     accounts.own(identity).then(
       (account) => {
-        const connection = new Connection(parts, { socket, transport, identity, account, requestId })
+        const connection = new Connection(parts, { socket, transport, identity, account, requestId, traceparent })
         onLeaving((withinMs) => connection.finish(withinMs))
         socket.resume()
       },

@@ -4,7 +4,17 @@ import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { topics } from '@maru/contracts'
 import { openPostgresEventLog, systemClock } from '@maru/event-log'
-import { commandsOf, createLogger, createPool, EventTraces, LogMeter, openTracing, version, type TracingSettings } from '@maru/service-host'
+import {
+  commandsOf,
+  createLogger,
+  createPool,
+  byCommand,
+  EventTraces,
+  LogMeter,
+  openTracing,
+  version,
+  type TracingSettings,
+} from '@maru/service-host'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { postgresHistory } from '../history/postgres-tables.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
@@ -75,7 +85,7 @@ const pool = createPool(databaseUrl, {
   onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
 })
 const tracing = await openTracing(tracingSettings, { service: 'trading', instanceId, version })
-const traces = new EventTraces(tracing, pool)
+const traces = new EventTraces(tracing, pool, byCommand)
 {
   await using log = await openPostgresEventLog({
     connectionString: databaseUrl,

@@ -10,12 +10,15 @@ const batchMax = 100
 const pollMs = 1_000
 const backoffMaxMs = 1_000
 
+/** Told that a record was appended, and when that was begun. */
+type OnAppended = (body: string, startMs: number) => void
+
 /**
  * Carries the oldest events that are not on the log yet, one instance at a time. A process killed between append and mark
  * leaves the event unmarked; the next append has the same identity and adds nothing.
  * @returns how many were carried, at most `batchMax`
  */
-export async function relayOutbox(pool: pg.Pool, log: EventLog): Promise<number> {
+export async function relayOutbox(pool: pg.Pool, log: EventLog, onAppended?: OnAppended): Promise<number> {
   return inTransaction(pool, async (client) => {
     await client.query(`set local lock_timeout = '5s'`)
     await client.query(`select pg_advisory_xact_lock(hashtextextended('user outbox relay', 0))`)
@@ -25,7 +28,9 @@ export async function relayOutbox(pool: pg.Pool, log: EventLog): Promise<number>
     )
     const sent: { sequence: string; offset: number }[] = []
     for (const { sequence, body } of rows) {
+      const startMs = Date.now()
       const offset = await log.append(topics.userEvents, Buffer.from(body, 'utf8'), { producer, sequence: Number(sequence) })
+      onAppended?.(body, startMs)
       sent.push({ sequence, offset })
     }
     if (sent.length > 0)
@@ -43,16 +48,18 @@ export class OutboxRelay implements AsyncDisposable {
   readonly #pool: pg.Pool
   readonly #log: EventLog
   readonly #logger: Logger
+  readonly #onAppended: OnAppended | undefined
   readonly #running: Promise<void>
   #stopped = false
   #woken = false
   #wake: () => void = () => undefined
   #carried: (() => void)[] = []
 
-  constructor(parts: { pool: pg.Pool; log: EventLog; logger: Logger }) {
+  constructor(parts: { pool: pg.Pool; log: EventLog; logger: Logger; onAppended?: OnAppended }) {
     this.#pool = parts.pool
     this.#log = parts.log
     this.#logger = parts.logger
+    this.#onAppended = parts.onAppended
     this.#running = this.#run()
   }
 
@@ -82,7 +89,7 @@ export class OutboxRelay implements AsyncDisposable {
       this.#carried = []
       let carried = 0
       try {
-        carried = await relayOutbox(this.#pool, this.#log)
+        carried = await relayOutbox(this.#pool, this.#log, this.#onAppended)
         failures = 0
         if (carried < batchMax) for (const resolve of waiting) resolve()
         else this.#carried.unshift(...waiting)

@@ -3,6 +3,7 @@ import { Problem } from '@maru/service-host'
 import type { Passwords } from '../authentication/passwords.ts'
 import { writeAudit } from '../authorization/audit.ts'
 import { createId } from '../ids.ts'
+import type { RegistrationTraces } from '../monitoring/registration-traces.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
 import { inTransaction, violatedConstraint } from '../store/transaction.ts'
 import { normalEmail, normalUsername } from './names.ts'
@@ -21,7 +22,10 @@ export interface NewUser {
  * @returns the id of the user
  * @throws Problem invalid_request, email_taken, username_taken, overloaded
  */
-export async function registerUser(parts: { pool: pg.Pool; passwords: Passwords }, given: NewUser): Promise<string> {
+export async function registerUser(
+  parts: { pool: pg.Pool; passwords: Passwords; traces?: RegistrationTraces },
+  given: NewUser,
+): Promise<string> {
   const email = normalEmail(given.email)
   const username = normalUsername(given.username)
   const errors = [
@@ -42,6 +46,7 @@ export async function registerUser(parts: { pool: pg.Pool; passwords: Passwords 
   const hash = await turn.hash(given.password)
 
   const userId = createId()
+  await parts.traces?.creating(userId)
   const now = new Date()
   try {
     await inTransaction(parts.pool, async (client) => {

@@ -3,6 +3,7 @@ import { userEndpoints } from '@maru/contracts/http/user'
 import type { HttpService } from '@maru/service-host'
 import type { Passwords } from '../authentication/passwords.ts'
 import { currentUser } from '../authorization/current-user.ts'
+import type { RegistrationTraces } from '../monitoring/registration-traces.ts'
 import type { OutboxRelay } from '../outbox/relay.ts'
 import { toUser } from '../store/users.ts'
 import { changeProfile } from './profile.ts'
@@ -15,6 +16,7 @@ export interface ProfileParts {
   pool: pg.Pool
   passwords: Passwords
   relay: OutboxRelay
+  traces: RegistrationTraces
 }
 
 export function serveProfileManagement(http: Pick<HttpService, 'serve'>, parts: ProfileParts): void {
