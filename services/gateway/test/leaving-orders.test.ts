@@ -101,12 +101,20 @@ test('orders by socket while the gateway and then the service restart: closed wi
     gateway = await startGateway()
     const second = await traders('second')
     await busy(second)
+    const careful = new Bot(`${url}/api/trading`, alice.token!)
+    await once(careful.socket, 'open')
+    await careful.ask({ id: 'set', op: 'set', cancel_on_disconnect: true })
+    const order = { symbol: 'BTC/USDT', side: 'BUY', order_type: 'LIMIT', quantity: '0.002', price: '9000' }
+    const resting = await careful.ask({ id: 'rest', op: 'place', order })
+    expect(resting).toMatchObject({ status: 201, result: { status: 'PENDING' } })
     await using next = await startServiceProcess('trading', side.database.urls.trading, { MARU_HOUSE_LIQUIDITY: 'off' })
     side.service.child.kill('SIGTERM')
     expect(await Promise.all(second.map(({ closed }) => closed))).toEqual([1012, 1012, 1012])
     await side.service.exited
     const there = Object.assign(Object.create(Object.getPrototypeOf(alice) as object) as Client, alice, { url: next.url })
     await expectNoneInDoubt(second, there)
+    // The end of a connection is one whoever ended it.
+    expect((await there.get(`/orders/${resting.result!.id}`)).body).toMatchObject({ status: 'CANCELLED' })
 
     await expect.poll(() => fetch(`${url}/api/trading/markets`).then(({ status }) => status)).toBe(200)
     const third = await traders('third')
