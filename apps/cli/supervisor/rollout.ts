@@ -31,14 +31,16 @@ const stopped = 'the platform is being stopped'
 
 /**
  * Replaces the instances of a service one by one with instances of `next`: starts one, waits until it takes requests and has done so for `bakeMs`, and only then lets an
- * old one finish. Where a new one ends, does not get ready, or stops being ready, all is put back as it was. While one that is ready is watched the next one starts, so
- * that there are at most two more than before.
+ * old one finish. Where a new one ends, does not get ready, or stops being ready, all is put back as it was. While one that is ready is watched the next one starts, and
+ * while an old one finishes the next new one is tried out; there are at most two more than before.
  */
 export async function rollOut(group: ServiceGroup, next: SupervisedService, options: RolloutOptions): Promise<RolloutResult> {
   const { say, drainMs } = options
   const before = group.service
   const old = [...group.children]
   const fresh: Child[] = []
+  /** Of old ones that were asked to finish. */
+  const endings: Promise<void>[] = []
   const startedMs = performance.now()
   const placeOf = (index: number): string => (old.length === 1 ? group.name : `${group.name} ${index + 1} of ${old.length}`)
   let ahead: Trial | undefined
@@ -46,19 +48,23 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
     const trial: Trial = ahead ?? begin(group, next, placeOf(index), options)
     ahead = undefined
     const fault = await Promise.race([trial.ready, trial.outcome])
-    if (fault === undefined && index + 1 < old.length) ahead = begin(group, next, placeOf(index + 1), options)
+    if (fault === undefined && index + 1 < old.length) {
+      await Promise.all(endings) // Before one more comes, so that they are never three too many.
+      ahead = begin(group, next, placeOf(index + 1), options)
+    }
     const tried = await trial.outcome
     const nextFault = typeof tried === 'string' ? undefined : await faultSoFar(ahead)
     if (typeof tried === 'string' || nextFault !== undefined) {
       const why = typeof tried === 'string' ? tried : nextFault!
       say(`${placeOf(typeof tried === 'string' ? index : index + 1)}: ${why}`)
-      await Promise.all([trial.giveUp(), ahead?.giveUp()])
+      await Promise.all([trial.giveUp(), ahead?.giveUp(), ...endings])
       const back = await rollBack(group, before, next, fresh, options)
       return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
     }
     fresh.push(tried)
-    await end(group, child, placeOf(index), drainMs, say)
+    endings.push(end(group, child, placeOf(index), drainMs, say))
   }
+  await Promise.all(endings)
   group.accept(next)
   return { ok: true, summary: `${group.name} is deployed in ${seconds(startedMs)}${from(next)}` }
 }

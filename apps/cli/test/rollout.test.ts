@@ -8,7 +8,7 @@ import { processIdentity } from '../supervisor/process-identity.ts'
 import { rollOut, scaleTo, type RolloutOptions } from '../supervisor/rollout.ts'
 import type { ServiceGroup, SupervisedService } from '../supervisor/service-group.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
-import { recordingTerminal, temporaryFolder } from './support.ts'
+import { recordingTerminal, temporaryFolder, until } from './support.ts'
 
 const fixture = path.join(import.meta.dirname, 'fixtures/service.ts')
 const sound = `await import(${JSON.stringify(fixture)})`
@@ -27,13 +27,13 @@ const soundTimes = (times: number) => `
   ${sound}`
 
 /** A service with instances that take requests, and a way to deploy another release of it. */
-async function given(instances = 2) {
+async function given(instances = 2, environment: Record<string, string> = {}) {
   const folder = await temporaryFolder()
   const service: SupervisedService = {
     name: 'one',
     entry: fixture,
     stopPhase: 0,
-    environment: { PATH: '/usr/bin:/bin' },
+    environment: { PATH: '/usr/bin:/bin', ...environment },
     runtime: plainRuntime,
   }
   const supervisor = new Supervisor({
@@ -136,6 +136,17 @@ test('the next instance starts while one is watched: where it fails by then, not
   expect(result.summary).toMatch(/\(exit code 5\)\. The instances before were not touched\.$/)
   expect(most).toBe(4)
   expect(pids()).toEqual(before)
+})
+
+test('while an old instance finishes the next one is tried out and takes the place of another', async () => {
+  const { group, options, release } = await given(2, { FIXTURE_DEAF: '1' })
+  const old = [...group.children]
+  const next = await release(`delete process.env.FIXTURE_DEAF; ${sound}`)
+  const deploying = rollOut(group, next, { ...options, drainMs: 60_000 })
+  await until('both are asked to finish', () => old.every(({ status }) => status.state === 'stopping'))
+  for (const { pid } of old) process.kill(pid!, 'SIGKILL')
+  expect(await deploying).toMatchObject({ ok: true })
+  expect(group.children.map(({ definition }) => definition)).toEqual([next, next])
 })
 
 test('an instance that the gateway gets no answers from is not trusted', async () => {
