@@ -1,11 +1,3 @@
-import { backup } from './commands/backup.ts'
-import { deploy, restart, scale } from './commands/change.ts'
-import { showLogs } from './commands/logs.ts'
-import { restore } from './commands/restore.ts'
-import { start } from './commands/start.ts'
-import { showStatus } from './commands/status.ts'
-import { stop } from './commands/stop.ts'
-import { verify } from './commands/verify.ts'
 import { loadEnvironment } from './config.ts'
 
 const usage = `maru: a trading floor you can run yourself
@@ -32,17 +24,18 @@ const usage = `maru: a trading floor you can run yourself
 Settings are environment variables or lines of a file .env here; .env.example lists them.
 `
 
+// Each is loaded when it is called: to ask a running supervisor for something needs little of what it takes to run one.
 const commands: Record<string, (parameters: readonly string[]) => Promise<number>> = {
-  start: (parameters) => start(loadEnvironment(), parameters),
-  status: (parameters) => showStatus(loadEnvironment(), parameters),
-  scale: (parameters) => scale(loadEnvironment(), parameters),
-  deploy: (parameters) => deploy(loadEnvironment(), parameters),
-  restart: (parameters) => restart(loadEnvironment(), parameters),
-  stop: () => stop(loadEnvironment()),
-  logs: (parameters) => showLogs(loadEnvironment(), parameters),
-  backup: (parameters) => backup(loadEnvironment(), parameters),
-  restore: (parameters) => restore(loadEnvironment(), parameters),
-  verify: (parameters) => verify(loadEnvironment(), parameters),
+  start: async (parameters) => (await import('./commands/start.ts')).start(loadEnvironment(), parameters),
+  status: async (parameters) => (await import('./commands/status.ts')).showStatus(loadEnvironment(), parameters),
+  scale: async (parameters) => (await import('./commands/change.ts')).scale(loadEnvironment(), parameters),
+  deploy: async (parameters) => (await import('./commands/change.ts')).deploy(loadEnvironment(), parameters),
+  restart: async (parameters) => (await import('./commands/change.ts')).restart(loadEnvironment(), parameters),
+  stop: async () => (await import('./commands/stop.ts')).stop(loadEnvironment()),
+  logs: async (parameters) => (await import('./commands/logs.ts')).showLogs(loadEnvironment(), parameters),
+  backup: async (parameters) => (await import('./commands/backup.ts')).backup(loadEnvironment(), parameters),
+  restore: async (parameters) => (await import('./commands/restore.ts')).restore(loadEnvironment(), parameters),
+  verify: async (parameters) => (await import('./commands/verify.ts')).verify(loadEnvironment(), parameters),
 }
 
 const [name = 'help', ...parameters] = process.argv.slice(2)
