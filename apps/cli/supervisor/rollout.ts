@@ -62,7 +62,9 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
       return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
     }
     fresh.push(tried)
-    endings.push(end(group, child, placeOf(index), drainMs, say))
+    const ending = end(group, child, placeOf(index), drainMs, say)
+    ending.catch(() => undefined) // Heard below; until then it is no fault of the supervisor that nobody waits for it.
+    endings.push(ending)
   }
   await Promise.all(endings)
   group.accept(next)
