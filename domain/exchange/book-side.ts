@@ -47,12 +47,16 @@ export class BookSide {
     return below === none ? this.#lastBefore(level) : below
   }
 
-  /** Reads what is kept of a price, for reading ahead only. */
-  glance(price: number): number {
+  /** Root of the tree of a price, or of another tree where there is none. For reading ahead only. */
+  likelyRoot(price: number): number {
+    const rank = this.#rankOf(Math.floor((price * this.sign) / span))
+    return rank < 0 ? 0 : this.#roots[rank]!
+  }
+
+  /** The key of a price within its tree. */
+  keyInTree(price: number): number {
     const key = price * this.sign
-    const at = Math.floor(key / span)
-    const rank = this.#rankOf(at)
-    return rank < 0 || this.#spans[rank] !== at ? 0 : this.tree.glance(this.#roots[rank]!, key - at * span)
+    return (key - Math.floor(key / span) * span) | 0
   }
 
   /** Puts an order with `lots` open lots at the end of the queue at its price. */

@@ -12,26 +12,35 @@ const { limit } = OrderType
 const { meets } = execution
 const { leastKey } = matching
 const { sideOf } = orderTraits
-const { buy } = Side
+const { buy, sell } = Side
 const none: number = noSlot
 
 /** Commands that are looked ahead at once: more would push each other out of the nearest cache. */
 export const foresightMax = 16
 
-/** Of the commands that are looked at: slots of orders to be cancelled; placements by their place among the commands, and their positions. */
+/** Of the cancels among the commands that are looked at: their orders, and the slots of these. */
+const orderIds = new Float64Array(foresightMax)
 const slots = new Int32Array(foresightMax)
+/** Of the placements: their place among the commands, account, market, side, and position. */
 const places = new Int32Array(foresightMax)
+const owners = new Int32Array(foresightMax)
+const symbols = new Int32Array(foresightMax)
+const sides = new Int32Array(foresightMax)
 const positions = new Int32Array(foresightMax)
-/** Of an order that trades, so many of the orders it may trade with; of all commands that are looked at, no more than there is room for. */
-const makersOfOrder = 3
-const makersMax = 16
+/** Of placements that come to rest: a node on the way to their level, and the level's key. */
+const nodes = new Int32Array(foresightMax)
+const keys = new Int32Array(foresightMax)
+/** Of placements that trade: their positions, and the orders they will meet, of all of them no more than there is room for. */
+const takers = new Int32Array(foresightMax)
+const makersMax = 32
 const makers = new Int32Array(makersMax)
 
 /**
  * Reads what the next commands will need, so that it is in the cache when they are applied. A command waits for a handful of places in memory
- * one after another; here the same places of many commands are read with nothing in between that waits for them, so the processor fetches them
- * side by side. Cancels and placements are told apart once, as each look at what a command is would be guessed wrong every other time. Changes nothing,
- * and nothing depends on it but speed.
+ * one after another; here the same place of many commands is read with nothing in between that waits for it, so the processor fetches them
+ * side by side. It does so for what lies within a few hundred instructions, and begins anew where it guessed a branch wrong: so what a command
+ * is, is asked once, before anything is read, and each step after that is a loop of its own that reads little and decides nothing. What is read may
+ * be another's where a command is not what it should be. Changes nothing, and nothing depends on it but speed.
  *
  * @returns a number made of what was read, which keeps the reads from being left out as useless
  */
@@ -42,22 +51,24 @@ export function foresee(core: Core, commands: readonly Command[], from: number, 
     const command = commands[at]!
     const { kind } = command
     if (kind === cancelOrder) {
-      const slot = core.orders.likelySlot(command.order)
-      slots[cancels] = slot
-      cancels += slot === none ? 0 : 1
-    } else if (kind === placeOrder) {
-      const position = core.positions.find(command.account, command.symbol)
+      orderIds[cancels] = command.order
+      cancels += 1
+    } else if (kind === placeOrder && core.accounts.has(command.account) && core.markets[command.symbol]) {
       places[placements] = at
-      positions[placements] = position
-      placements += position === none ? 0 : 1
+      owners[placements] = command.account
+      symbols[placements] = command.symbol
+      sides[placements] = command.side === buy ? buy : sell
+      placements += 1
     }
   }
+  for (let at = 0; at < cancels; at++) slots[at] = core.orders.likelySlot(orderIds[at]!)
+  for (let at = 0; at < placements; at++) positions[at] = Math.max(core.positions.find(owners[at]!, symbols[at]!), 0)
   return seeCancels(core, cancels) + seePlacements(core, commands, placements)
 }
 
-/** The order, then its level, position and the cell in which it is listed, then what it is held from. */
+/** The order, then its level and position, then the cell in which it is listed, what it is held from, and where its level is found. */
 function seeCancels(core: Core, count: number): number {
-  const { orders, levels, accountOrders, balances } = core
+  const { orders, levels, levelTree, accountOrders, balances } = core
   let seen = 0
   for (let at = 0; at < count; at++) seen = (seen + orders.level(slots[at]!)) | 0
   for (let at = 0; at < count; at++) {
@@ -67,41 +78,55 @@ function seeCancels(core: Core, count: number): number {
   for (let at = 0; at < count; at++) {
     const slot = slots[at]!
     const position = orders.position(slot)
+    seen = (seen + levelTree.lookAtLeaf(levels.place(orders.level(slot)))) | 0
     seen = (seen + accountOrders.look(core.positions.account(position), orders.cell(slot))) | 0
     seen = (seen + balances.look(core.positions.heldBalance(position, sideOf(orders.traits(slot))))) | 0
   }
   return seen
 }
 
-/** The position and the levels around the price, then what the order will be held from and where it will be listed; of one that trades, its makers. */
+/** The position, then the level an order comes to rest in, what it will be held from and where it will be listed; of one that trades, all that its fills change. */
 function seePlacements(core: Core, commands: readonly Command[], count: number): number {
-  const { accounts, accountOrders, balances, markets } = core
+  const { accounts, accountOrders, balances, levelTree } = core
   let seen = 0
+  let resting = 0
+  let taking = 0
   let makerCount = 0
+  for (let at = 0; at < count; at++) seen = (seen + core.positions.account(positions[at]!)) | 0
   for (let at = 0; at < count; at++) {
     const order = commands[places[at]!] as PlaceOrder
-    seen = (seen + core.positions.account(positions[at]!)) | 0
-    // A malformed command may find a position by what is left of its numbers.
-    const market = markets[order.symbol]
-    if (!market) continue
-    const opposite = order.side === buy ? market.asks : market.bids
-    const isMarket = order.orderType !== limit
-    if (isMarket || meets(core, opposite, leastKey(order.side, order.price))) makerCount = noteMakers(core, opposite, makerCount)
-    else seen = (seen + (order.side === buy ? market.bids : market.asks).glance(order.price)) | 0
+    const { bids, asks } = core.markets[symbols[at]!]!
+    const side = sides[at] as Side
+    const opposite = side === buy ? asks : bids
+    if (order.orderType !== limit || meets(core, opposite, leastKey(side, order.price))) {
+      takers[taking] = positions[at]!
+      taking += 1
+      makerCount = noteMakers(core, opposite, order.quantity, makerCount)
+    } else {
+      const book = side === buy ? bids : asks
+      nodes[resting] = book.likelyRoot(order.price)
+      keys[resting] = book.keyInTree(order.price)
+      resting += 1
+    }
   }
+  for (let at = 0; at < resting; at++) nodes[at] = levelTree.likelyMiddle(nodes[at]!, keys[at]!)
+  for (let at = 0; at < resting; at++) nodes[at] = levelTree.likelyLeaf(nodes[at]!, keys[at]!)
+  for (let at = 0; at < resting; at++) seen = (seen + levelTree.lookAtKey(nodes[at]!, keys[at]!)) | 0
   for (let at = 0; at < count; at++) {
-    const order = commands[places[at]!] as PlaceOrder
-    seen = (seen + balances.look(core.positions.heldBalance(positions[at]!, order.side))) | 0
-    seen = (seen + accountOrders.look(order.account, accounts.freeCell(order.account))) | 0
+    seen = (seen + balances.look(core.positions.heldBalance(positions[at]!, sides[at]!))) | 0
+    seen = (seen + accountOrders.look(owners[at]!, accounts.freeCell(owners[at]!))) | 0
   }
+  for (let at = 0; at < taking; at++) seen = (seen + lookAtFilled(core, takers[at]!)) | 0
   return seen + seeMakers(core, makerCount)
 }
 
-/** Notes the oldest orders of the best levels of a side, after so many that are noted already, and returns how many there are now. */
-function noteMakers(core: Core, book: BookSide, count: number): number {
+/** Notes the oldest order of each of the best levels of a side, until they have so many lots, after those noted already; returns how many there are now. */
+function noteMakers(core: Core, book: BookSide, lots: number, count: number): number {
   let noted = count
-  for (let level = book.bestLevel; level !== none && noted < makersMax && noted < count + makersOfOrder; level = book.levelAfter(level)) {
+  let left = lots
+  for (let level = book.bestLevel; level !== none && noted < makersMax && left > 0; level = book.levelAfter(level)) {
     makers[noted] = core.levels.first(level)
+    left -= core.levels.quantity(level)
     noted += 1
   }
   return noted
@@ -109,18 +134,22 @@ function noteMakers(core: Core, book: BookSide, count: number): number {
 
 /** The order, then its position, then all that a fill changes of its owner. */
 function seeMakers(core: Core, count: number): number {
-  const { orders, balances, accountOrders } = core
+  const { orders, accountOrders } = core
   let seen = 0
   for (let at = 0; at < count; at++) seen = (seen + orders.position(makers[at]!)) | 0
-  for (let at = 0; at < count; at++) {
-    const position = orders.position(makers[at]!)
-    seen = (seen + core.positions.account(position) + core.positions.lookAtEntry(position)) | 0
-  }
+  for (let at = 0; at < count; at++) seen = (seen + core.positions.account(orders.position(makers[at]!))) | 0
   for (let at = 0; at < count; at++) {
     const maker = makers[at]!
     const position = orders.position(maker)
-    seen = (seen + balances.look(core.positions.baseBalance(position)) + balances.look(core.positions.quoteBalance(position))) | 0
+    seen = (seen + lookAtFilled(core, position)) | 0
     seen = (seen + accountOrders.look(core.positions.account(position), orders.cell(maker))) | 0
   }
   return seen
+}
+
+/** What a fill changes of a position beside the position itself: its entry and both balances. */
+function lookAtFilled(core: Core, position: number): number {
+  const { balances } = core
+  const base = balances.look(core.positions.baseBalance(position))
+  return core.positions.lookAtEntry(position) + base + balances.look(core.positions.quoteBalance(position))
 }

@@ -20,7 +20,7 @@ export const spanOfTree = 1 << (3 * fanBits)
  * A place is `leaf × 32 + the low bits of the key`, and is good as long as its level is there.
  */
 export class LevelTree {
-  /** By node: which children are there. What `#children` has of others is stale. */
+  /** By node, a power of two of them: which children are there. What `#children` has of others is stale. */
   #present = new Int32Array(64)
   /** By node, 32 each: middle nodes, leaves or levels. */
   #children = new Int32Array(64 << fanBits)
@@ -88,12 +88,21 @@ export class LevelTree {
     return this.#greatest((root << fanBits) | (31 - Math.clz32(this.#present[root]!)), 2)
   }
 
-  /** Reads what `leafFor` and `levelAt` would, for reading ahead only. */
-  glance(root: number, key: number): number {
-    const inRoot = (root << fanBits) | (key >> (2 * fanBits))
-    if (this.childAt(inRoot) === none) return 0
-    const inMiddle = (this.#children[inRoot]! << fanBits) | ((key >> fanBits) & fanMask)
-    return this.childAt(inMiddle) === none ? 0 : this.#children[(this.#children[inMiddle]! << fanBits) | (key & fanMask)]!
+  // ---- for reading ahead only: where a node or a level is not there, what is read is another's ------------------------
+
+  likelyMiddle(root: number, key: number): number {
+    return this.#children[(root << fanBits) | (key >> (2 * fanBits))]! & (this.#present.length - 1)
+  }
+  likelyLeaf(middle: number, key: number): number {
+    return this.#children[(middle << fanBits) | ((key >> fanBits) & fanMask)]! & (this.#present.length - 1)
+  }
+  /** Reads what putting a level in a leaf needs. */
+  lookAtKey(leaf: number, key: number): number {
+    return this.#present[leaf]! + this.#children[(leaf << fanBits) | (key & fanMask)]!
+  }
+  /** Reads what removing the level at a place needs. */
+  lookAtLeaf(place: number): number {
+    return this.#present[place >> fanBits]! + this.#above[place >> fanBits]!
   }
 
   /** Goes down from the child at a place, so many nodes above the levels, always by the last child. */

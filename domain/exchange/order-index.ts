@@ -24,9 +24,10 @@ export class OrderIndex {
     return this.#older.find(id, records)
   }
 
-  /** The slot of an order among the newest; else -1 or that of another. */
+  /** The slot of an order among the newest; else that of another, or the first. */
   likely(id: number): number {
-    return this.#ring[id & this.#mask]! - 1
+    const slot = this.#ring[id & this.#mask]! - 1
+    return slot & ~(slot >> 31)
   }
 
   /** Adds an order whose record has its id already. */

@@ -71,7 +71,7 @@ export class OrderStore {
     return this.#index.find(id, this.#doubles)
   }
 
-  /** Where an order most likely lies, or -1; it may be another's slot. For reading ahead only. */
+  /** Where an order most likely lies; it may be another's slot. For reading ahead only. */
   likelySlot(id: number): number {
     return this.#index.likely(id)
   }
