@@ -28,6 +28,8 @@ export interface EventLog extends AsyncDisposable {
   /** Drops records with an offset below `before`. */
   trim(topic: string, before: number): Promise<void>
   exclusiveWriter(topic: string, name: string): Promise<ExclusiveWriter>
+  /** Records up to `offset` may be there: whoever follows the topic over this handle looks at once. Costs nothing where they are known already. */
+  hint(topic: string, offset: number): void
 }
 
 export interface ProducerIdentity {

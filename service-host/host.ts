@@ -51,6 +51,8 @@ export interface ServiceDefinition {
   migrations?: string
   /** All that it stores comes from the log, with the positions up to which it does: its commits need not wait for the disk, see `createPool`. */
   isDerived?: true
+  /** Topics whose records are not announced to other processes; see `quietTopics` of the event log. */
+  quietTopics?: readonly string[]
   start(context: ServiceContext): Promise<StartedService>
 }
 
@@ -78,7 +80,12 @@ async function startService(
   if (definition.migrations) await migrate(pool, schemaOf(service), definition.migrations)
   const meter = new LogMeter()
   const log = resources.use(
-    await openPostgresEventLog({ connectionString: settings.DATABASE_URL, applicationName: instanceId, observer: meter }),
+    await openPostgresEventLog({
+      connectionString: settings.DATABASE_URL,
+      applicationName: instanceId,
+      observer: meter,
+      quietTopics: definition.quietTopics ?? [],
+    }),
   )
   const verifier = new TokenVerifier(keysFromUserService(discovery))
   followRevocations({ discovery, logger, signal: shutdown, onRevoked: (before) => verifier.revoke(before) })

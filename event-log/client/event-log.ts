@@ -71,6 +71,7 @@ export function openSessionLog({ hints, clock, ...options }: SessionLogOptions):
         },
       }
     },
+    hint: (topic, offset) => hints.give(topic, offset),
     async [Symbol.asyncDispose]() {
       closing.abort()
       await appender.close()

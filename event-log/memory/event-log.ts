@@ -57,6 +57,7 @@ export function createMemoryEventLog(): EventLog {
         },
       }
     },
+    hint: (topic, offset) => hints.give(topic, offset),
     async [Symbol.asyncDispose]() {
       closing.abort()
     },

@@ -1,4 +1,5 @@
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
+import { onEventLoopDelay } from '../event-loop-delay.ts'
 import type { Load } from './port.ts'
 
 /** Work under way in this process, as its servers count it. */
@@ -7,20 +8,16 @@ export interface WorkUnderWay {
   streams: number
 }
 
-const resolutionMs = 20
 /** Figures of the event loop are of so long at least, however many ask. */
 const windowMs = 250
 
 /** Measures how busy this process is. Stops measuring when disposed of. */
 export class LoadMeter implements Disposable {
-  readonly #delays = monitorEventLoopDelay({ resolution: resolutionMs })
+  #longestMs = 0
+  readonly #delays = onEventLoopDelay((delayMs) => (this.#longestMs = Math.max(this.#longestMs, delayMs)))
   #before = performance.eventLoopUtilization()
   #measuredMs = -Infinity
   #eventLoop = { eventLoopUtilization: 0, eventLoopDelayMs: 0 }
-
-  constructor() {
-    this.#delays.enable()
-  }
 
   measure(work: WorkUnderWay): Load {
     const nowMs = performance.now()
@@ -29,15 +26,13 @@ export class LoadMeter implements Disposable {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, this.#before)
       this.#before = now
-      // What is recorded is the time between two ticks of a timer, so that its own period is in it.
-      const delayMs = Math.max(0, this.#delays.max / 1e6 - resolutionMs)
-      this.#delays.reset()
-      this.#eventLoop = { eventLoopUtilization: Math.min(1, Math.max(0, utilization || 0)), eventLoopDelayMs: delayMs }
+      this.#eventLoop = { eventLoopUtilization: Math.min(1, Math.max(0, utilization || 0)), eventLoopDelayMs: this.#longestMs }
+      this.#longestMs = 0
     }
     return { ...work, ...this.#eventLoop }
   }
 
   [Symbol.dispose](): void {
-    this.#delays.disable()
+    this.#delays[Symbol.dispose]()
   }
 }

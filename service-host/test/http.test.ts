@@ -423,7 +423,7 @@ describe.each(parsers)('HTTP, read by the parser %s', (parser) => {
       const text = await (await fetch(`${url}/metrics`)).text()
       expect(text).toMatch(/maru_http_requests_total\{method="GET",route="\/orders\/:id",status="200"\} \d+/)
       expect(text).not.toContain('/orders/77')
-      expect(text).toContain('nodejs_eventloop_lag_seconds')
+      expect(text).toContain('maru_event_loop_delay_seconds_bucket')
     })
   })
 })

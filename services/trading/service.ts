@@ -50,6 +50,8 @@ const streamsMax = 1_000
 export const definition: ServiceDefinition = {
   service: 'trading',
   migrations: fileURLToPath(new URL('./store', import.meta.url)),
+  // Replicas poll it, and each tells the publisher in its own process.
+  quietTopics: [topics.tradingCommands],
   start,
 }
 
@@ -143,6 +145,7 @@ async function start(context: ServiceContext): Promise<StartedService> {
       onDiffers: halt,
       onFailed: (error) => context.fail('the publishing thread failed', error),
     })
+    replica.onMoved((offset) => publisher?.appended(offset))
   }
 
   return {

@@ -1,15 +1,19 @@
 import { Worker } from 'node:worker_threads'
 import type { PublisherFigures } from '../monitoring/metrics.ts'
-import type { PublisherThreadData, PublisherThreadMessage } from './worker.ts'
+import type { PublisherThreadData, PublisherThreadMessage, PublisherThreadOrder } from './worker.ts'
 
 export interface PublisherThread extends AsyncDisposable {
   /** Whether this instance publishes now. */
   readonly isLeading: boolean
   /** What it measured about a second ago; undefined before it has begun. */
   readonly figures: PublisherFigures | undefined
+  /** The command log holds records up to `offset`: publishes them soon, where this instance leads. */
+  appended(offset: number): void
 }
 
 const stopWithinMs = 5_000
+/** The least time between two words of new records: under load, waking the thread for each would cost more than it gains. */
+const toldEveryMs = 20
 
 /** Starts the publishing thread; `onLeading` is told when this instance becomes or ceases to be the one that publishes. */
 export function startPublisherThread(options: {
@@ -44,6 +48,17 @@ export function startPublisherThread(options: {
     isLeading = message.leading
     options.onLeading(isLeading)
   })
+  let newest = 0
+  /** Set while the thread was told a moment ago. */
+  let resting: NodeJS.Timeout | undefined
+  const tell = (): void => {
+    const offset = newest
+    worker.postMessage({ type: 'appended', offset } satisfies PublisherThreadOrder)
+    resting = setTimeout(() => {
+      resting = undefined
+      if (newest > offset && isLeading && !stopping) tell()
+    }, toldEveryMs)
+  }
   return {
     get isLeading() {
       return isLeading
@@ -51,9 +66,14 @@ export function startPublisherThread(options: {
     get figures() {
       return figures
     },
+    appended(offset) {
+      newest = offset
+      if (isLeading && !resting && !stopping) tell()
+    },
     async [Symbol.asyncDispose]() {
       stopping = true
-      worker.postMessage('stop')
+      clearTimeout(resting)
+      worker.postMessage({ type: 'stop' } satisfies PublisherThreadOrder)
       const timer = setTimeout(() => void worker.terminate(), stopWithinMs)
       await exited
       clearTimeout(timer)

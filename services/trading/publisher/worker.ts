@@ -32,6 +32,9 @@ export interface PublisherThreadData {
   tracing: TracingSettings
 }
 
+/** What the thread is told: to end, or that the command log holds records up to `offset`. */
+export type PublisherThreadOrder = { type: 'stop' } | { type: 'appended'; offset: number }
+
 /** What the thread says: whether this instance holds the lease, and what it measures. */
 export type PublisherThreadMessage =
   | { type: 'leading'; leading: boolean }
@@ -64,8 +67,10 @@ function yieldToOrderEntry(): void {
 
 const logger = createLogger({ service: 'trading', instanceId, level: logLevel }).child({ part: 'publisher' })
 const stop = new AbortController()
-port.on('message', (message: unknown) => {
-  if (message === 'stop') stop.abort()
+let onAppended = (_offset: number): void => undefined
+port.on('message', (order: PublisherThreadOrder) => {
+  if (order.type === 'stop') stop.abort()
+  else onAppended(order.offset)
 })
 
 yieldToOrderEntry()
@@ -91,7 +96,9 @@ const traces = new EventTraces(tracing, pool, byCommand)
     connectionString: databaseUrl,
     applicationName: `${instanceId}-publisher`,
     observer: meter,
+    quietTopics: [topics.tradingCommands],
   })
+  onAppended = (offset) => log.hint(topics.tradingCommands, offset)
   await publishWhileLeading(
     {
       log,

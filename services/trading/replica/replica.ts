@@ -28,6 +28,7 @@ export class Replica {
   readonly recentOrders = new RecentOrders()
   readonly #log: EventLog
   readonly #logger: Logger
+  readonly #onMoved: ((offset: number) => void)[] = []
   readonly #onApplied: ((exchange: Exchange, command: Command) => void)[] = []
   readonly #producer: string
   /** Records of this instance that are on their way, by their sequence as a producer. */
@@ -66,6 +67,11 @@ export class Replica {
   /** Called after every command, of any instance, while its outcome stands. */
   onApplied(listener: (exchange: Exchange, command: Command) => void): void {
     this.#onApplied.push(listener)
+  }
+
+  /** Called with the offset of each record, of any instance, after it was applied. */
+  onMoved(listener: (offset: number) => void): void {
+    this.#onMoved.push(listener)
   }
 
   /** A record of this instance is about to be appended: whoever finds it in the log first, the follower or the appender, hands out its outcomes. */
@@ -190,5 +196,6 @@ export class Replica {
     }
     this.#offset = offset
     if (!isRecent) this.recentOrders.skipTo(exchange)
+    for (const listener of this.#onMoved) listener(offset)
   }
 }
