@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 import type { LogRecord } from '../port.ts'
 
 /** Where a reader keeps its position, in one transaction with what it does: `Transaction` is what its work is done with. */
@@ -26,7 +26,8 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   }
 
   async install(): Promise<void> {
-    await this.#transaction(async (client) => {
+    await this.#transaction(async (client, begin) => {
+      await client.query(begin)
       await client.query(`select pg_advisory_xact_lock(hashtext($1))`, [`readers of ${this.#schema}`])
       await client.query(
         `create table if not exists ${this.#schema}.log_positions (name text, topic text, position bigint not null,
@@ -54,14 +55,14 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   }
 
   advance(from: number, to: number, work: (client: pg.PoolClient) => Promise<void>): Promise<boolean> {
-    return this.#transaction(async (client) => {
-      // Locks the row: of two readers of one name the second waits here, and then finds the position moved.
-      const moved = await client.query({
-        name: `advance_${this.#schema}`,
-        text: `update ${this.#schema}.log_positions set position = $4, updated_at = now() where name = $1 and topic = $2 and position = $3`,
-        values: [...this.#key, from, to],
-      })
-      if (moved.rowCount === 0) return false
+    const [name, topic] = this.#key.map((key) => pg.escapeLiteral(key))
+    // Locks the row: of two readers of one name the second waits here, and then finds the position moved.
+    const move = `update ${this.#schema}.log_positions set position = ${BigInt(to)}, updated_at = now()
+      where name = ${name} and topic = ${topic} and position = ${BigInt(from)}`
+    return this.#transaction(async (client, begin) => {
+      // One message, of which nothing is done where its begin was not.
+      const [, moved] = (await client.query(`${begin};${move}`)) as unknown as pg.QueryResult[]
+      if (moved?.rowCount !== 1) return false
       await work(client)
       return true
     })
@@ -85,15 +86,14 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   }
 
   /** Commits where the work gives true, else rolls back. */
-  async #transaction(work: (client: pg.PoolClient) => Promise<boolean>): Promise<boolean> {
+  async #transaction(work: (client: pg.PoolClient, begin: string) => Promise<boolean>): Promise<boolean> {
     const client = await this.#pool.connect()
     let broken = false
     // Between two statements a lost connection shows as an event, which would end the process; the next statement rejects anyway.
     const onError = () => (broken = true)
     client.on('error', onError)
     try {
-      await client.query('begin')
-      const isDone = await work(client)
+      const isDone = await work(client, 'begin')
       const { command } = await client.query(isDone ? 'commit' : 'rollback')
       // PostgreSQL answers the commit of a failed transaction with a rollback, which a handler that swallowed an error would hide.
       if (isDone && command !== 'COMMIT') throw new Error('the transaction had failed: an error of a statement was swallowed')

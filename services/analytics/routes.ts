@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { topics } from '@maru/contracts'
 import { analyticsEndpoints, type Performance } from '@maru/contracts/http/analytics'
-import { isTransientDatabaseError, type EventLog } from '@maru/event-log'
-import { Problem, type HttpService, type Identity } from '@maru/service-host'
+import type { EventLog } from '@maru/event-log'
+import { inSnapshot, Problem, type HttpService, type Identity } from '@maru/service-host'
 import type { AnalyticsConfig } from './config.ts'
 import { equityPoints } from './performance/equity.ts'
 import { performanceOf } from './performance/performance.ts'
@@ -64,26 +64,4 @@ async function look<T>({ pool, log, reader, config, shutdown }: Parts, userId: s
     const kept = { from: Math.max(account.openedAt, askedAt - config.historyDays * dayMs), to: Math.max(askedAt, account.lastEventAt) }
     return work({ client, kept, asOf: { time: new Date(readTo).toISOString(), sequence: account.sequence } })
   })
-}
-
-/** Several queries that all see the same moment. */
-async function inSnapshot<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  let failure: unknown
-  // A connection lost between two queries shows as an event, which would end the process; the next query rejects anyway.
-  const ignore = (): void => undefined
-  client.on('error', ignore)
-  try {
-    await client.query('begin isolation level repeatable read, read only')
-    const result = await work(client)
-    await client.query('commit')
-    return result
-  } catch (error) {
-    failure = error
-    throw error
-  } finally {
-    if (failure !== undefined) await client.query('rollback').catch(() => undefined)
-    client.off('error', ignore)
-    client.release(failure !== undefined && isTransientDatabaseError(failure))
-  }
 }

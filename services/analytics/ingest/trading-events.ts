@@ -18,19 +18,22 @@ export async function applyTradingEvents(client: Client, events: readonly Tradin
     values: [users],
   })
   const rows = rowsOf(events, new Map(accounts.map((account) => [account.user_id, Number(account.sequence)])))
-  await addAccounts(client, rows)
-  await addBalances(client, rows)
-  await addPositions(client, rows)
-  await addFlows(client, rows)
-  await addFills(
-    client,
-    rows.fills.filter((fill) => !isSystemUser(fill.userId)),
-  )
-  await addFillSums(
-    client,
-    rows.fills.filter((fill) => isSystemUser(fill.userId)),
-  )
-  await saveProgress(client, topics.tradingEvents, newest.timestamp)
+  // Sent one after another without waiting; where one fails, so do those behind it.
+  await Promise.all([
+    addAccounts(client, rows),
+    addBalances(client, rows),
+    addPositions(client, rows),
+    addFlows(client, rows),
+    addFills(
+      client,
+      rows.fills.filter((fill) => !isSystemUser(fill.userId)),
+    ),
+    addFillSums(
+      client,
+      rows.fills.filter((fill) => isSystemUser(fill.userId)),
+    ),
+    saveProgress(client, topics.tradingEvents, newest.timestamp),
+  ])
 }
 
 /** Notes the time of the newest event of a topic that is counted in; never goes back. */

@@ -9,12 +9,7 @@ type Client = Pick<pg.ClientBase, 'query'>
 /** Equity of the account at each of `times`, ascending. */
 export async function sampleEquity(client: Client, userId: string, times: readonly number[]): Promise<EquitySample[]> {
   if (times.length === 0) return []
-  const balances = await balancesAt(client, userId, times)
-  const marks = await marksAt(
-    client,
-    [...balances.keys()].filter((asset) => asset !== quoteAsset),
-    times,
-  )
+  const [balances, marks] = await Promise.all([balancesAt(client, userId, times), marksAt(client, userId, times)])
   return equityCurve({ times, quoteAsset, balances, marks })
 }
 

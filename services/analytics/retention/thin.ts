@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { topics } from '@maru/contracts'
 import { isTransientDatabaseError } from '@maru/event-log'
-import type { Logger } from '@maru/service-host'
+import { inTransaction, type Logger } from '@maru/service-host'
 import type { AnalyticsConfig } from '../config.ts'
 import { findProgress } from '../store/history.ts'
 
@@ -128,25 +128,4 @@ async function dropBefore(client: pg.PoolClient, tables: readonly History[], tim
 function hasLater({ table, key }: History, end = '$2'): string {
   const same = key.map((column) => `later.${column} = ${table}.${column}`).join(' and ')
   return `exists (select 1 from ${table} later where ${same} and later.at > ${table}.at and later.at <= ${end})`
-}
-
-async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  let isBroken = false
-  const onError = (): void => {
-    isBroken = true
-  }
-  client.on('error', onError)
-  try {
-    await client.query('begin')
-    const result = await work(client)
-    await client.query('commit')
-    return result
-  } catch (error) {
-    await client.query('rollback').catch(onError)
-    throw error
-  } finally {
-    client.off('error', onError)
-    client.release(isBroken)
-  }
 }

@@ -59,8 +59,8 @@ export async function balancesAt(client: Client, userId: string, times: readonly
   return stepsByName(rows)
 }
 
-/** Marks of the given base assets at `times`; an asset whose marks all came later has its first one. */
-export async function marksAt(client: Client, assets: readonly string[], times: readonly number[]): Promise<Map<string, Steps>> {
+/** Marks at `times` of every asset that the account ever held; one whose marks all came later has its first. */
+export async function marksAt(client: Client, userId: string, times: readonly number[]): Promise<Map<string, Steps>> {
   const { rows } = await client.query<StepRow>({
     name: 'marks at',
     text: `select distinct split_part(symbols.symbol, '/', 1) as name, coalesce(mark.at, '-infinity'::timestamptz) as at, coalesce(mark.price, symbols.first_price) as value
@@ -68,9 +68,10 @@ export async function marksAt(client: Client, assets: readonly string[], times: 
      left join lateral (
        select at, price from marks where marks.symbol = symbols.symbol and at <= point.time order by at desc limit 1
      ) as mark on true
-     where symbols.symbol = any($1)
+     where split_part(symbols.symbol, '/', 2) = $3
+       and exists (select 1 from balances held where held.user_id = $1 and held.asset = split_part(symbols.symbol, '/', 1))
      order by 1, 2`,
-    values: [assets.map((asset) => `${asset}/${quoteAsset}`), isoTimes(times)],
+    values: [userId, isoTimes(times), quoteAsset],
   })
   return stepsByName(rows)
 }

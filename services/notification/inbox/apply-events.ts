@@ -40,11 +40,17 @@ export async function applyEvents(
     .filter((item) => item.inbox || item.email)
   if (wanted.length === 0) return
 
-  const { rows: added } = await client.query<{ id: string; event_key: string }>({
-    name: 'add notifications',
-    text: `insert into notifications (user_id, event_key, kind, data, in_inbox, created_at)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[], $6::timestamptz[])
-     on conflict (event_key) do nothing returning id, event_key`,
+  const mails = wanted.filter((item) => item.email)
+  await client.query({
+    name: 'add notifications and deliveries',
+    text: `with added as (
+       insert into notifications (user_id, event_key, kind, data, in_inbox, created_at)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[], $6::timestamptz[])
+       on conflict (event_key) do nothing returning id, user_id, event_key
+     )
+     insert into deliveries (notification_id, user_id, channel, status, reason, message_id)
+     select id, user_id, 'email', $9, $10, message_id from added join unnest($7::text[], $8::text[]) as mail (event_key, message_id) using (event_key)
+     on conflict (notification_id, channel) do nothing`,
     values: [
       wanted.map((item) => item.userId),
       wanted.map((item) => item.eventKey),
@@ -52,24 +58,12 @@ export async function applyEvents(
       wanted.map((item) => toJson(item.data)),
       wanted.map((item) => item.inbox),
       wanted.map((item) => item.at),
+      mails.map((item) => item.eventKey),
+      mails.map((item) => messageIdOf(item.eventKey, options.mailDomain)),
+      options.canMail ? 'queued' : 'not_sent',
+      options.canMail ? null : 'smtp_not_configured',
     ],
   })
-  const idOf = new Map(added.map((row) => [row.event_key, row.id]))
-  const mails = wanted.filter((item) => item.email && idOf.has(item.eventKey))
-  if (mails.length > 0)
-    await client.query({
-      name: 'add deliveries',
-      text: `insert into deliveries (notification_id, user_id, channel, status, reason, message_id)
-       select id, user_id, 'email', $4, $5, message_id from unnest($1::bigint[], $2::text[], $3::text[]) as m (id, user_id, message_id)
-       on conflict (notification_id, channel) do nothing`,
-      values: [
-        mails.map((item) => idOf.get(item.eventKey)),
-        mails.map((item) => item.userId),
-        mails.map((item) => messageIdOf(item.eventKey, options.mailDomain)),
-        options.canMail ? 'queued' : 'not_sent',
-        options.canMail ? null : 'smtp_not_configured',
-      ],
-    })
   await options.trimmer.added(client, wanted)
 }
 

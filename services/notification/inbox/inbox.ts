@@ -1,5 +1,6 @@
 import type { ReplyOf } from '@maru/contracts'
 import type { NotificationKind, notificationEndpoints } from '@maru/contracts/http/notification'
+import { onConnection } from '@maru/service-host'
 import type pg from 'pg'
 import { render } from '../templates/index.ts'
 import { languageOf, type Language } from './preferences.ts'
@@ -47,17 +48,22 @@ export async function readInbox(
   userId: string,
   filter: { unread: boolean; limit: number; cursor: bigint | undefined },
 ): Promise<Inbox> {
-  const language = await languageOf(pool, userId)
-  // Not prepared: a plan made while the tables were small would read all deliveries for each item, until the tables are next analysed.
-  const { rows } = await pool.query<ItemRow>(
-    `${newestFirst} ${filter.unread ? 'and n.read_at is null' : ''} and n.id < $2 order by n.id desc limit $3`,
-    [userId, filter.cursor ?? idMax, filter.limit + 1],
+  const [language, { rows }, { rows: counts }] = await onConnection(pool, (client) =>
+    Promise.all([
+      languageOf(client, userId),
+      // Not prepared: a plan made while the tables were small would read all deliveries for each item, until the tables are next analysed.
+      client.query<ItemRow>(`${newestFirst} ${filter.unread ? 'and n.read_at is null' : ''} and n.id < $2 order by n.id desc limit $3`, [
+        userId,
+        filter.cursor ?? idMax,
+        filter.limit + 1,
+      ]),
+      client.query<{ unread: number }>({
+        name: 'count unread',
+        text: 'select count(*)::int as unread from notifications where user_id = $1 and in_inbox and read_at is null',
+        values: [userId],
+      }),
+    ]),
   )
-  const { rows: counts } = await pool.query<{ unread: number }>({
-    name: 'count unread',
-    text: 'select count(*)::int as unread from notifications where user_id = $1 and in_inbox and read_at is null',
-    values: [userId],
-  })
   const items = rows.slice(0, filter.limit).map((row) => toItem(row, language))
   return { items, next_cursor: rows.length > filter.limit ? (items.at(-1)?.id ?? null) : null, unread_count: counts[0]?.unread ?? 0 }
 }

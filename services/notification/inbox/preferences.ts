@@ -1,7 +1,7 @@
 import { notificationKinds, type NotificationKind, type notificationEndpoints } from '@maru/contracts/http/notification'
 import type { BodyOf, ReplyOf } from '@maru/contracts'
 import type pg from 'pg'
-import { inTransaction } from '../store/transaction.ts'
+import { inTransaction } from '@maru/service-host'
 
 export type Channel = 'inbox' | 'email'
 export type Language = 'en' | 'ko'
@@ -46,8 +46,8 @@ export async function loadChoices(
 export type Preferences = ReplyOf<typeof notificationEndpoints.preferences>
 
 /** The language a user is written in: chosen here, else the one of the profile, else English. */
-export async function languageOf(pool: pg.Pool, userId: string): Promise<Language> {
-  const { rows } = await pool.query<{ language: Language | null }>({
+export async function languageOf(database: Pick<pg.ClientBase, 'query'>, userId: string): Promise<Language> {
+  const { rows } = await database.query<{ language: Language | null }>({
     name: 'language',
     text: `select coalesce((select language from preferences where user_id = $1), (select language from recipients where user_id = $1)) as language`,
     values: [userId],

@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import type { Topic, TradingEvent, UserEvent } from '@maru/contracts'
-import { createLogger, createPool, migrate, schemaOf } from '@maru/service-host'
+import { createLogger, createPool, inTransaction, migrate, schemaOf } from '@maru/service-host'
 import { createTestDatabase } from '../../../test/support/postgres.ts'
 import { applyEvents } from '../inbox/apply-events.ts'
 import { InboxTrimmer } from '../inbox/inbox-trimmer.ts'
-import { inTransaction } from '../store/transaction.ts'
 
 export const silent = createLogger({ service: 'test', instanceId: 'test', level: 'silent' })
 

@@ -78,12 +78,14 @@ export async function project(tables: HistoryTables, events: readonly EventText[
     fresh.push(event)
   }
   if (fresh.length === 0) return
-  await tables.insertRuns(runs)
   const orders = ordersOf(fresh)
-  // A fill and its order's new state are of one command, and so of one record. Only quotes have fills alone: they have no order events and no row.
-  if (orders.length > 0) await tables.putOrders(orders)
   const lists = fresh.flatMap(({ type, data, user_id }) => (type === 'order_list.created' ? [{ ...data, user_id }] : []))
-  if (lists.length > 0) await tables.insertLists(lists)
+  await Promise.all([
+    tables.insertRuns(runs),
+    // A fill and its order's new state are of one command, and so of one record. Only quotes have fills alone: they have no order events and no row.
+    orders.length > 0 && tables.putOrders(orders),
+    lists.length > 0 && tables.insertLists(lists),
+  ])
 }
 
 /** Events whose data is the order. */

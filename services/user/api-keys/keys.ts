@@ -3,10 +3,9 @@ import { isIP } from 'node:net'
 import type pg from 'pg'
 import type { BodyOf, KeyScope, ReplyOf } from '@maru/contracts'
 import type { apiKeyEndpoints } from '@maru/contracts/http/user-api-keys'
-import { Problem } from '@maru/service-host'
+import { inTransaction, Problem } from '@maru/service-host'
 import { writeAudit } from '../authorization/audit.ts'
 import { createId } from '../ids.ts'
-import { inTransaction } from '../store/transaction.ts'
 import { sealSecret } from './sealed-secret.ts'
 
 /** Live keys of a user. */

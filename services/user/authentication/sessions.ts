@@ -1,9 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import { Problem } from '@maru/service-host'
+import { inTransaction, Problem } from '@maru/service-host'
 import { writeAudit } from '../authorization/audit.ts'
 import { createId } from '../ids.ts'
-import { inTransaction } from '../store/transaction.ts'
 import { userColumns, type UserRow } from '../store/users.ts'
 
 /** Live sessions of a user; a login past it ends the oldest. */

@@ -1,7 +1,6 @@
 import type pg from 'pg'
-import { Problem } from '@maru/service-host'
+import { inTransaction, Problem } from '@maru/service-host'
 import { endSessions } from '../authentication/sessions.ts'
-import { inTransaction } from '../store/transaction.ts'
 import { toUser, userColumns, type User, type UserRow } from '../store/users.ts'
 import { writeAudit } from './audit.ts'
 

@@ -1,8 +1,7 @@
 import { topics } from '@maru/contracts'
 import type { EventLog } from '@maru/event-log'
-import type { Logger } from '@maru/service-host'
+import { inTransaction, type Logger } from '@maru/service-host'
 import type pg from 'pg'
-import { inTransaction } from '../store/transaction.ts'
 
 /** The same for every instance and every run: the identity of an append must outlive the process that first tried it. */
 const producer = 'user-outbox'

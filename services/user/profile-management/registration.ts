@@ -1,11 +1,11 @@
 import type pg from 'pg'
-import { Problem } from '@maru/service-host'
+import { inTransaction, Problem } from '@maru/service-host'
 import type { Passwords } from '../authentication/passwords.ts'
 import { writeAudit } from '../authorization/audit.ts'
 import { createId } from '../ids.ts'
 import type { RegistrationTraces } from '../monitoring/registration-traces.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
-import { inTransaction, violatedConstraint } from '../store/transaction.ts'
+import { violatedConstraint } from '../store/violations.ts'
 import { normalEmail, normalUsername } from './names.ts'
 
 export interface NewUser {
