@@ -64,6 +64,8 @@ class PostgresDiscovery implements Discovery {
   readonly #announced = new Map<string, Own>()
   readonly #view = new LiveView()
   #client: pg.Client | undefined
+  /** Which connection is notified of changes. */
+  #listening: pg.Client | undefined
   /** Until then, by the clock of `performance.now`, what was known before counts beside what the table says. */
   #graceUntilMs = 0
   /** The database's clock less ours, at the last look. */
@@ -125,6 +127,13 @@ class PostgresDiscovery implements Discovery {
 
   watch(onChange: (instances: Instance[]) => void, signal: AbortSignal): void {
     this.#view.watch(onChange, signal)
+    const client = this.#client
+    if (!client || this.#listening === client || !this.#view.isWatched) return
+    // What changed before it listened is seen by the pass after. One that fails has lost its connection; the next will listen.
+    void this.#listen(client).then(
+      () => this.#poke(),
+      () => this.#poke(),
+    )
   }
 
   loadOf(id: string): Load | undefined {
@@ -229,12 +238,21 @@ class PostgresDiscovery implements Discovery {
     client.on('notification', () => this.#poke())
     try {
       await client.connect()
-      await client.query(`listen ${channel}`)
+      if (this.#view.isWatched) await this.#listen(client)
     } catch (error) {
       client.end().catch(() => undefined)
       throw error
     }
     this.#client = client
+  }
+
+  /**
+   * Only where somebody watches: PostgreSQL wakes whoever listens to anything for every notification in the database, and those of the log are
+   * many. Who asks now and then is answered from a look of its own.
+   */
+  async #listen(client: pg.Client): Promise<void> {
+    this.#listening = client
+    await client.query(`listen ${channel}`)
   }
 
   #drop(): void {
