@@ -71,7 +71,7 @@ export interface Consumer {
   position(): number
   /**
    * Resolves when the position has reached the offset, which a record of the topic has; rejects with LogClosedError when the reader ends before. A
-   * reader that stands by goes on itself where the one at work does not get there within milliseconds.
+   * reader that stands by goes on itself where the one at work does not move on for some 35 ms.
    */
   waitUntil(offset: number): Promise<void>
   /** Resolves after the signal has aborted and the work under way is done; rejects when the reader cannot go on. */

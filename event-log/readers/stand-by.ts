@@ -5,8 +5,11 @@ import type { Progress } from './progress.ts'
 const lookMs = 250
 /** A position that has not moved for so long, with records beyond it, has nobody at work. */
 const silentMs = 500
-/** Where somebody waits here, whoever is at work is given this time to get there. */
-const patienceMs = 5
+/**
+ * Where somebody waits here, the saved position is looked at after these times, from when it last moved on. Whoever is at work is mostly there by then; to
+ * take over at once would have two readers take the work from each other with each question.
+ */
+const looksMs = [5, 10, 20]
 
 export interface StandbyParts {
   progress: Progress
@@ -21,8 +24,7 @@ export interface StandbyParts {
 
 /**
  * Stands by while another reader of the same name is at work: opens no transaction and reads nothing of the log. Returns where to go on once the other
- * has done nothing for a while though there is something to do, or once somebody waits here for more than it has done; undefined once the signal has
- * aborted. That the other lives after all does no harm: the position can be moved on by one of them alone.
+ * has done nothing for a while though there is something to do, which is a short while where somebody waits here; undefined once the signal has aborted. That the other lives after all does no harm: the position can be moved on by one of them alone.
  */
 export async function standBy({ progress, load, headOr, onMoved, signal, clock }: StandbyParts, from: number): Promise<number | undefined> {
   let position = from
@@ -40,10 +42,13 @@ export async function standBy({ progress, load, headOr, onMoved, signal, clock }
   for (;;) {
     await progress.pauseUnlessAwaited(lookMs, signal)
     if (!(await look())) return undefined
-    if (progress.isAwaited) {
-      await pause(patienceMs, signal, clock)
+    for (let looks = 0; progress.isAwaited; looks++) {
+      const nextMs = looksMs[looks]
+      if (nextMs === undefined) return position
+      const before = position
+      await pause(nextMs, signal, clock)
       if (!(await look())) return undefined
-      if (progress.isAwaited) return position
+      if (position > before) looks = -1
     }
     if (clock.elapsedMs() - stillSinceMs < silentMs) continue
     if ((await headOr(position)) > position) return position

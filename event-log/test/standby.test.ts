@@ -165,13 +165,30 @@ test('a reader that stands by goes on itself where somebody waits there for what
   void standing.consumer.waitUntil(offset).then(() => (isThere = true))
   await expect
     .poll(() => {
-      standing.clock.turn(1)
+      standing.clock.turn(10)
       return isThere
     })
     .toBe(true)
   expect([working.tries(), standing.tries()]).toEqual([2, 2])
   await working.consumer.waitUntil(offset)
   expect(await numbersIn('asked')).toEqual([0, 1, 2])
+  await Promise.all([working.end(), standing.end()])
+})
+
+test('who waits at a reader that stands by is served by the one at work, which is left to it while it moves on', async () => {
+  const { working, standing } = await openTwo('served', { gatherMs: 50 })
+  const offset = await append(2, 3, 4)
+  let isThere = false
+  void standing.consumer.waitUntil(offset).then(() => (isThere = true))
+  working.clock.turn(50)
+  await working.consumer.waitUntil(offset)
+  await expect
+    .poll(() => {
+      standing.clock.turn(1)
+      return isThere
+    })
+    .toBe(true)
+  expect([working.tries(), standing.tries()]).toEqual([3, 1])
   await Promise.all([working.end(), standing.end()])
 })
 

@@ -9,7 +9,7 @@ import { keepThin } from './retention/thin.ts'
 import { serveAnalytics } from './routes.ts'
 
 /** Events are counted in so much later at most, unless a question waits for them; in return a burst of them is one transaction. */
-const gatherMs = 50
+const gatherMs = 20
 /** A crash of PostgreSQL may take the last commits: what they held is read again at once, not only with the next record. */
 const recheckMs = 2_000
 

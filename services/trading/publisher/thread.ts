@@ -12,8 +12,11 @@ export interface PublisherThread extends AsyncDisposable {
 }
 
 const stopWithinMs = 5_000
-/** The least time between two words of new records: under load, waking the thread for each would cost more than it gains. */
-const toldEveryMs = 20
+/**
+ * The least time between two words of new records, the first after a rest being given at once. Each wakes the thread, a commit of events and one of history,
+ * and every reader of the events: what comes in a trickle shares them.
+ */
+const toldEveryMs = 50
 
 /** Starts the publishing thread; `onLeading` is told when this instance becomes or ceases to be the one that publishes. */
 export function startPublisherThread(options: {
