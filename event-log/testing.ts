@@ -5,6 +5,8 @@ import { FencedError, LogClosedError, type EventLog, type LogRecord } from './po
 export interface StoreUnderTest extends AsyncDisposable {
   /** Each call gives a handle of its own on the same records, as another process would have. */
   open(): Promise<EventLog>
+  /** The same, where the topics are not announced between handles; unset where it is all one. */
+  openQuiet?: () => Promise<EventLog>
   /** Two topics that the handles may append to, and their readers read. */
   readonly topics: readonly [string, string]
 }
@@ -135,6 +137,27 @@ export function describeEventLog(name: string, setUp: () => Promise<StoreUnderTe
         expect((await next).value?.map((record) => text(record.body))).toEqual([`${sequence}`])
         await following.return()
       }
+    })
+
+    test('a hint wakes who waits for nothing else, and a wrong one does no harm', async () => {
+      await using store = await setUp()
+      await using quiet = await (store.openQuiet ?? store.open)()
+      await using log = await (store.openQuiet ?? store.open)()
+      const [topic] = store.topics
+      const following = quiet.follow(topic, 0, { ...everything, pollMs: 3_600_000, signal: AbortSignal.timeout(20_000) })
+      let isThere = false
+      const next = following.next().finally(() => (isThere = true))
+      quiet.hint(topic, 1)
+      const offset = await log.append(topic, bytes('0'), { producer: 'p', sequence: 0 })
+      // A store that tells of what is appended elsewhere needs no hint.
+      await expect
+        .poll(() => {
+          quiet.hint(topic, offset)
+          return isThere
+        })
+        .toBe(true)
+      expect((await next).value?.map((record) => text(record.body))).toEqual(['0'])
+      await following.return()
     })
 
     test('an abort ends a reader that waits', async () => {

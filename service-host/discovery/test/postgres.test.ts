@@ -47,6 +47,35 @@ describe('discovery on PostgreSQL', () => {
     expect(await ids(user)).toEqual(['u1'])
   })
 
+  test('who watches is notified of changes, whenever it began to and after a lost connection, and looks by itself only when its own lease is due', async () => {
+    await using database = await createTestDatabase()
+    await using user = await openPostgresDiscovery({ connectionString: database.urls.user, logger })
+    const lease = { leaseMs: 7_200_000, renewMs: 3_600_000, lostMs: 7_200_000 }
+    await using gateway = await openPostgresDiscovery({ connectionString: database.urls.gateway, logger, lease })
+    const seen: string[][] = []
+    gateway.watch((instances) => seen.push(instances.map(({ id }) => id)), new AbortController().signal)
+    await user.announce(instance('u1', 'user'))
+    await expect.poll(() => seen.at(-1)).toEqual(['u1'])
+    await query(
+      database.urls.gateway,
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'maru-discovery' and usename = current_user`,
+    )
+    await query(database.urls.gateway, 'select 1')
+    await expect
+      .poll(
+        async () =>
+          (
+            await query(
+              database.urls.gateway,
+              `select from pg_stat_activity where application_name = 'maru-discovery' and usename = current_user`,
+            )
+          ).rowCount,
+      )
+      .toBe(1)
+    await user.announce(instance('u2', 'user'))
+    await expect.poll(() => seen.at(-1)).toEqual(['u1', 'u2'])
+  })
+
   test('an id that stands for another service, or for another live process, is refused', async () => {
     await using database = await createTestDatabase()
     await using one = await openPostgresDiscovery({ connectionString: database.urls.user, logger })
