@@ -24,7 +24,7 @@ export interface LeaderOptions {
 }
 
 const lockName = 'market-data leader'
-const electionMs = 1_000
+const electionMs = 250
 const batchMs = 250
 const secondMs = 1_000
 /** Ticks in one batch, and ticks waiting for the next ones: beyond it the oldest are dropped, which a log line tells. */
@@ -68,7 +68,7 @@ export async function runElection(options: LeaderOptions, signal: AbortSignal): 
       options.feed.lead(false)
       await client.end().catch(() => undefined)
     }
-    if (!signal.aborted) await delay(electionMs / 2, undefined, { signal }).catch(() => undefined)
+    if (!signal.aborted) await delay(electionMs, undefined, { signal }).catch(() => undefined)
   }
 }
 
