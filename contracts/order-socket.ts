@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './type.ts'
 import type { ProblemBody } from './errors.ts'
 import { amendment, ClientOrderId, orderProperties, placeListProperties } from './http/order-requests.ts'
 import { OrderId, type AccountEventItem } from './http/trading-shapes.ts'

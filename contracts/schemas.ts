@@ -1,4 +1,5 @@
-import Type from 'typebox'
+import type { TObjectOptions, TProperties, TSchema } from 'typebox'
+import { Type } from './type.ts'
 
 /** Shapes shared by the contracts of several services. */
 
@@ -56,9 +57,9 @@ export const Cursor = Type.Optional(
 export const PageQuery = Type.Object({ limit: Limit(500, 500), cursor: Cursor }, { additionalProperties: false })
 
 /** The shape of every list. */
-export const ListOf = <T extends Type.TSchema>(item: T) =>
+export const ListOf = <T extends TSchema>(item: T) =>
   Type.Object({ items: Type.Array(item), next_cursor: Type.Union([Type.String(), Type.Null()]) })
 
 /** Requests refuse what they do not know, so that a misspelt field is never silently dropped. */
-export const Strict = <T extends Type.TProperties>(properties: T, options: Type.TObjectOptions = {}) =>
+export const Strict = <T extends TProperties>(properties: T, options: TObjectOptions = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options })

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { Decimal, Strict, Timestamp, UserId } from '../schemas.ts'
 
@@ -12,7 +13,7 @@ export const equityPointsMax = 1_000
 
 const SignedDecimal = Type.String({ description: 'A decimal as a string, signed, for example "-12.50".' })
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const Instant = Type.String({
   maxLength: 40,

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { ListOf, Timestamp } from '../schemas.ts'
 

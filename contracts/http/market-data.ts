@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { Cursor, Decimal, Limit, ListOf, PageQuery, Strict, SymbolInPath, SymbolName, Timestamp } from '../schemas.ts'
 
@@ -7,7 +8,7 @@ import { Cursor, Decimal, Limit, ListOf, PageQuery, Strict, SymbolInPath, Symbol
 export const candleIntervals = ['1m', '3m', '5m', '15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d'] as const
 export type CandleInterval = (typeof candleIntervals)[number]
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const SourceNames = Type.Array(Type.String(), {
   description: 'Where the figures come from: names of exchanges, `replay`, or `synthetic` (an invented market).',

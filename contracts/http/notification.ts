@@ -1,4 +1,5 @@
-import Type from 'typebox'
+import type { TObject, TOptional } from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { Cursor, Limit, ListOf, Strict, Timestamp, UserId } from '../schemas.ts'
 import { Language } from './user.ts'
@@ -46,7 +47,7 @@ const Preferences = Type.Object({
   events: Type.Object(
     Object.fromEntries(notificationKinds.map((kind) => [kind, Type.Object(channelSwitches)])) as Record<
       NotificationKind,
-      Type.TObject<typeof channelSwitches>
+      TObject<typeof channelSwitches>
     >,
   ),
 })
@@ -54,7 +55,7 @@ const Preferences = Type.Object({
 const optionalSwitches = { inbox: Type.Optional(Type.Boolean()), email: Type.Optional(Type.Boolean()) }
 const eventChanges = Object.fromEntries(
   notificationKinds.map((kind) => [kind, Type.Optional(Type.Object(optionalSwitches, { additionalProperties: false }))]),
-) as Record<NotificationKind, Type.TOptional<Type.TObject<typeof optionalSwitches>>>
+) as Record<NotificationKind, TOptional<TObject<typeof optionalSwitches>>>
 
 const Delivery = Type.Object({
   id: Type.String(),

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import { DecimalIn, Strict, SymbolName, UserId } from '../schemas.ts'
 
 /** What is asked for of orders, by HTTP or by socket. */

@@ -1,11 +1,12 @@
-import Type from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { Decimal, Strict, SymbolInPath, SymbolName, Timestamp, UserId } from '../schemas.ts'
 import { placeOrderProperties } from './trading.ts'
 import { Market } from './trading-shapes.ts'
 
 const userParams = Strict({ user_id: UserId })
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 /** A share such as 0.05, with at most six decimals; 0 switches off what it sets. */
 const FractionIn = Type.Union(

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { AssetName, Decimal, DecimalIn, Strict, SymbolName, UserId } from '../schemas.ts'
 import { Balance } from './trading-shapes.ts'

@@ -1,4 +1,5 @@
-import Type from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../type.ts'
 import { Decimal, Timestamp } from '../schemas.ts'
 
 /** What the trading service answers with. */
@@ -9,7 +10,7 @@ export const OrderId = Type.String({
   pattern: '^[0-9A-Za-z]+$',
   description: 'The id of an order, of letters and digits.',
 })
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const OrderStatus = Type.Union([
   Type.Literal('PENDING'),
   Type.Literal('PARTIALLY_FILLED'),

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { amendment, amendRefusals, ClientOrderId, orderProperties, orderRefusals, placeListProperties } from './order-requests.ts'
 import {

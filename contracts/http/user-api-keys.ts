@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { ListOf, PageQuery, Strict, Timestamp } from '../schemas.ts'
 import { Message, PasswordGiven } from './user.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../type.ts'
 import { endpoint } from '../endpoint.ts'
 import { Cursor, Limit, ListOf, PageQuery, Strict, Timestamp, UserId } from '../schemas.ts'
 
