@@ -9,6 +9,7 @@ import { openTracing } from './tracing/open.ts'
 import type { TracingSettings } from './tracing/settings.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { discoverySettings, readSettings, SettingsError, type Environment, type Parser, type Values } from './settings.ts'
+import { version } from './version.ts'
 
 /** What every process of the platform has, the gateway included. */
 export interface ProcessContext<Settings> {
@@ -42,8 +43,6 @@ export interface RunningProcess {
   /** Finishes what is in flight, bounded, and closes everything. Called once, after the announcement was withdrawn. */
   stop(): Promise<void>
 }
-
-export const version = '0.3.0'
 
 /** Exit codes of sysexits.h: settings at fault; an internal error. */
 const exitSettings = 78

@@ -1,4 +1,4 @@
-import { version } from '@maru/service-host/process'
+import { version } from '@maru/service-host/version'
 import type { Terminal } from '../terminal.ts'
 import { serveSupervisorMetrics, type SupervisedProcess } from './metrics.ts'
 import { ScrapeTargets, type ScrapedProcess } from './targets.ts'

@@ -32,7 +32,7 @@ const stopped = 'the platform is being stopped'
 /**
  * Replaces the instances of a service one by one with instances of `next`: starts one, waits until it takes requests and has done so for `bakeMs`, and only then lets an
  * old one finish. Where a new one ends, does not get ready, or stops being ready, all is put back as it was. While one that is ready is watched the next one starts, and
- * while an old one finishes the next new one is tried out; there are at most two more than before.
+ * while an old one finishes the next new one is tried out; there are at most two more than before. A process that is no instance yet loads the modules of the next meanwhile.
  */
 export async function rollOut(group: ServiceGroup, next: SupervisedService, options: RolloutOptions): Promise<RolloutResult> {
   const { say, drainMs } = options
@@ -44,20 +44,26 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
   const startedMs = performance.now()
   const placeOf = (index: number): string => (old.length === 1 ? group.name : `${group.name} ${index + 1} of ${old.length}`)
   let ahead: Trial | undefined
+  let prepared: Child | undefined
+  const prepareFor = (index: number): void => {
+    prepared = index < old.length ? group.prepare(next) : undefined
+  }
   for (const [index, child] of old.entries()) {
     const trial: Trial = ahead ?? begin(group, next, placeOf(index), options)
+    if (index === 0) prepareFor(1)
     ahead = undefined
     const fault = await Promise.race([trial.ready, trial.outcome])
     if (fault === undefined && index + 1 < old.length) {
       await Promise.all(endings) // Before one more comes, so that they are never three too many.
-      ahead = begin(group, next, placeOf(index + 1), options)
+      ahead = begin(group, next, placeOf(index + 1), options, prepared)
+      prepareFor(index + 2)
     }
     const tried = await trial.outcome
     const nextFault = typeof tried === 'string' ? undefined : await faultSoFar(ahead)
     if (typeof tried === 'string' || nextFault !== undefined) {
       const why = typeof tried === 'string' ? tried : nextFault!
       say(`${placeOf(typeof tried === 'string' ? index : index + 1)}: ${why}`)
-      await Promise.all([trial.giveUp(), ahead?.giveUp(), ...endings])
+      await Promise.all([trial.giveUp(), ahead?.giveUp(), prepared?.dropStandby(), ...endings])
       const back = await rollBack(group, before, next, fresh, options)
       return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
     }
@@ -87,12 +93,11 @@ async function faultSoFar(trial: Trial | undefined): Promise<string | undefined>
   return typeof outcome === 'string' ? outcome : undefined
 }
 
-function begin(group: ServiceGroup, service: SupervisedService, place: string, options: RolloutOptions): Trial {
+function begin(group: ServiceGroup, service: SupervisedService, place: string, options: RolloutOptions, prepared?: Child): Trial {
   const givenUp = new AbortController()
   const { promise: ready, resolve } = Promise.withResolvers<undefined>()
-  const outcome = tryOut(group, service, place, { ...options, signal: AbortSignal.any([options.signal, givenUp.signal]) }, () =>
-    resolve(undefined),
-  )
+  const signal = AbortSignal.any([options.signal, givenUp.signal])
+  const outcome = tryOut(group, service, place, { ...options, signal, prepared, onReady: () => resolve(undefined) })
   return {
     ready,
     outcome,
@@ -127,13 +132,15 @@ async function tryOut(
   group: ServiceGroup,
   service: SupervisedService,
   place: string,
-  options: RolloutOptions,
-  onReady: () => void = () => undefined,
+  options: RolloutOptions & { prepared?: Child | undefined; onReady?: () => void },
 ): Promise<Child | string> {
-  const { say, drainMs } = options
-  if (options.signal.aborted) return stopped
+  const { say, drainMs, prepared, onReady = () => undefined } = options
+  if (options.signal.aborted) {
+    await prepared?.dropStandby()
+    return stopped
+  }
   const startedMs = performance.now()
-  const child = group.tryOut(service)
+  const child = group.tryOut(service, prepared)
   say(`${place}: ${child.id} is started${from(service)}`)
   const fault = await watch(child, options, () => {
     say(`${place}: it takes requests after ${seconds(startedMs)}${options.bakeMs > 0 ? `; watched for ${options.bakeMs / 1_000} s` : ''}`)

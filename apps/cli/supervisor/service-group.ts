@@ -47,12 +47,24 @@ export class ServiceGroup {
   }
 
   start(count: number): void {
-    for (let made = 0; made < count; made += 1) this.#add(this.#service, false).start()
+    for (let made = 0; made < count; made += 1) {
+      const child = this.#create(this.#service, { onTrial: false })
+      this.#children.push(child)
+      child.start()
+    }
+  }
+
+  /** One more instance of a release that is not started yet, while a process loads its modules; for `tryOut`, or for `dropStandby()` where it is not needed. */
+  prepare(service: SupervisedService): Child {
+    const child = this.#create(service, { onTrial: true })
+    // Where there can be no such process the instance loads its modules when it starts.
+    child.prepareStandby().catch(() => undefined)
+    return child
   }
 
   /** Starts one more instance of a release, on trial: it is kept by `child.keep()` or taken away by `remove`. */
-  tryOut(service: SupervisedService): Child {
-    const child = this.#add(service, true)
+  tryOut(service: SupervisedService, child: Child = this.#create(service, { onTrial: true })): Child {
+    this.#children.push(child)
     child.start()
     return child
   }
@@ -68,11 +80,5 @@ export class ServiceGroup {
     if (this.#children.includes(child)) this.#restartsBefore += child.troubles.restarts
     this.#children = this.#children.filter((other) => other !== child)
     return inTime
-  }
-
-  #add(service: SupervisedService, onTrial: boolean): Child {
-    const child = this.#create(service, { onTrial })
-    this.#children.push(child)
-    return child
   }
 }

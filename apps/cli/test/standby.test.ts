@@ -5,6 +5,7 @@ import { plainRuntime } from '@maru/service-host/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { Child } from '../supervisor/child.ts'
 import { processIdentity } from '../supervisor/process-identity.ts'
+import { rollOut } from '../supervisor/rollout.ts'
 import { ServiceGroup, type SupervisedService } from '../supervisor/service-group.ts'
 import { keepStandbys } from '../supervisor/standbys.ts'
 import { until } from './support.ts'
@@ -85,6 +86,43 @@ test('with two instances none stands by, and the last one has one again', async 
   more.keep()
   await group.remove(more, 2_000)
   await standing()
+})
+
+const rollout = {
+  readyWithinMs: 20_000,
+  bakeMs: 1_000,
+  drainMs: 2_000,
+  seen: async () => undefined,
+  say: () => undefined,
+  signal: new AbortController().signal,
+}
+
+test('while the first of a release is tried out, a process loads the modules of the next, and becomes it', async () => {
+  const { group, pids, lines } = given()
+  const more = group.tryOut(group.service)
+  more.keep()
+  await until('two take requests', () => group.children.every(({ url }) => url !== undefined) && pids.size === 2)
+  const deploying = rollOut(group, { ...group.service }, rollout)
+  await until('one is started and one waits', () => group.children.length === 3 && pids.size === 4)
+  const instances = group.children.map(({ pid }) => pid)
+  const waiting = [...pids].find((pid) => !instances.includes(pid))!
+  expect(await deploying).toMatchObject({ ok: true })
+  expect(group.children.map(({ pid }) => pid)).toContain(waiting)
+  expect(lines.at(-1)).toBe(`begun as ${group.children[1]!.id} in process ${waiting}`)
+  expect(pids.size).toBe(2)
+})
+
+test('a deploy that is given up takes away the process that was made for the next instance', async () => {
+  const { group, pids } = given()
+  const more = group.tryOut(group.service)
+  more.keep()
+  await until('two take requests', () => group.children.every(({ url }) => url !== undefined) && pids.size === 2)
+  const givenUp = new AbortController()
+  const deploying = rollOut(group, { ...group.service }, { ...rollout, bakeMs: 60_000, signal: givenUp.signal })
+  await until('one is started and one waits', () => group.children.length === 3 && pids.size === 4)
+  givenUp.abort()
+  expect(await deploying).toMatchObject({ ok: false })
+  expect(pids.size).toBe(2)
 })
 
 test('one that is killed itself costs nothing but its help', async () => {

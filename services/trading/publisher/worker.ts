@@ -4,17 +4,14 @@ import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { topics } from '@maru/contracts'
 import { openPostgresEventLog, systemClock } from '@maru/event-log'
-import {
-  commandsOf,
-  createLogger,
-  createPool,
-  byCommand,
-  EventTraces,
-  LogMeter,
-  openTracing,
-  version,
-  type TracingSettings,
-} from '@maru/service-host'
+// One by one: what serves requests is most of the modules of `service-host`, and this thread loads its own copy of each at every start.
+import { createPool } from '@maru/service-host/database'
+import { createLogger } from '@maru/service-host/logger'
+import { LogMeter } from '@maru/service-host/metrics/log-meter'
+import { byCommand, commandsOf, EventTraces } from '@maru/service-host/tracing/event-traces'
+import { openTracing } from '@maru/service-host/tracing/open'
+import type { TracingSettings } from '@maru/service-host/tracing/settings'
+import { version } from '@maru/service-host/version'
 import { postgresStateHashes } from '../agreement/state-hashes.ts'
 import { postgresHistory } from '../history/postgres-tables.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
