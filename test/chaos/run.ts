@@ -17,6 +17,7 @@ const priceWatchers = 20
 const streamWatchers = 6
 const calmMs = 2_500
 const calibrationMs = 8_000
+const settleMs = 5_000
 const halfLoadMs = 20_000
 /** Of what the platform can do on this machine at its most; the rest is for what a fault costs. */
 const steadyShare = 0.25
@@ -77,6 +78,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const warm = new MixedLoad(traders, new Requester(platform.url, new Samples()), randomNumbers(seed + 2))
   await warm.saturate(16, 4_000)
   const fullPerSecond = await warm.saturate(64, calibrationMs)
+  // What full load left to be published, written and mailed is no part of half load.
+  await sleep(settleMs, undefined, { signal })
   const atHalfLoad = await half(platform, traders, fullPerSecond, seed)
   const steadyPerSecond = Math.max(20, Math.round(fullPerSecond * steadyShare))
   say(
