@@ -26,8 +26,8 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
   }
 
   async install(): Promise<void> {
-    await this.#transaction(async (client, begin) => {
-      await client.query(begin)
+    await this.#transaction(async (client) => {
+      await client.query('begin')
       await client.query(`select pg_advisory_xact_lock(hashtext($1))`, [`readers of ${this.#schema}`])
       await client.query(
         `create table if not exists ${this.#schema}.log_positions (name text, topic text, position bigint not null,
@@ -59,9 +59,9 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
     // Locks the row: of two readers of one name the second waits here, and then finds the position moved.
     const move = `update ${this.#schema}.log_positions set position = ${BigInt(to)}, updated_at = now()
       where name = ${name} and topic = ${topic} and position = ${BigInt(from)}`
-    return this.#transaction(async (client, begin) => {
+    return this.#transaction(async (client) => {
       // One message, of which nothing is done where its begin was not.
-      const [, moved] = (await client.query(`${begin};${move}`)) as unknown as pg.QueryResult[]
+      const [, moved] = (await client.query(`begin;${move}`)) as unknown as pg.QueryResult[]
       if (moved?.rowCount !== 1) return false
       await work(client)
       return true
@@ -85,15 +85,15 @@ export class ReaderStore implements PositionStore<pg.PoolClient> {
     return done ? 'done' : 'moved'
   }
 
-  /** Commits where the work gives true, else rolls back. */
-  async #transaction(work: (client: pg.PoolClient, begin: string) => Promise<boolean>): Promise<boolean> {
+  /** The work begins the transaction; it is committed where that gives true, else rolled back. */
+  async #transaction(work: (client: pg.PoolClient) => Promise<boolean>): Promise<boolean> {
     const client = await this.#pool.connect()
     let broken = false
     // Between two statements a lost connection shows as an event, which would end the process; the next statement rejects anyway.
     const onError = () => (broken = true)
     client.on('error', onError)
     try {
-      const isDone = await work(client, 'begin')
+      const isDone = await work(client)
       const { command } = await client.query(isDone ? 'commit' : 'rollback')
       // PostgreSQL answers the commit of a failed transaction with a rollback, which a handler that swallowed an error would hide.
       if (isDone && command !== 'COMMIT') throw new Error('the transaction had failed: an error of a statement was swallowed')
