@@ -10,6 +10,8 @@ export interface Runtime {
  *
  * - glibc asks for pages of 2 MB for its tables (where the kernel gives them on request, as most do), so that most look-ups find the page they are in.
  *   Other C libraries do not know the setting.
+ * - It maps blocks of 2 MB and more by themselves and goes on doing so. Else it stops with the first such block that is given back, and records of 64 bytes
+ *   then lie across two cache lines (`domain/exchange/growth.ts`). How much it keeps of what is given back has to be said too then: 32 MB.
  * - The compiler joins functions into one up to so many bytes instead of 920, so that a command is a few calls instead of thirty.
  * - A property that objects of many shapes have, as the kind of a command, is found by comparing shapes, up to so many instead of four, and not in
  *   a table.
@@ -18,7 +20,9 @@ export interface Runtime {
  */
 export const exchangeRuntime: Runtime = {
   execArgv: ['--max-inlined-bytecode-size-cumulative=4000', '--max-valid-polymorphic-map-count=32'],
-  environment: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
+  environment: {
+    GLIBC_TUNABLES: ['hugetlb=1', `mmap_threshold=${2 ** 21}`, `trim_threshold=${2 ** 25}`].map((set) => `glibc.malloc.${set}`).join(':'),
+  },
 }
 
 export const plainRuntime: Runtime = { execArgv: [], environment: {} }

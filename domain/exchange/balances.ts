@@ -1,6 +1,6 @@
 import type { AccountStore } from './accounts.ts'
 import { SnapshotError } from './bytes.ts'
-import { grownDoubles, grownInts, roomFor } from './growth.ts'
+import { doubleTable, grownDoubles, grownInts, intTable, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { PairIndex } from './pair-index.ts'
 
@@ -10,9 +10,9 @@ const none: number = noSlot
 /** Balances, one for each account and asset that were ever used together: total, and what open orders hold of it. */
 export class BalanceStore {
   /** Total and held of each balance side by side. */
-  #units = new Float64Array(2_048)
+  #units = doubleTable(2_048)
   /** Account, asset and next balance of the account. */
-  #owners = new Int32Array(4_096)
+  #owners = intTable(4_096)
   readonly #index = new PairIndex()
   readonly #accounts: AccountStore
   #count = 0
@@ -31,8 +31,8 @@ export class BalanceStore {
    */
   restore(owners: Float64Array, assets: Float64Array, totals: Float64Array, assetCount: number): void {
     const room = roomFor(owners.length, this.#units.length / 2)
-    this.#units = new Float64Array(room * 2)
-    this.#owners = new Int32Array(room * 4)
+    this.#units = doubleTable(room * 2)
+    this.#owners = intTable(room * 4)
     this.#index.reserve(this.#accounts.count, assetCount)
     for (let nth = 0; nth < owners.length; nth++) {
       const account = owners[nth]!

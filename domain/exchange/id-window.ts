@@ -1,7 +1,7 @@
 import { SnapshotError } from './bytes.ts'
 import type { ForgottenIds } from './forgotten-ids.ts'
 import { none } from './no-slot.ts'
-import { asInts, recordDoubles, roomFor } from './growth.ts'
+import { asInts, intTable, recordDoubles, roomFor } from './growth.ts'
 import { hashOf, Texts, type PackedTexts } from './texts.ts'
 
 const recordBytes = 64
@@ -24,7 +24,7 @@ export class IdWindow {
   #doubles = recordDoubles(roomAtFirst, recordBytes)
   #ints = asInts(this.#doubles)
   /** Entries of hash and place + 1: most misses are told without a look at a record. */
-  #table = new Int32Array(roomAtFirst * 4)
+  #table = intTable(roomAtFirst * 4)
   #mask = roomAtFirst * 2 - 1
   #lastHash = 0
   readonly #forgotten: ForgottenIds | undefined
@@ -128,7 +128,7 @@ export class IdWindow {
     const ints = asInts(doubles)
     this.#doubles = doubles
     this.#ints = ints
-    this.#table = new Int32Array(roomFor(count, roomAtFirst) * 4)
+    this.#table = intTable(roomFor(count, roomAtFirst) * 4)
     this.#mask = this.#table.length / 2 - 1
     this.texts.restore(texts)
     for (let place = 0; place < count; place++) {
@@ -186,7 +186,7 @@ export class IdWindow {
     this.#doubles = recordDoubles(this.#room, recordBytes, this.#doubles)
     this.#ints = asInts(this.#doubles)
     const old = this.#table
-    this.#table = new Int32Array(old.length * 2)
+    this.#table = intTable(old.length * 2)
     this.#mask = this.#mask * 2 + 1
     for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!)
   }

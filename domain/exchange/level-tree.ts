@@ -1,4 +1,4 @@
-import { grownInts } from './growth.ts'
+import { grownInts, intTable } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
@@ -21,11 +21,11 @@ export const spanOfTree = 1 << (3 * fanBits)
  */
 export class LevelTree {
   /** By node, a power of two of them: which children are there. What `#children` has of others is stale. */
-  #present = new Int32Array(64)
+  #present = intTable(64)
   /** By node, 32 each: middle nodes, leaves or levels. */
-  #children = new Int32Array(64 << fanBits)
+  #children = intTable(64 << fanBits)
   /** By node, but for roots: its place in the node above it; of a free node the next free one. */
-  #above = new Int32Array(64)
+  #above = intTable(64)
   #used = 0
   #firstFree: number = none
 

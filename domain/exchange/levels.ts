@@ -1,4 +1,4 @@
-import { asInts, grownInts, recordDoubles } from './growth.ts'
+import { asInts, grownInts, intTable, recordDoubles } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
@@ -20,7 +20,7 @@ export class LevelStore {
   #ints = asInts(this.#doubles)
   #used = 0
   /** Levels that were given back, the last to be taken first. */
-  #free = new Int32Array(1_024)
+  #free = intTable(1_024)
   #freeCount = 0
 
   /** A level of one order. */

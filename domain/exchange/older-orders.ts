@@ -1,3 +1,4 @@
+import { intTable } from './growth.ts'
 import { none } from './no-slot.ts'
 
 /**
@@ -5,7 +6,7 @@ import { none } from './no-slot.ts'
  * entry is the low half of the id and slot + 1. Whole ids are in the orders' records, which are handed in where two halves may be alike.
  */
 export class OlderOrders {
-  #entries = new Int32Array(4_096 * 2)
+  #entries = intTable(4_096 * 2)
   #mask = 4_095
   /** 32 less the bits of the number of fours. */
   #shift = 22
@@ -58,7 +59,7 @@ export class OlderOrders {
 
   #grow(): void {
     const old = this.#entries
-    this.#entries = new Int32Array(old.length * 2)
+    this.#entries = intTable(old.length * 2)
     this.#mask = this.#mask * 2 + 1
     this.#shift -= 1
     for (let at = 0; at < old.length; at += 2) {

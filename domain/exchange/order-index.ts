@@ -1,4 +1,4 @@
-import { roomFor } from './growth.ts'
+import { intTable, roomFor } from './growth.ts'
 import { none } from './no-slot.ts'
 import { OlderOrders } from './older-orders.ts'
 
@@ -12,7 +12,7 @@ const placesPerOrder = 4
  */
 export class OrderIndex {
   /** Slot + 1, or 0. */
-  #ring = new Int32Array(4_096)
+  #ring = intTable(4_096)
   #mask = 4_095
   #count = 0
   readonly #older = new OlderOrders()
@@ -42,7 +42,7 @@ export class OrderIndex {
 
   /** Makes room for so many orders; before there is any. */
   reserve(orders: number): void {
-    this.#ring = new Int32Array(roomFor(orders * placesPerOrder + 1, this.#ring.length))
+    this.#ring = intTable(roomFor(orders * placesPerOrder + 1, this.#ring.length))
     this.#mask = this.#ring.length - 1
   }
 
@@ -57,7 +57,7 @@ export class OrderIndex {
   /** Doubles the ring. Orders that gave way to newer ones stay where they are. */
   #grow(records: Float64Array): void {
     const old = this.#ring
-    this.#ring = new Int32Array(old.length * 2)
+    this.#ring = intTable(old.length * 2)
     this.#mask = this.#mask * 2 + 1
     for (const entry of old) {
       if (entry !== 0) this.#ring[records[(entry - 1) << 3]! & this.#mask] = entry

@@ -1,5 +1,5 @@
 import type { OrderStatus } from './outcome.ts'
-import { asInts, grownInts, recordDoubles, roomFor } from './growth.ts'
+import { asInts, grownInts, intTable, recordDoubles, roomFor } from './growth.ts'
 import { none as noSlot } from './no-slot.ts'
 import { OrderIndex } from './order-index.ts'
 import type { OrderDetails } from './order-details.ts'
@@ -57,7 +57,7 @@ export class OrderStore {
   readonly #index = new OrderIndex()
   #used = 0
   #firstFree: number = none
-  #closed = new Int32Array(1_024)
+  #closed = intTable(1_024)
   #closedCount = 0
   #openCount = 0
 

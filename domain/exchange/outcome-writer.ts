@@ -1,4 +1,4 @@
-import { grownDoubles } from './growth.ts'
+import { doubleTable, grownDoubles } from './growth.ts'
 
 /** What the last command did: events one after another, laid out as `outcome.ts` says, in the first `length` numbers of `data`. */
 export interface Outcome {
@@ -8,7 +8,7 @@ export interface Outcome {
 
 /** The outcome as it is being written. Reused by every command, so that writing allocates nothing once it is large enough. */
 export class OutcomeWriter implements Outcome {
-  data = new Float64Array(4_096)
+  data = doubleTable(4_096)
   length = 0
 
   /**

@@ -1,3 +1,4 @@
+import { intTable } from './growth.ts'
 /** Bits of the second number of a pair; the first has the other 22 of 32. */
 const secondBits = 10
 /** Up to so many entries (64 MB) every pair has a place of its own; beyond, only those that are used have one. */
@@ -11,9 +12,9 @@ const plainMax = 1 << 24
 export class PairIndex {
   #isPlain = true
   /** Plain: slot + 1 at `a × 2^bits + b`. */
-  #plain = new Int32Array(1_024)
+  #plain = intTable(1_024)
   #bits = 2
-  #entries = new Int32Array(0)
+  #entries = intTable(0)
   #mask = 0
   #count = 0
   readonly #plainMax: number
@@ -61,12 +62,12 @@ export class PairIndex {
     const oldBits = this.#bits
     if (length > this.#plainMax) {
       this.#isPlain = false
-      this.#plain = new Int32Array(0)
-      this.#entries = new Int32Array(2_048)
+      this.#plain = intTable(0)
+      this.#entries = intTable(2_048)
       this.#mask = 1_023
       while (this.#count * 2 > this.#mask) this.#growHash()
     } else {
-      this.#plain = new Int32Array(length)
+      this.#plain = intTable(length)
       this.#bits = bits
     }
     for (let place = 0; place < old.length; place++) {
@@ -99,7 +100,7 @@ export class PairIndex {
 
   #growHash(): void {
     const old = this.#entries
-    this.#entries = new Int32Array(old.length * 2)
+    this.#entries = intTable(old.length * 2)
     this.#mask = this.#mask * 2 + 1
     for (let at = 0; at < old.length; at += 2) {
       const value = old[at + 1]!

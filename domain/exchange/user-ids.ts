@@ -1,5 +1,5 @@
 import { SnapshotError } from './bytes.ts'
-import { grownInts, roomFor } from './growth.ts'
+import { grownInts, intTable, roomFor } from './growth.ts'
 import { none } from './no-slot.ts'
 import { hashOf, Texts, type PackedTexts } from './texts.ts'
 
@@ -10,9 +10,9 @@ export class UserIds {
   /** By account. */
   readonly texts = new Texts()
   /** By account: the hash of its user id. */
-  #hashes = new Int32Array(roomAtFirst)
+  #hashes = intTable(roomAtFirst)
   /** Account + 1 by hash, with linear probing; at most half full. */
-  #table = new Int32Array(roomAtFirst * 2)
+  #table = intTable(roomAtFirst * 2)
   #mask = roomAtFirst * 2 - 1
   #count = 0
 
@@ -66,7 +66,7 @@ export class UserIds {
 
   #widen(room: number): void {
     this.#hashes = grownInts(this.#hashes, room)
-    this.#table = new Int32Array(room * 2)
+    this.#table = intTable(room * 2)
     this.#mask = room * 2 - 1
     for (let account = 0; account < this.#count; account++) this.#place(this.#hashes[account]!, account + 1)
   }
