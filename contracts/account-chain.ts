@@ -13,9 +13,14 @@ export interface ChainedEvent {
   data: unknown
 }
 
-/** Previous hash, sequence, type, timestamp and data, one a line, where data is canonical JSON (given apart where the caller has it). */
-export function chainText(previousHash: string, event: ChainedEvent, data = canonicalJson(event.data)): string {
-  return `${previousHash}\n${event.sequence}\n${event.type}\n${event.timestamp}\n${data}`
+/** Previous hash, sequence, type, timestamp and data, one a line, where data is canonical JSON. */
+export function chainText(previousHash: string, event: ChainedEvent): string {
+  return chainHead(previousHash, event) + canonicalJson(event.data)
+}
+
+/** What stands before the data. */
+export function chainHead(previousHash: string, event: Omit<ChainedEvent, 'data'>): string {
+  return `${previousHash}\n${event.sequence}\n${event.type}\n${event.timestamp}\n`
 }
 
 /** JSON without spaces, object keys in code-unit order. The data holds texts, booleans, null, lists and objects; amounts are texts. */

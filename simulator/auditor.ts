@@ -2,13 +2,16 @@ import { decodeBatch } from '@maru/contracts/commands-codec'
 import { CommandKind, topics, type Command, type TradingEvent } from '@maru/contracts'
 import { EventKind, Exchange } from '@maru/domain/exchange'
 import { decodeJsonRecord } from '@maru/event-log'
-import { eventText, publishedJson, translate, type EventText, type Snapshot } from '@maru/trading/testing'
+import { dataText, EventTexts, translate, type Snapshot } from '@maru/trading/testing'
 import { outcomeDigest } from './digest.ts'
 import { checkBalances, checkStreams, limitCheck } from './invariants.ts'
 import type { Trace } from './trace.ts'
 import type { Verdict } from './violation.ts'
 
-interface ExpectedEvent extends EventText {
+interface ExpectedEvent {
+  event: TradingEvent
+  /** Its data as it is hashed. */
+  data: string
   json: string
   command: number
 }
@@ -98,14 +101,16 @@ export class Auditor {
     checkStreams(exchange, this.#sequences, this.#verdict)
     checkLimits?.(this.#verdict)
     this.#checkOnce(command)
-    for (const event of translate(exchange, command)) {
-      const text = eventText(event)
-      const expected = { ...text, json: publishedJson(text), command: exchange.commandCount }
+    const texts = new EventTexts()
+    translate(exchange, command, texts)
+    for (const [index, event] of (decodeJsonRecord(texts.encode()) as TradingEvent[]).entries()) {
+      const expected = { event, data: dataText(texts.events[index]!), json: JSON.stringify(event), command: exchange.commandCount }
       this.events.push(expected)
       const own = this.eventsByUser.get(event.user_id) ?? []
       this.eventsByUser.set(event.user_id, own)
       own.push(expected)
     }
+    texts.release()
   }
 
   /** What a client asked for once takes effect once. */

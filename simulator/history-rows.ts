@@ -1,10 +1,15 @@
-import type { ListRow, OrderRow, Run } from '@maru/trading/testing'
+import { formatId, runText, type ListRow, type OrderRow, type Run } from '@maru/trading/testing'
 import { connectionLost } from './connection-lost.ts'
+
+/** A row: its events as they are stored. */
+interface StoredRun extends Omit<Run, 'events'> {
+  json: string
+}
 
 /** The history tables and the reader's position, which is the lock that its transactions take one after another. */
 export class HistoryRows {
   position = 0
-  readonly runs = new Map<string, Run[]>()
+  readonly runs = new Map<string, StoredRun[]>()
   readonly orders = new Map<string, OrderRow>()
   readonly lists = new Map<string, ListRow>()
   readonly #commit: (undo: () => void) => void
@@ -92,8 +97,10 @@ export class HistoryTransaction {
       const known = this.#rows.runs.get(run.userId) ?? []
       if (known.some(({ lastSequence }) => lastSequence === run.lastSequence)) throw new Error('duplicate key of account_event_runs')
       this.#rows.runs.set(run.userId, known)
-      known.push(run)
-      this.#undo.push(() => known.splice(known.indexOf(run), 1))
+      const { events, ...row } = run
+      const stored = { ...row, json: Buffer.from(runText(events)).toString() }
+      known.push(stored)
+      this.#undo.push(() => known.splice(known.indexOf(stored), 1))
     }
   }
 
@@ -101,7 +108,7 @@ export class HistoryTransaction {
     this.#check()
     const { orders } = this.#rows
     for (const row of rows) {
-      const { id } = row.order
+      const id = formatId(row.order.number)
       const known = orders.get(id)
       orders.set(id, { ...row, fills: [...(known?.fills ?? []), ...row.fills].slice(0, 1_000) })
       this.#undo.push(() => (known ? orders.set(id, known) : orders.delete(id)))

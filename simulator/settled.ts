@@ -1,4 +1,4 @@
-import { topics } from '@maru/contracts'
+import { topics, type TradingEvent } from '@maru/contracts'
 import { decodeBatch } from '@maru/contracts/commands-codec'
 import { Exchange } from '@maru/domain/exchange'
 import { chainHash, formatId, genesisHash } from '@maru/trading/testing'
@@ -55,6 +55,8 @@ function checkRestart({ auditor, database }: Platform, verdict: Verdict): void {
   )
 }
 
+type StoredEvent = Pick<TradingEvent, 'type' | 'timestamp' | 'data'>
+
 /** The stream of each account as the history has it: every event once, in order, chained. */
 function checkStreams({ auditor, database }: Platform, verdict: Verdict): void {
   for (const [userId, expected] of auditor.eventsByUser) {
@@ -66,12 +68,12 @@ function checkStreams({ auditor, database }: Platform, verdict: Verdict): void {
         run.firstSequence === sequence + 1 && run.previousHash === previous,
         () => `the history of ${userId} has a run from ${run.firstSequence} after event ${sequence}, or it is not chained to it`,
       )
-      for (const [index, json] of run.events.entries()) {
+      const events = JSON.parse(run.json) as StoredEvent[]
+      for (const [index, { type, timestamp, data }] of events.entries()) {
         const wanted = expected[sequence]
         sequence += 1
         if (!wanted) return verdict.fail(`the history of ${userId} has an event ${sequence} that never happened`)
-        previous = chainHash(previous, wanted.event, wanted.data)
-        const { type, timestamp, data } = JSON.parse(json) as { type: string; timestamp: string; data: unknown }
+        previous = chainHash(previous, wanted.event)
         verdict.expect(
           wanted.event.sequence === sequence &&
             type === wanted.event.type &&

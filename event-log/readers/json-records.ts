@@ -4,6 +4,8 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 const compressFromBytes = 1_024
 /** The least effort: half the time of the usual level for as few bytes, since events are much alike. */
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+/** What compressed bytes are collected in, by pieces of this size: the usual 128 KiB would be set aside, and stay, for each record of two. */
+const chunkBytesMin = 1_024
 /** No writer of ours comes near it: an answer to records that only grow when they are read. */
 const decodedMaxBytes = 256 * 1_024 * 1_024
 
@@ -15,8 +17,13 @@ export function encodeJsonRecord(events: readonly string[]): Buffer {
   // At most three bytes of UTF-8 for each unit of a text, and a bracket or comma.
   const bytesMax = events.reduce((sum, event) => sum + event.length * 3 + 1, 2)
   const room = bytesMax <= workspace.length ? workspace : Buffer.allocUnsafeSlow(bytesMax)
-  const bytes = room.subarray(0, writeArray(events, room))
-  return bytes.length < compressFromBytes ? Buffer.from(bytes) : zstdCompressSync(bytes, compression)
+  return encodeJsonBytes(room.subarray(0, writeArray(events, room)))
+}
+
+/** The same of a JSON array that stands in UTF-8 already. The bytes may be used again at once. */
+export function encodeJsonBytes(array: Uint8Array): Buffer {
+  if (array.length < compressFromBytes) return Buffer.from(array)
+  return zstdCompressSync(array, { ...compression, chunkSize: Math.max(chunkBytesMin, array.length >> 3) })
 }
 
 /** Where records are put together, one after another: joined as one text first they would be copied once more, and be garbage by the megabyte. */

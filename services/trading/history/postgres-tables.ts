@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import { topics } from '@maru/contracts'
-import { encodeJsonRecord, ReaderStore, type PositionStore } from '@maru/event-log'
+import { encodeJsonBytes, ReaderStore, type PositionStore } from '@maru/event-log'
+import { formatId } from '../wire/order-id.ts'
 import type { HistoryTables, ListRow, OrderRow, Run } from './project.ts'
+import { runText } from './run-text.ts'
 
 export const hashBytes = 32
 
@@ -47,7 +49,7 @@ export class PostgresTables implements HistoryTables {
     const starts: number[] = []
     const eventBytes: number[] = []
     for (const { previousHash, hashes, events } of runs) {
-      const packed = encodeJsonRecord(events)
+      const packed = encodeJsonBytes(runText(events))
       bytes.push(Buffer.from(previousHash + hashes.join(''), 'hex'), packed)
       starts.push(offset)
       eventBytes.push(packed.length)
@@ -65,11 +67,11 @@ export class PostgresTables implements HistoryTables {
        ) runs`,
       values: [
         runs.map((run) => run.userId),
-        runs.map((run) => run.lastSequence),
-        runs.map((run) => run.firstSequence),
-        starts,
+        list(runs.map((run) => run.lastSequence)),
+        list(runs.map((run) => run.firstSequence)),
+        list(starts),
         runs.map((run) => run.hasPostings),
-        eventBytes,
+        list(eventBytes),
         Buffer.concat(bytes),
       ],
     })
@@ -89,13 +91,13 @@ export class PostgresTables implements HistoryTables {
        on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
          fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
       values: [
-        rows.map(({ order }) => order.id),
-        rows.map(({ order }) => users.numberOf(order.user_id)),
-        rows.map(({ order }) => (order.client_order_id === order.id ? null : order.client_order_id)),
+        list(rows.map(({ order }) => formatId(order.number))),
+        list(rows.map(({ userId }) => users.numberOf(userId))),
+        rows.map(({ order }) => order.clientOrderId),
         rows.map(({ order }) => order.symbol),
-        rows.map(({ order }) => statuses.numberOf(order.status)),
-        rows.map(({ sequence }) => sequence),
-        rows.map(({ fills }) => (fills.length > 0 ? `{${fills.join(',')}}` : null)),
+        list(rows.map(({ order }) => statuses.numberOf(order.status))),
+        list(rows.map(({ sequence }) => sequence)),
+        rows.map(({ fills }) => (fills.length > 0 ? list(fills) : null)),
         users.texts,
         statuses.texts,
       ],
@@ -119,6 +121,11 @@ export class PostgresTables implements HistoryTables {
       ],
     })
   }
+}
+
+/** A list of numbers or ids as the database writes it: the driver looks at each item for what needs quoting. */
+function list(items: readonly (number | string)[]): string {
+  return `{${items.join(',')}}`
 }
 
 /** Ids of a fixed width in one text, as a list of lists must be given to the database. */

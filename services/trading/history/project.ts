@@ -1,13 +1,13 @@
 import { genesisHash } from '@maru/contracts/account-chain'
-import type { OrderData, OrderListData, TradingEvent } from '@maru/contracts'
-import type { EventText } from '../publisher/event-text.ts'
-import { chainHash } from './chain.ts'
+import type { OrderListData } from '@maru/contracts'
+import type { EventText, ShownOrder } from '../publisher/event-texts.ts'
+import { chainHashOf } from './chain.ts'
 import { movesLedger } from './postings.ts'
 
 /** Events in one row: a page of a few is read by parsing whole rows. */
 export const runEventsMax = 50
 
-/** Events of one account that follow each other, as they become a row. Hashes are in hex, of events the JSON of each. */
+/** Events of one account that follow each other, as they become a row. Hashes are in hex. */
 export interface Run {
   userId: string
   firstSequence: number
@@ -15,12 +15,13 @@ export interface Run {
   previousHash: string
   hashes: string[]
   hasPostings: boolean
-  events: string[]
+  events: EventText[]
 }
 
 /** An order as its last event shows it, and the numbers of its fills among the events at hand. */
 export interface OrderRow {
-  order: OrderData
+  userId: string
+  order: ShownOrder
   /** Number of that event in the account's stream. */
   sequence: number
   fills: readonly number[]
@@ -46,12 +47,12 @@ export interface HistoryTables {
  * has is dropped, so that events read twice count once; a number that is skipped throws, as the stream promises none is.
  */
 export async function project(tables: HistoryTables, events: readonly EventText[]): Promise<void> {
-  const tails = await tables.tails([...new Set(events.map(({ event }) => event.user_id))])
-  const fresh: TradingEvent[] = []
+  const tails = await tables.tails([...new Set(events.map(({ userId }) => userId))])
+  const fresh: EventText[] = []
   const runs: Run[] = []
   const open = new Map<string, Run>()
-  for (const { event, data } of events) {
-    const { user_id: userId, sequence, type, timestamp } = event
+  for (const event of events) {
+    const { userId, sequence, type } = event
     const tail = tails.get(userId) ?? { sequence: 0, hash: genesisHash }
     if (sequence <= tail.sequence) continue
     if (sequence !== tail.sequence + 1) throw new Error(`account ${userId} jumps from event ${tail.sequence} to ${sequence}`)
@@ -69,17 +70,17 @@ export async function project(tables: HistoryTables, events: readonly EventText[
       open.set(userId, run)
       runs.push(run)
     }
-    const hash = chainHash(tail.hash, event, data)
+    const hash = chainHashOf(tail.hash, event)
     run.lastSequence = sequence
     run.hashes.push(hash)
     run.hasPostings ||= movesLedger(type)
-    run.events.push(`{"sequence":${sequence},"type":"${type}","timestamp":"${timestamp}","data":${data}}`)
+    run.events.push(event)
     tails.set(userId, { sequence, hash })
     fresh.push(event)
   }
   if (fresh.length === 0) return
   const orders = ordersOf(fresh)
-  const lists = fresh.flatMap(({ type, data, user_id }) => (type === 'order_list.created' ? [{ ...data, user_id }] : []))
+  const lists = fresh.flatMap(({ list, userId }) => (list ? [{ ...list, user_id: userId }] : []))
   await Promise.all([
     tables.insertRuns(runs),
     // A fill and its order's new state are of one command, and so of one record. Only quotes have fills alone: they have no order events and no row.
@@ -88,27 +89,22 @@ export async function project(tables: HistoryTables, events: readonly EventText[
   ])
 }
 
-/** Events whose data is the order. */
-const orderEvents = new Set<TradingEvent['type']>([
-  'order.created',
-  'order.rejected',
-  'order.triggered',
-  'order.status_updated',
-  'order.amended',
-])
-
-function ordersOf(events: readonly TradingEvent[]): OrderRow[] {
+function ordersOf(events: readonly EventText[]): OrderRow[] {
   // The last state of an order within the run is the one to keep.
-  const latest = new Map<string, { order: OrderData; sequence: number }>()
-  const fills = new Map<string, number[]>()
-  for (const { type, data, sequence } of events) {
-    if (orderEvents.has(type)) latest.set((data as OrderData).id, { order: data as OrderData, sequence })
-    if (type === 'trade.executed') {
-      const { order_id: orderId } = data as Extract<TradingEvent, { type: 'trade.executed' }>['data']
-      const known = fills.get(orderId)
-      if (known) known.push(sequence)
-      else fills.set(orderId, [sequence])
-    }
+  const latest = new Map<number, OrderRow>()
+  const fills = new Map<number, number[]>()
+  for (const { order, filled, sequence, userId } of events) {
+    if (order) latest.set(order.number, { userId, order, sequence, fills: none })
+    if (filled === 0) continue
+    const known = fills.get(filled)
+    if (known) known.push(sequence)
+    else fills.set(filled, [sequence])
   }
-  return Array.from(latest.values(), ({ order, sequence }) => ({ order, sequence, fills: fills.get(order.id) ?? [] }))
+  for (const [number, sequences] of fills) {
+    const row = latest.get(number)
+    if (row) row.fills = sequences
+  }
+  return [...latest.values()]
 }
+
+const none: readonly number[] = []

@@ -1,6 +1,6 @@
 import { consumeInto, type Clock, type Consumer, type EventLog, type PositionStore, type ReaderLogger } from '@maru/event-log'
 import { topics } from '@maru/contracts'
-import type { EventText } from '../publisher/event-text.ts'
+import type { EventText } from '../publisher/event-texts.ts'
 import { project, type HistoryTables } from './project.ts'
 
 /** After a crash of the database its last commits may be gone; so late, at most, they are made up for. */

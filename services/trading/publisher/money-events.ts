@@ -12,14 +12,14 @@ export function moneyEvent(exchange: Exchange, command: Command, kind: number | 
       const { actor, reference } = command as Extract<Command, { kind: typeof CommandKind.transferFunds }>
       const counterparty = exchange.userIdOf(field(4))
       return {
-        type: 'funds.moved',
+        type: 'funds.moved' as const,
         body: { actor, ...moved(exchange, { account, asset, amount, reason: 'transfer', reference }, { counterparty }), reference },
       }
     }
     case EventKind.accountLiquidated: {
       const asset = quoteOf(exchange, 0)
       return {
-        type: 'account.liquidated',
+        type: 'account.liquidated' as const,
         body: { asset: asset.name, equity: amountText(asset, field(2)), maintenance_margin: amountText(asset, field(3)) },
       }
     }
@@ -28,11 +28,11 @@ export function moneyEvent(exchange: Exchange, command: Command, kind: number | 
       const symbol = exchange.markets[exchange.order(field(4))!.symbol]!.name
       const fee = { account, asset, amount: -amount, reason: 'liquidation_fee', reference: order } as const
       const { postings, ...rest } = moved(exchange, fee)
-      return { type: 'liquidation.fee_paid', body: { ...rest, order_id: order, postings, symbol } }
+      return { type: 'liquidation.fee_paid' as const, body: { ...rest, order_id: order, postings, symbol } }
     }
     default:
       return {
-        type: 'insurance.paid',
+        type: 'insurance.paid' as const,
         body: moved(exchange, { account, asset, amount, reason: 'insurance', reference: formatId(exchange.commandCount) }),
       }
   }

@@ -1,6 +1,5 @@
-import { decodeJsonRecord, systemClock, type Clock, type EventLog, type FollowOptions, type LogRecord } from '@maru/event-log'
-import type { TradingEvent } from '@maru/contracts'
-import { eventText, type EventText } from './event-text.ts'
+import { systemClock, type Clock, type EventLog, type FollowOptions, type LogRecord } from '@maru/event-log'
+import { readEventTexts, type EventText, type EventTexts } from './event-texts.ts'
 
 /** Events published that the history may be behind by; the publisher waits there. */
 const eventsMax = 20_000
@@ -8,7 +7,7 @@ const pollMs = 200
 
 interface Published {
   record: LogRecord
-  events: readonly EventText[]
+  texts: EventTexts
 }
 
 /**
@@ -39,10 +38,10 @@ export class PublishedTail {
     this.#notify()
   }
 
-  /** A record was appended; resolves when there is room for another. */
-  async add(record: LogRecord, events: readonly EventText[], signal: AbortSignal): Promise<void> {
-    this.#kept.push({ record, events })
-    this.#keptEvents += events.length
+  /** A record was appended; resolves when there is room for another. Its texts are released when the history has taken it. */
+  async add(record: LogRecord, texts: EventTexts, signal: AbortSignal): Promise<void> {
+    this.#kept.push({ record, texts })
+    this.#keptEvents += texts.events.length
     this.#notify()
     while (this.#keptEvents > eventsMax && !signal.aborted) await this.#news(signal)
   }
@@ -54,8 +53,8 @@ export class PublishedTail {
 
   decode(body: Uint8Array): EventText[] {
     const kept = this.#kept.find(({ record }) => record.body === body)
-    if (kept) return [...kept.events]
-    return (decodeJsonRecord(body) as TradingEvent[]).map(eventText)
+    if (kept) return [...kept.texts.events]
+    return readEventTexts(body)
   }
 
   async *#follow(topic: string, after: number, options: FollowOptions): AsyncGenerator<LogRecord[], void, undefined> {
@@ -82,7 +81,10 @@ export class PublishedTail {
   #drop(position: number): void {
     let taken = 0
     while (taken < this.#kept.length && this.#kept[taken]!.record.offset <= position) {
-      this.#keptEvents -= this.#kept[taken]!.events.length
+      const { texts } = this.#kept[taken]!
+      this.#keptEvents -= texts.events.length
+      // Whoever asks for more is done with what it had.
+      texts.release()
       this.#before = this.#kept[taken]!.record.offset
       taken += 1
     }

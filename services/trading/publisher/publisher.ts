@@ -1,11 +1,10 @@
 import { topics, type TradingEvent } from '@maru/contracts'
-import { decodeJsonRecord, encodeJsonRecord, FencedError, pause, type Clock, type EventLog } from '@maru/event-log'
+import { decodeJsonRecord, FencedError, pause, type Clock, type EventLog } from '@maru/event-log'
 import type { Logger } from '@maru/service-host'
 import type { Agreement } from '../agreement/agreement.ts'
 import { foresightMax } from '@maru/domain/exchange'
 import { decodeRecord } from '../replica/decode-record.ts'
-import { parseId } from '../wire/order-id.ts'
-import { eventText, publishedJson, type EventText } from './event-text.ts'
+import { EventTexts, numbersOf, type EventText } from './event-texts.ts'
 import type { PublishedTail } from './published-tail.ts'
 import { loadSnapshot, storeSnapshot, type SnapshotStore } from './snapshots.ts'
 import { translate } from './translate.ts'
@@ -71,19 +70,14 @@ export async function publish(options: PublisherOptions): Promise<void> {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
       const roundStartMs = clock.elapsedMs()
       const firstCommand = exchange.commandCount
-      let events: EventText[] = []
-      /** Appends what is waiting, but for a rest of fewer events than `atLeast`. */
-      const send = async (atLeast: number): Promise<void> => {
-        while (events.length >= atLeast) {
-          const cut = recordEnd(events)
-          const sent = events.slice(0, cut)
-          const body = encodeJsonRecord(sent.map(publishedJson))
-          const startMs = clock.nowMs()
-          const offset = await writer.append(body)
-          options.onAppended?.(sent, startMs)
-          await tail.add({ offset, body, producer: '', sequence: 0 }, sent, signal)
-          events = events.slice(cut)
-        }
+      const full: EventTexts[] = []
+      let open = new EventTexts()
+      const send = async (texts: EventTexts): Promise<void> => {
+        const startMs = clock.nowMs()
+        const body = texts.encode()
+        const offset = await writer.append(body)
+        options.onAppended?.(texts.events, startMs)
+        await tail.add({ offset, body, producer: '', sequence: 0 }, texts, signal)
       }
       for (const record of records) {
         const commands = decodeRecord(record, logger)
@@ -91,13 +85,19 @@ export async function publish(options: PublisherOptions): Promise<void> {
           if (index % foresightMax === 0 && exchange.isWide) exchange.foresee(commands, index, index + foresightMax)
           exchange.apply(command)
           agreement?.see()
-          if (exchange.commandCount > published) for (const event of translate(exchange, command)) events.push(eventText(event))
+          if (exchange.commandCount <= published) continue
+          translate(exchange, command, open)
+          // All events of a command stay in one record: going on after the last command in the topic then misses nothing.
+          if (open.events.length < eventsPerRecordMax) continue
+          full.push(open)
+          open = new EventTexts()
         }
         state.offset = record.offset
         if (!(await isAgreed())) return
-        await send(eventsPerRecordMax)
+        for (const texts of full.splice(0)) await send(texts)
       }
-      await send(1)
+      if (open.events.length > 0) await send(open)
+      else open.release()
       options.onPublished?.(exchange.commandCount)
       const commands = exchange.commandCount - snapshotCommand
       const isDue = commands >= options.snapshotEveryCommands || (commands > 0 && clock.elapsedMs() - snapshotMs >= options.snapshotEveryMs)
@@ -121,27 +121,9 @@ export async function publish(options: PublisherOptions): Promise<void> {
   }
 }
 
-/**
- * Where to cut so that all events of a command stay in one record: the topic then always ends at the end of a command, and going
- * on after its last command number misses nothing.
- */
-function recordEnd(events: readonly EventText[]): number {
-  if (events.length <= eventsPerRecordMax) return events.length
-  let cut = eventsPerRecordMax
-  while (cut < events.length && commandOf(events[cut]!.event) === commandOf(events[cut - 1]!.event)) cut += 1
-  return cut
-}
-
-/** Number of the command that caused the event. */
-function commandOf(event: { id: string }): number {
-  const number = parseId(event.id.slice(0, event.id.indexOf('-')))
-  if (number === undefined) throw new Error(`"${event.id}" is not the id of a trading event`)
-  return number
-}
-
 async function lastPublished(log: EventLog): Promise<{ command: number; offset: number }> {
   const record = await log.last(topics.tradingEvents)
   if (!record) return { command: 0, offset: 0 }
   const events = decodeJsonRecord(record.body) as TradingEvent[]
-  return { command: commandOf(events.at(-1)!), offset: record.offset }
+  return { command: numbersOf(events.at(-1)!.id).command, offset: record.offset }
 }

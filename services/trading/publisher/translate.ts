@@ -1,30 +1,59 @@
 import { CommandKind, type Command, type LedgerReason, type OrderListData, type PlaceList, type TradingEvent } from '@maru/contracts'
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
 import { formatId } from '../wire/order-id.ts'
-import { accountModes, amountText, listKinds, orderData, priceText, quantityText, sideName, time } from '../wire/wire.ts'
+import {
+  accountModes,
+  amountText,
+  listKinds,
+  orderStatuses,
+  priceText,
+  quantityText,
+  sideName,
+  time,
+  type OrderProgress,
+} from '../wire/wire.ts'
 import { controlsData } from '../wire/controls.ts'
+import type { EventHead, EventText, EventTexts } from './event-texts.ts'
 import { moneyEvent } from './money-events.ts'
-import { quoteOf, sortedBalance, sortedBalances, sortedOrder, sortedPosition } from './event-data.ts'
+import { quoteOf, sortedBalance, sortedBalances, sortedPosition } from './event-data.ts'
+import { writeFill, writeOrder, type Trade, type TradeSide } from './order-texts.ts'
 
 /**
- * The events of the command just applied, one for each number its accounts' streams were given. Balances and positions are those
+ * Writes the events of the command just applied, one for each number its accounts' streams were given. Balances and positions are those
  * after the whole command. The id, `<command>-<index>`, is the same whoever publishes it. Keys of the data are sorted: see event-data.ts.
  */
-export function translate(exchange: Exchange, command: Command): TradingEvent[] {
-  const events: TradingEvent[] = []
+export function translate(exchange: Exchange, command: Command, into: EventTexts): void {
   const { data, length } = exchange.outcome
+  const before = into.events.length
   const timestamp = time(exchange.timeMs)
-  const commandId = formatId(exchange.commandCount)
-  const push = (type: string, account: number, sequence: number, body: unknown): void => {
-    events.push({
-      id: `${commandId}-${events.length}`,
-      type,
-      v: 1,
-      timestamp,
-      user_id: exchange.userIdOf(account),
-      sequence,
-      data: body,
-    } as TradingEvent)
+  const headOf = (type: TradingEvent['type'], account: number, sequence: number): EventHead => ({
+    command: exchange.commandCount,
+    index: into.events.length - before,
+    type,
+    timestamp,
+    userId: exchange.userIdOf(account),
+    sequence,
+  })
+  const push = (type: TradingEvent['type'], account: number, sequence: number, body: unknown): EventText =>
+    into.add(headOf(type, account, sequence), body)
+  const pushOrder = (type: TradingEvent['type'], account: number, sequence: number, order: number, progress?: OrderProgress): void => {
+    const event = into.begin(headOf(type, account, sequence))
+    const view = viewOf(exchange, order)
+    const { status } = progress ?? view
+    writeOrder(event.text, exchange, view, progress ?? view, event.userId)
+    into.end(event)
+    event.order = {
+      number: order,
+      clientOrderId: view.clientOrderId === '' ? null : view.clientOrderId,
+      symbol: exchange.markets[view.symbol]!.name,
+      status: orderStatuses[status]!,
+    }
+  }
+  const pushFill = (trade: Trade, sequence: number, own: TradeSide): void => {
+    const event = into.begin(headOf('trade.executed', own.account, sequence))
+    writeFill(event.text, exchange, trade, own)
+    into.end(event)
+    event.filled = own.order
   }
   for (let at = 0; at < length; at += data[at + 1]!) {
     const field = (index: number): number => data[at + 2 + index]!
@@ -33,66 +62,48 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         push('account.opened', field(0), field(1), { mode: accountModes[exchange.mode(field(0))]! })
         break
       case EventKind.orderAccepted:
-        push('order.created', field(0), field(1), orderAt(exchange, field(2), fresh))
+        pushOrder('order.created', field(0), field(1), field(2), fresh)
         break
       case EventKind.listAccepted:
         // Before rules 3 it has no number in the stream.
-        if (exchange.rules >= 3) push('order_list.created', field(0), field(1), listData(exchange, command, field))
+        if (exchange.rules >= 3) {
+          const list = listData(exchange, command, field)
+          push('order_list.created', field(0), field(1), list).list = list
+        }
         break
       case EventKind.orderRejected:
-        push(
-          'order.rejected',
-          field(0),
-          field(1),
-          orderAt(exchange, field(2), { ...fresh, status: OrderStatus.rejected, refusal: field(3) }),
-        )
+        pushOrder('order.rejected', field(0), field(1), field(2), { ...fresh, status: OrderStatus.rejected, refusal: field(3) })
         break
       case EventKind.orderTriggered:
-        push('order.triggered', field(0), field(1), orderAt(exchange, field(2), fresh))
+        pushOrder('order.triggered', field(0), field(1), field(2), fresh)
         break
       case EventKind.orderAmended:
-        push('order.amended', field(0), field(1), orderNow(exchange, field(2)))
+        pushOrder('order.amended', field(0), field(1), field(2))
         break
       case EventKind.orderUpdated:
-        push(
-          'order.status_updated',
-          field(0),
-          field(1),
-          orderAt(exchange, field(2), { status: field(3), filled: field(4), filledNotional: field(5), fee: field(6), refusal: field(7) }),
-        )
+        pushOrder('order.status_updated', field(0), field(1), field(2), {
+          status: field(3),
+          filled: field(4),
+          filledNotional: field(5),
+          fee: field(6),
+          refusal: field(7),
+        })
         break
       case EventKind.trade:
       case EventKind.auctionTrade: {
+        const trade = { trade: field(0), symbol: field(1), price: field(2), quantity: field(3), notional: field(4) }
+        const side = field(5)
         // In an auction nobody comes to what is there: both are makers.
-        const taking = data[at] === EventKind.trade ? 'TAKER' : 'MAKER'
-        const trade = { id: formatId(field(0)), symbol: field(1), price: field(2), quantity: field(3), notional: field(4) }
-        const takerSide = field(5)
-        push(
-          'trade.executed',
-          field(7),
-          field(8),
-          tradeData(exchange, trade, {
-            side: takerSide,
-            order: field(6),
-            account: field(7),
-            fee: field(9),
-            realized: field(10),
-            liquidity: taking,
-          }),
-        )
-        push(
-          'trade.executed',
-          field(12),
-          field(13),
-          tradeData(exchange, trade, {
-            side: 1 - takerSide,
-            order: field(11),
-            account: field(12),
-            fee: field(14),
-            realized: field(15),
-            liquidity: 'MAKER',
-          }),
-        )
+        const isTaker = data[at] === EventKind.trade
+        pushFill(trade, field(8), { side, order: field(6), account: field(7), fee: field(9), realized: field(10), isTaker })
+        pushFill(trade, field(13), {
+          side: 1 - side,
+          order: field(11),
+          account: field(12),
+          fee: field(14),
+          realized: field(15),
+          isTaker: false,
+        })
         break
       }
       case EventKind.fundsMoved: {
@@ -173,7 +184,6 @@ export function translate(exchange: Exchange, command: Command): TradingEvent[] 
         break
     }
   }
-  return events
 }
 
 /** A list that was placed, with sorted keys. */
@@ -193,59 +203,10 @@ function actorOf(command: Command): string {
   return 'actor' in command ? command.actor : 'maru'
 }
 
-const fresh = { status: OrderStatus.pending, filled: 0, filledNotional: 0, fee: 0, refusal: 0 }
-
-function orderAt(
-  exchange: Exchange,
-  order: number,
-  progress: typeof fresh | { status: number; filled: number; filledNotional: number; fee: number; refusal: number },
-): unknown {
-  return sortedOrder(orderData(exchange, viewOf(exchange, order), progress))
-}
-
-/** An order as it is after the command. */
-function orderNow(exchange: Exchange, order: number): unknown {
-  return sortedOrder(orderData(exchange, viewOf(exchange, order)))
-}
+const fresh: OrderProgress = { status: OrderStatus.pending, filled: 0, filledNotional: 0, fee: 0, refusal: 0 }
 
 function viewOf(exchange: Exchange, order: number): OrderView {
   const view = exchange.order(order)
   if (!view) throw new Error(`order ${order} is in the outcome of command ${exchange.commandCount} but cannot be read`)
   return view
-}
-
-interface Side {
-  side: number
-  order: number
-  account: number
-  fee: number
-  realized: number
-  liquidity: 'MAKER' | 'TAKER'
-}
-
-function tradeData(
-  exchange: Exchange,
-  trade: { id: string; symbol: number; price: number; quantity: number; notional: number },
-  own: Side,
-): unknown {
-  const market = exchange.markets[trade.symbol]!
-  const quote = exchange.assets[market.quote]!
-  const orderId = formatId(own.order)
-  const clientOrderId = exchange.order(own.order)?.clientOrderId ?? ''
-  return {
-    balances: sortedBalances(exchange, own.account, market),
-    client_order_id: clientOrderId === '' ? orderId : clientOrderId,
-    fee: amountText(quote, own.fee),
-    fee_asset: quote.name,
-    liquidity: own.liquidity,
-    notional: amountText(quote, trade.notional),
-    order_id: orderId,
-    position: sortedPosition(exchange, own.account, trade.symbol),
-    price: priceText(market, trade.price),
-    quantity: quantityText(market, trade.quantity),
-    realized_pnl: amountText(quote, own.realized),
-    side: sideName(own.side),
-    symbol: market.name,
-    trade_id: trade.id,
-  }
 }

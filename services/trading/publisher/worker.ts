@@ -8,7 +8,7 @@ import { openPostgresEventLog, systemClock } from '@maru/event-log'
 import { createPool } from '@maru/service-host/database'
 import { createLogger } from '@maru/service-host/logger'
 import { LogMeter } from '@maru/service-host/metrics/log-meter'
-import { byCommand, commandsOf, EventTraces } from '@maru/service-host/tracing/event-traces'
+import { byCommand, EventTraces } from '@maru/service-host/tracing/event-traces'
 import { openTracing } from '@maru/service-host/tracing/open'
 import type { TracingSettings } from '@maru/service-host/tracing/settings'
 import { version } from '@maru/service-host/version'
@@ -111,7 +111,7 @@ const traces = new EventTraces(tracing, pool, byCommand)
       onPublished: (command) => (published = command),
       ...(tracing.isOn && {
         onAppended: (events, startMs) =>
-          traces.done(commandsOf(events.map(({ event }) => event.id)), {
+          traces.done(new Set(events.map(({ command }) => command)), {
             name: `publish ${topics.tradingEvents}`,
             kind: 'producer',
             startMs,

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { topics, type OrderData, type TradingEvent } from '@maru/contracts'
-import { decodeJsonRecord, encodeJsonRecord, openPostgresEventLog, type Consumer } from '@maru/event-log'
+import { encodeJsonRecord, openPostgresEventLog, type Consumer } from '@maru/event-log'
 import { createPool, migrate } from '@maru/service-host'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { canonicalJson, genesisHash } from '@maru/contracts/account-chain'
@@ -13,7 +13,7 @@ import { History } from '../history/history.ts'
 import { postgresHistory, PostgresTables } from '../history/postgres-tables.ts'
 import { project } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
-import { eventText, publishedJson, type EventText } from '../publisher/event-text.ts'
+import { eventTextsOf, readEventTexts } from '../publisher/event-texts.ts'
 
 const store = path.join(import.meta.dirname, '../store')
 let database: TestDatabase
@@ -31,8 +31,9 @@ afterAll(async () => {
 
 const timestamp = '2026-01-01T00:00:00.000Z'
 
-function text(event: Omit<TradingEvent, 'id' | 'v' | 'timestamp'>): EventText {
-  return { event: { id: 'unused', v: 1, timestamp, ...event } as TradingEvent, data: canonicalJson(event.data) }
+/** Its id is not used. */
+function whole(event: Omit<TradingEvent, 'id' | 'v' | 'timestamp'>): TradingEvent {
+  return { id: `${idOf(1)}-0`, v: 1, timestamp, ...event } as TradingEvent
 }
 
 function order(id: string, userId: string, change: Partial<OrderData> = {}): OrderData {
@@ -61,7 +62,7 @@ function order(id: string, userId: string, change: Partial<OrderData> = {}): Ord
 const idOf = (number: number): string => number.toString(36).padStart(11, '0')
 
 /** The events of an order that is created and filled in two steps, from `sequence` on: five of them, two of which move the ledger. */
-function filledOrder(userId: string, number: number, sequence: number): EventText[] {
+function filledOrder(userId: string, number: number, sequence: number): TradingEvent[] {
   const id = idOf(number)
   const fill = (trade: string) => ({
     trade_id: trade,
@@ -81,29 +82,29 @@ function filledOrder(userId: string, number: number, sequence: number): EventTex
   })
   const own = { user_id: userId }
   return [
-    text({ ...own, type: 'order.created', sequence, data: order(id, userId) }),
-    text({ ...own, type: 'trade.executed', sequence: sequence + 1, data: fill(`${id}a`) }),
-    text({
+    whole({ ...own, type: 'order.created', sequence, data: order(id, userId) }),
+    whole({ ...own, type: 'trade.executed', sequence: sequence + 1, data: fill(`${id}a`) }),
+    whole({
       ...own,
       type: 'order.status_updated',
       sequence: sequence + 2,
       data: order(id, userId, { status: 'PARTIALLY_FILLED', filled_quantity: '0.5' }),
     }),
-    text({ ...own, type: 'trade.executed', sequence: sequence + 3, data: fill(`${id}b`) }),
-    text({
+    whole({ ...own, type: 'trade.executed', sequence: sequence + 3, data: fill(`${id}b`) }),
+    whole({
       ...own,
       type: 'order.status_updated',
       sequence: sequence + 4,
       data: order(id, userId, { status: 'FILLED', filled_quantity: '1' }),
     }),
-  ] as EventText[]
+  ] as TradingEvent[]
 }
 
-async function write(events: readonly EventText[]): Promise<void> {
+async function write(events: readonly TradingEvent[]): Promise<void> {
   const client = await pool.connect()
   try {
     await client.query('begin')
-    await project(new PostgresTables(client), events)
+    await project(new PostgresTables(client), eventTextsOf(events).events)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
@@ -121,18 +122,18 @@ describe('tables of an earlier release', () => {
     await rm(before, { recursive: true })
     const events = filledOrder('old', 900, 1)
     let previous = genesisHash
-    for (const { event, data } of events) {
-      previous = chainHash(previous, event, data)
+    for (const event of events) {
+      previous = chainHash(previous, event)
       await pool.query('insert into trading.account_events values ($1, $2, $3, $4, $5, $6)', [
         'old',
         event.sequence,
         event.type,
         event.timestamp,
-        data,
+        canonicalJson(event.data),
         Buffer.from(previous, 'hex'),
       ])
     }
-    const last = events.at(-1)!.event.data as OrderData
+    const last = events.at(-1)!.data as OrderData
     await pool.query('insert into trading.orders values ($1, $2, $3, $4, $5, $6, $7)', [
       last.id,
       'old',
@@ -154,13 +155,13 @@ describe('tables of an earlier release', () => {
     expect(await history.order(last.id)).toEqual(last)
     expect((await history.fillsOf(last)).map(({ trade_id }) => trade_id)).toEqual([`${last.id}a`, `${last.id}b`])
     // The stream goes on from them.
-    await write([text({ user_id: 'old', type: 'mode.changed', sequence: 6, data: { actor: 'op', mode: 'CASH' } })])
+    await write([whole({ user_id: 'old', type: 'mode.changed', sequence: 6, data: { actor: 'op', mode: 'CASH' } })])
     expect((await history.events('old', 5, 10))[0]!.previous_hash).toBe(previous)
   })
 })
 
 test('a trade with a quote, which has no order events, is taken: its fill is in the stream, and no order is made of it', async () => {
-  const [taken, quote] = [filledOrder('taker', 800, 1), text({ ...filledOrder('maker', 801, 1)[1]!.event, sequence: 1 })]
+  const [taken, quote] = [filledOrder('taker', 800, 1), whole({ ...filledOrder('maker', 801, 1)[1]!, sequence: 1 })]
   await write([taken[0]!, taken[1]!, quote, ...taken.slice(2)])
 
   const history = new History(pool)
@@ -181,7 +182,7 @@ describe('a stream of many runs', () => {
     // of one command and so of one record.
     const cuts = [0, 1, 3, 10, 21, 143, 150, all.length]
     for (let at = 1; at < cuts.length; at++) {
-      const other = text({ user_id: 'other', type: 'mode.changed', sequence: at, data: { actor: 'op', mode: 'CASH' } })
+      const other = whole({ user_id: 'other', type: 'mode.changed', sequence: at, data: { actor: 'op', mode: 'CASH' } })
       await write([...all.slice(cuts[at - 1], cuts[at]), other])
     }
   })
@@ -202,7 +203,7 @@ describe('a stream of many runs', () => {
     )
     for (const event of events) {
       expect(event.hash).toBe(chainHash(event.previous_hash, event))
-      expect(event.data).toEqual(JSON.parse(all[event.sequence - 1]!.data))
+      expect(event.data).toEqual(all[event.sequence - 1]!.data)
     }
     for (let at = 1; at < events.length; at++) expect(events[at]!.previous_hash).toBe(events[at - 1]!.hash)
   })
@@ -237,8 +238,8 @@ describe('a stream of many runs', () => {
       before = page.at(-1)!
     }
     const expected = all
-      .filter(({ event }) => event.type === 'trade.executed')
-      .flatMap(({ event }) => [0, 1, 2].map((leg) => `${event.sequence}-${leg}`))
+      .filter(({ type }) => type === 'trade.executed')
+      .flatMap(({ sequence }) => [0, 1, 2].map((leg) => `${sequence}-${leg}`))
       .reverse()
     expect(seen).toEqual(expected)
     expect(await history().ledger('other', { limit: 10 })).toEqual([])
@@ -265,12 +266,12 @@ test(
     const writer = await log.exclusiveWriter(topics.tradingEvents, 'history-test')
     const events = filledOrder('apart', 997, 1)
     const record = (from: number, to?: number): Promise<number> =>
-      writer.append(encodeJsonRecord(events.slice(from, to).map(publishedJson)))
+      writer.append(encodeJsonRecord(events.slice(from, to).map((event) => JSON.stringify(event))))
     const read = (signal: AbortSignal): Consumer =>
       readHistory({
         log,
         store: postgresHistory(pool),
-        decode: (body) => (decodeJsonRecord(body) as TradingEvent[]).map(eventText),
+        decode: readEventTexts,
         signal,
         logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
       })

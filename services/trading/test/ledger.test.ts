@@ -6,9 +6,8 @@ import { genesisCommands } from '../genesis.ts'
 import { canonicalJson } from '@maru/contracts/account-chain'
 import { movesLedger, postingsOf } from '../history/postings.ts'
 import type { Unstamped } from '../intake/intake.ts'
-import { eventText } from '../publisher/event-text.ts'
-import { translate } from '../publisher/translate.ts'
 import { amountText } from '../wire/wire.ts'
+import { orderDataOf, translated } from './translated.ts'
 
 /** Whatever moves a balance is in the journal of its account: whoever adds the journal up has the balances. */
 
@@ -121,7 +120,11 @@ test('the journals add up to the balances, and every event is canonical as it is
       const apply = (unstamped: Unstamped): void => {
         const stamped = { ...unstamped, time: (time += 1) } as Command
         exchange.apply(stamped)
-        events.push(...translate(exchange, stamped))
+        const happened = translated(exchange, stamped)
+        for (const { event, data } of happened) expect(data).toBe(canonicalJson(event.data))
+        const shown = happened.filter(({ event: { type } }) => type.startsWith('order.') || type === 'trade.executed')
+        expect(shown.map(({ event }) => event.data)).toEqual(orderDataOf(exchange))
+        events.push(...happened.map(({ event }) => event))
       }
       apply({ kind: CommandKind.setRules, rules: newestRules, actor: 'test' })
       for (const genesis of genesisCommands(exchange)) apply(genesis)
@@ -139,7 +142,6 @@ test('the journals add up to the balances, and every event is canonical as it is
         const sums = new Map<string, bigint>()
         for (const event of own) {
           seen.add(event.type)
-          expect(eventText(event).data).toBe(canonicalJson(event.data))
           const postings = postingsOf(event)
           expect(postings.length > 0).toBe(movesLedger(event.type))
           for (const { asset, amount, reason } of postings) {

@@ -4,18 +4,21 @@ import { Exchange } from '@maru/domain/exchange'
 import type { Unstamped } from '../intake/intake.ts'
 import { genesisCommands } from '../genesis.ts'
 import { canonicalJson } from '@maru/contracts/account-chain'
-import { eventText, publishedJson } from '../publisher/event-text.ts'
-import { translate } from '../publisher/translate.ts'
+import { dataText, eventTextsOf, numbersOf } from '../publisher/event-texts.ts'
+import { orderDataOf, translated, type Translated } from './translated.ts'
 
 /** Every type of event, from an exchange in which all of them happen. */
-function allEvents(): TradingEvent[] {
+function allEvents(): Translated[] {
   const exchange = new Exchange()
-  const events: TradingEvent[] = []
+  const events: Translated[] = []
   let time = Date.UTC(2026, 0, 1)
   const apply = (unstamped: Unstamped): void => {
     const command = { ...unstamped, time: (time += 1) } as Command
     exchange.apply(command)
-    events.push(...translate(exchange, command))
+    const happened = translated(exchange, command)
+    const shown = happened.filter(({ event: { type } }) => type.startsWith('order.') || type === 'trade.executed')
+    expect(shown.map(({ event }) => event.data)).toEqual(orderDataOf(exchange))
+    events.push(...happened)
   }
   for (const command of genesisCommands(exchange)) apply(command)
   const symbol = exchange.symbolOf('BTC/USDT')
@@ -82,7 +85,8 @@ function allEvents(): TradingEvent[] {
   return events
 }
 
-const events = allEvents()
+const written = allEvents()
+const events = written.map(({ event }) => event)
 
 test('all types of events happened', () => {
   expect([...new Set(events.map(({ type }) => type))].sort()).toEqual([
@@ -106,11 +110,12 @@ test('a plain stop that was woken says when', () => {
   expect(triggered.data.updated_at > triggered.data.created_at).toBe(true)
 })
 
-test.each(events.map((event) => [event.id, event.type, event] as const))(
-  '%s %s is canonical JSON as it is written',
-  (_id, _type, event) => {
-    const text = eventText(event)
-    expect(text.data).toBe(canonicalJson(event.data))
-    expect(JSON.parse(publishedJson(text))).toEqual(event)
+test.each(written.map((each) => [each.event.id, each.event.type, each] as const))(
+  '%s %s is canonical JSON as it is written, and read from the log is what it was',
+  (_id, _type, { event, data }) => {
+    expect(data).toBe(canonicalJson(event.data))
+    const [read] = eventTextsOf([event]).events
+    expect(dataText(read!)).toBe(data)
+    expect(read).toMatchObject({ ...numbersOf(event.id), type: event.type, userId: event.user_id, sequence: event.sequence })
   },
 )

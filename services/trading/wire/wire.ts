@@ -36,16 +36,25 @@ const averageDecimals = 8
 /** Quote per base of `cost` minor units over `lots`, with up to 8 digits beyond the price's own. */
 export function averagePriceText(exchange: Exchange, market: MarketView, cost: number, lots: number): string {
   const quote = exchange.assets[market.quote]!
-  const decimals = quote.scale - market.quantityScale
-  // Where a lot costs whole units, as it does unless it was bought at several prices, they are the price in units of a lot's scale.
-  if (market.lotUnits === 1 && decimals >= 0 && decimals <= averageDecimals && cost >= 0 && lots > 0 && cost % lots === 0)
-    return formatUnits(cost / lots, decimals)
+  const units = averageUnits(exchange, market, cost, lots)
+  if (units >= 0) return formatUnits(units, quote.scale - market.quantityScale)
   // cost / 10^quoteScale ÷ (lots × lotUnits / 10^quantityScale)
   return formatRatio(
     BigInt(cost) * 10n ** BigInt(market.quantityScale),
     BigInt(lots) * BigInt(market.lotUnits) * 10n ** BigInt(quote.scale),
     averageDecimals,
   )
+}
+
+/**
+ * The same as whole units, of as many decimals as the quote asset has more than the quantity; -1 where it is none. Where a lot costs whole units, as it
+ * does unless it was bought at several prices, they are the price in units of a lot's scale.
+ */
+export function averageUnits(exchange: Exchange, market: MarketView, cost: number, lots: number): number {
+  const decimals = exchange.assets[market.quote]!.scale - market.quantityScale
+  if (market.lotUnits !== 1 || decimals < 0 || decimals > averageDecimals || cost < 0 || lots <= 0) return -1
+  const units = Math.floor(cost / lots)
+  return units * lots === cost ? units : -1
 }
 
 /** The figures of an order that change; given apart where an event carries those of its own moment. */
