@@ -110,6 +110,7 @@ export class HistoryTransaction {
     for (const row of rows) {
       const id = formatId(row.order.number)
       const known = orders.get(id)
+      if (row.isNew && known) throw new Error(`duplicate key of orders: ${id}`)
       orders.set(id, { ...row, fills: [...(known?.fills ?? []), ...row.fills].slice(0, 1_000) })
       this.#undo.push(() => (known ? orders.set(id, known) : orders.delete(id)))
     }

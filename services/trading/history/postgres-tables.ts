@@ -6,6 +6,8 @@ import type { HistoryTables, ListRow, OrderRow, Run } from './project.ts'
 import { runText } from './run-text.ts'
 
 export const hashBytes = 32
+/** Fills of an order that it is shown with. */
+const fillsMax = 1_000
 
 /** The history tables and the position up to which they hold `trading-events`, in PostgreSQL. */
 export function postgresHistory(pool: pg.Pool): PositionStore<HistoryTables> {
@@ -77,28 +79,36 @@ export class PostgresTables implements HistoryTables {
     })
   }
 
+  /** New orders cost a third more where the database is to look first whether they are there. */
   async putOrders(rows: readonly OrderRow[]): Promise<void> {
-    // Users and statuses as numbers: of long texts that repeat, one is enough.
-    const [users, statuses] = [new Dictionary(), new Dictionary()]
+    const [added, changed] = [rows.filter(({ isNew }) => isNew), rows.filter(({ isNew }) => !isNew)]
+    await Promise.all([
+      added.length > 0 && this.#insertOrders('add_orders', added),
+      changed.length > 0 && this.#insertOrders('put_orders', changed, replacing),
+    ])
+  }
+
+  async #insertOrders(name: string, rows: OrderRow[], onConflict = ''): Promise<void> {
+    // Those next to each other in the index by user are written one after another.
+    rows.sort((a, b) => (a.userId === b.userId ? a.order.number - b.order.number : a.userId < b.userId ? -1 : 1))
+    // Of long texts that repeat, one is enough.
+    const [users, symbols, statuses] = [new Dictionary(), new Dictionary(), new Dictionary()]
     await this.#client.query({
-      name: 'put_orders',
+      name,
       text: `insert into trading.orders as o (id, user_id, client_order_id, symbol, status, sequence, fills)
-       select id, users.text, client_order_id, symbol, statuses.text, sequence, fills::bigint[]
-       from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[])
-         as row(id, user_number, client_order_id, symbol, status_number, sequence, fills)
-       join unnest($8::text[]) with ordinality as users(text, number) on users.number = user_number
-       join unnest($9::text[]) with ordinality as statuses(text, number) on statuses.number = status_number
-       on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
-         fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:1000] end`,
+       select id, ($8::text[])[user_number], client_order_id, ($9::text[])[symbol_number], ($10::text[])[status_number], sequence, fills::bigint[]
+       from unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::integer[], $6::bigint[], $7::text[])
+         as row(id, user_number, client_order_id, symbol_number, status_number, sequence, fills) ${onConflict}`,
       values: [
         list(rows.map(({ order }) => formatId(order.number))),
         list(rows.map(({ userId }) => users.numberOf(userId))),
         rows.map(({ order }) => order.clientOrderId),
-        rows.map(({ order }) => order.symbol),
+        list(rows.map(({ order }) => symbols.numberOf(order.symbol))),
         list(rows.map(({ order }) => statuses.numberOf(order.status))),
         list(rows.map(({ sequence }) => sequence)),
-        rows.map(({ fills }) => (fills.length > 0 ? list(fills) : null)),
+        rows.map(({ fills }) => (fills.length > 0 ? list(fills.slice(0, fillsMax)) : null)),
         users.texts,
+        symbols.texts,
         statuses.texts,
       ],
     })
@@ -127,6 +137,9 @@ export class PostgresTables implements HistoryTables {
 function list(items: readonly (number | string)[]): string {
   return `{${items.join(',')}}`
 }
+
+const replacing = `on conflict (id) do update set status = excluded.status, sequence = excluded.sequence,
+  fills = case when excluded.fills is null then o.fills else (o.fills || excluded.fills)[1:${fillsMax}] end`
 
 /** Ids of a fixed width in one text, as a list of lists must be given to the database. */
 const separator = ' '

@@ -25,6 +25,8 @@ export interface OrderRow {
   /** Number of that event in the account's stream. */
   sequence: number
   fills: readonly number[]
+  /** Its first event is among them too, so that the tables do not have it yet. */
+  isNew: boolean
 }
 
 /** A list as it was placed. */
@@ -37,7 +39,7 @@ export interface HistoryTables {
   /** Number and hash of the last event of each of these accounts that has one. */
   tails(userIds: readonly string[]): Promise<Map<string, { sequence: number; hash: string }>>
   insertRuns(runs: readonly Run[]): Promise<void>
-  /** Replaces what is known of these orders, but for their fills, which are added to those known. */
+  /** Adds those that are new; of the others replaces what is known, but for their fills, which are added to those known. */
   putOrders(rows: readonly OrderRow[]): Promise<void>
   insertLists(rows: readonly ListRow[]): Promise<void>
 }
@@ -93,8 +95,11 @@ function ordersOf(events: readonly EventText[]): OrderRow[] {
   // The last state of an order within the run is the one to keep.
   const latest = new Map<number, OrderRow>()
   const fills = new Map<number, number[]>()
-  for (const { order, filled, sequence, userId } of events) {
-    if (order) latest.set(order.number, { userId, order, sequence, fills: none })
+  for (const { order, filled, sequence, userId, type } of events) {
+    if (order) {
+      const isNew = type === 'order.created' || type === 'order.rejected' || latest.get(order.number)?.isNew === true
+      latest.set(order.number, { userId, order, sequence, fills: none, isNew })
+    }
     if (filled === 0) continue
     const known = fills.get(filled)
     if (known) known.push(sequence)
