@@ -106,13 +106,9 @@ export class JsonBytes {
       rest = -units
     }
     const one = powersOfTen[scale]!
-    let whole = Math.floor(rest / one)
+    // Below 2^53 the quotient is never rounded up to the next whole number: that is further away than half of its last bit.
+    const whole = Math.floor(rest / one)
     let fraction = (rest - whole * one) | 0
-    if (fraction < 0) {
-      // The quotient was rounded up to the next whole number.
-      whole -= 1
-      fraction = (fraction + one) | 0
-    }
     this.integer(whole)
     if (fraction === 0) return
     let digits = scale

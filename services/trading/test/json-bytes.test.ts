@@ -31,6 +31,15 @@ test('units are as formatUnits shows them', () => {
   )
 })
 
+test('just below a multiple of the unit, as far as figures go, nothing is rounded up', () => {
+  for (let scale = 0; scale <= 9; scale++) {
+    const most = Math.floor(amountMax / 10 ** scale)
+    for (let multiple = most; multiple > most - 2_000; multiple--)
+      for (const units of [multiple * 10 ** scale - 1, multiple * 10 ** scale])
+        expect(written((text) => text.units(units, scale))).toBe(formatUnits(units, scale))
+  }
+})
+
 test('whole numbers, ids and times are as JavaScript shows them', () => {
   fc.assert(
     fc.property(whole, fc.integer({ min: 0, max: Date.UTC(9_999, 11, 31) }), (number, ms) => {
