@@ -1,3 +1,4 @@
+import { askJson } from './ask-json.ts'
 import type { KeySource, PublishedKey } from './authentication.ts'
 import type { Discovery } from './discovery/port.ts'
 
@@ -7,8 +8,8 @@ export function keysFromUserService(discovery: Discovery): KeySource {
     const instances = await discovery.instances('user')
     for (const { url } of instances) {
       try {
-        const answer = await fetch(`${url}/.well-known/jwks.json`, { signal: AbortSignal.timeout(2_000) })
-        if (answer.ok) return ((await answer.json()) as { keys: PublishedKey[] }).keys
+        const answer = (await askJson(`${url}/.well-known/jwks.json`, 2_000)) as { keys: PublishedKey[] } | undefined
+        if (answer) return answer.keys
       } catch {
         // The next instance may answer.
       }

@@ -1,3 +1,4 @@
+import { askJson } from './ask-json.ts'
 import type { Revocations } from './authentication.ts'
 import type { Discovery } from './discovery/port.ts'
 import type { Logger } from './logger.ts'
@@ -51,9 +52,8 @@ export function followRevocations(options: {
 
 async function revokedTokens(discovery: Discovery): Promise<RevokedTokens> {
   for (const { url } of await discovery.instances('user')) {
-    const answer = await fetch(url + revokedTokensPath, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined)
-    if (answer?.ok) return (await answer.json()) as RevokedTokens
-    await answer?.body?.cancel()
+    const answer = await askJson(url + revokedTokensPath, 2_000).catch(() => undefined)
+    if (answer) return answer as RevokedTokens
   }
   throw new Error('no instance of the user service answered')
 }
