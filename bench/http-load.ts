@@ -52,21 +52,29 @@ export async function httpLoad(options: LoadOptions): Promise<LoadResult> {
 
 type Count = (status: number, sentMs: number, nowMs: number) => void
 
+const answerBytesMax = 64 * 1_024
+
+/** Reads into one buffer and parses in place: streams and their events would cost as much as the server's part of an echo. */
 function oneConnection(options: LoadOptions, connection: number, endMs: number, count: Count): Promise<void> {
   const { hostname, port } = new URL(options.url)
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    let received = Buffer.alloc(0)
+    const received = Buffer.allocUnsafeSlow(answerBytesMax)
+    let length = 0
     let requests = 0
     let sentMs = 0
     let over = false
+    const socket: Socket = connect({
+      host: hostname,
+      port: Number(port),
+      noDelay: true,
+      onread: { buffer: Buffer.allocUnsafeSlow(answerBytesMax), callback: onRead },
+    })
     const fail = (error: Error) => {
       if (!over) reject(error)
       over = true
       socket.destroy()
     }
-    const next = () => {
-      const now = performance.now()
+    const next = (now: number) => {
       if (now >= endMs) {
         over = true
         socket.end()
@@ -76,21 +84,28 @@ function oneConnection(options: LoadOptions, connection: number, endMs: number, 
       sentMs = now
       socket.write(options.request(connection, requests++))
     }
-    socket.on('connect', next)
+    function onRead(bytes: number, chunk: Uint8Array): boolean {
+      if (length + bytes > answerBytesMax) {
+        fail(new Error(`an answer is longer than ${answerBytesMax} bytes`))
+        return false
+      }
+      received.set(chunk.subarray(0, bytes), length)
+      length += bytes
+      const answer = readAnswer(received.subarray(0, length))
+      if (answer === 'partial') return true
+      if (answer === 'unreadable' || length > answer.bytes) {
+        fail(new Error(`cannot read: ${received.toString('latin1', 0, Math.min(length, 300))}`))
+        return false
+      }
+      length = 0
+      const now = performance.now()
+      count(answer.status, sentMs, now)
+      next(now)
+      return true
+    }
+    socket.on('connect', () => next(performance.now()))
     socket.on('error', fail)
     socket.on('close', () => fail(new Error(`connection ${connection} was closed after ${requests} requests`)))
-    socket.on('data', (chunk) => {
-      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-      const answer = readAnswer(received)
-      if (answer === 'partial') return
-      if (answer === 'unreadable' || received.length > answer.bytes) {
-        fail(new Error(`cannot read: ${received.toString('latin1').slice(0, 300)}`))
-        return
-      }
-      received = Buffer.alloc(0)
-      count(answer.status, sentMs, performance.now())
-      next()
-    })
   })
 }
 
