@@ -1,18 +1,17 @@
 /** `npm run test:simulation -- --runs 2000 --seed 1`: runs one seed after another; exits 1 at the first broken promise, with its seed. */
-import { parseArgs } from 'node:util'
+import { readOptions, refuseOptions } from '@maru/service-host/options'
 import { faultKinds, type FaultKind } from './faults.ts'
 import { simulate, type Report } from './simulation.ts'
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    trace: { type: 'boolean', default: false },
-  },
+const usage = 'usage: npm run test:simulation -- [--runs 2000] [--seed 1] [--trace]'
+const values = readOptions(usage, {
+  runs: { type: 'string', default: '2000' },
+  seed: { type: 'string', default: '1' },
+  trace: { type: 'boolean', default: false },
 })
 const [runs, firstSeed] = [Number(values.runs), Number(values.seed)]
 if (!Number.isSafeInteger(runs) || runs < 1 || !Number.isSafeInteger(firstSeed))
-  throw new Error('--runs and --seed are whole numbers, --runs at least 1')
+  refuseOptions(usage, '--runs and --seed are whole numbers, --runs at least 1')
 
 const progressEvery = 250
 const total = { commands: 0, events: 0, acknowledged: 0, steps: 0, simulatedMs: 0 }

@@ -1,25 +1,22 @@
-import { parseArgs } from 'node:util'
+import { readOptions, refuseOptions } from '@maru/service-host/options'
 import { inOwnNamespaces } from './namespace.ts'
 import { reportOf } from './report.ts'
 import { runChaos } from './run.ts'
 import { judge } from './verdict.ts'
 
 /** `npm run chaos -- --minutes 10 --seed 7`: prints what was broken and what came of it; ends with 1 if a promise was not kept. */
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string', default: '1' },
-    /** Only faults in whose names this text is. */
-    only: { type: 'string', default: '' },
-    /** Where the logs of the services are kept, for a look at what went wrong. */
-    logs: { type: 'string' },
-  },
+const usage = `usage: npm run chaos -- [--minutes 10] [--seed 1] [--only TEXT] [--logs FOLDER]
+  --only  only faults in whose names this text is
+  --logs  where the logs of the services are kept, for a look at what went wrong`
+const values = readOptions(usage, {
+  minutes: { type: 'string', default: '10' },
+  seed: { type: 'string', default: '1' },
+  only: { type: 'string', default: '' },
+  logs: { type: 'string' },
 })
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-if (!(minutes > 0 && minutes <= 24 * 60) || !Number.isSafeInteger(seed)) {
-  process.stderr.write('--minutes takes a number above 0, at most 1440; --seed a whole number\n')
-  process.exit(2)
-}
+if (!(minutes > 0 && minutes <= 24 * 60) || !Number.isSafeInteger(seed))
+  refuseOptions(usage, '--minutes takes a number above 0, at most 1440; --seed a whole number')
 const inside = await inOwnNamespaces()
 if (inside === undefined) {
   const interrupted = new AbortController()
