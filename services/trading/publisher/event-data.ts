@@ -7,32 +7,6 @@ import { balanceData, positionData } from '../wire/wire.ts'
  * canonical as `JSON.stringify` writes them, which spares sorting each.
  */
 export function sortedOrder(order: OrderData): OrderData {
-  // Only orders with details have more fields than every order has: sorting is for them.
-  if (Object.keys(order).length > plainFields) return sortedKeys(order)
-  return {
-    average_price: order.average_price,
-    client_order_id: order.client_order_id,
-    created_at: order.created_at,
-    fee: order.fee,
-    filled_quantity: order.filled_quantity,
-    id: order.id,
-    order_type: order.order_type,
-    price: order.price,
-    quantity: order.quantity,
-    reject_code: order.reject_code,
-    side: order.side,
-    status: order.status,
-    stop_price: order.stop_price,
-    symbol: order.symbol,
-    time_in_force: order.time_in_force,
-    updated_at: order.updated_at,
-    user_id: order.user_id,
-  }
-}
-
-const plainFields = 17
-
-function sortedKeys(order: OrderData): OrderData {
   const entries = Object.entries(order).sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(entries) as unknown as OrderData
 }
