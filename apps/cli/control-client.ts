@@ -30,7 +30,13 @@ export function command(
     socket.on('error', (error) =>
       reject(new ControlError(`the supervisor of ${homeFolder} cannot be reached: ${error.message}`, { cause: error })),
     )
-    socket.on('close', () => reject(new ControlError('the supervisor ended before the command did')))
+    socket.on('close', () =>
+      reject(
+        new ControlError(
+          'the supervisor ended before the command did; what was not finished is not kept: the next start runs what was deployed before',
+        ),
+      ),
+    )
     socket.setEncoding('utf8').on(
       'data',
       splitLines((line) => {

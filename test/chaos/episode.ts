@@ -7,6 +7,8 @@ export interface Episode {
   kind: FaultKind
   service: string | undefined
   startedMs: number
+  /** When something was broken: `startedMs`, but for a kill in the middle of a longer change. */
+  brokenMs: number
   /** When what was done from outside was over. */
   mendedMs: number
   /** When the platform was whole again. */
@@ -23,7 +25,7 @@ export interface Impact {
   retried: number
   /** Requests that failed in spite of their retry. */
   failed: number
-  /** From the fault until the last request was due whose first try failed; 0 where none did. */
+  /** From when something was broken until the last request was due whose first try failed; 0 where none did. */
   recoveryMs: number
   p99Ms: number
   reasons: string[]
@@ -50,7 +52,7 @@ export function impactOf(episode: Episode, samples: Samples): Impact {
     requests: touched.length,
     retried: retried.length,
     failed: touched.filter(({ isGood }) => !isGood).length,
-    recoveryMs: retried.reduce((last, { atMs }) => Math.max(last, atMs - episode.startedMs), 0),
+    recoveryMs: retried.reduce((last, { atMs }) => Math.max(last, atMs - episode.brokenMs), 0),
     p99Ms: durations[Math.floor(durations.length * 0.99)] ?? 0,
     reasons: [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} × ${reason}`),
   }

@@ -3,6 +3,7 @@ import { deploys } from './faults/deploy.ts'
 import { fullDisk } from './faults/disk.ts'
 import type { Fault } from './faults/fault.ts'
 import { networkFaults } from './faults/network.ts'
+import { killsWithinChanges } from './faults/within-change.ts'
 import { databaseKill, kills, pauses } from './faults/process.ts'
 
 export interface Arsenal {
@@ -13,7 +14,7 @@ export interface Arsenal {
 
 /** Every fault that this machine allows. */
 export async function arsenal(hasDisk: boolean): Promise<Arsenal> {
-  const faults = [...kills, ...pauses, databaseKill, ...deploys]
+  const faults = [...kills, ...pauses, databaseKill, ...deploys, ...killsWithinChanges]
   const left: string[] = []
   if (hasDisk) faults.push(fullDisk)
   else left.push(`${fullDisk.name}: no disk can be mounted here (it takes Linux, root, unshare and mkfs.ext4)`)

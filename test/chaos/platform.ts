@@ -3,6 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { command } from '../../apps/cli/control-client.ts'
 import { Client, eventually } from '../support/client.ts'
 import { freePort } from '../support/platform.ts'
 import { Disk } from './disk.ts'
@@ -18,12 +19,28 @@ export interface LiveInstance {
   state: string
 }
 
+/** An instance as the supervisor has it; without a pid while it waits to be started again. */
+export interface SupervisedInstance {
+  service: string
+  id: string
+  pid: number | null
+  state: string
+}
+
+/** How a command of `maru` ended. */
+export interface Ended {
+  code: number
+  /** Both its streams. */
+  output: string
+}
+
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 const readyWithinMs = 120_000
 const backWithinMs = 60_000
 const stopWithinMs = 40_000
-const replicas = 2
+/** Instances of each service. */
+export const replicas = 2
 
 /** The whole platform as a person runs it, two instances of every service, on a home of its own that is removed at the end. */
 export class ChaosPlatform implements AsyncDisposable {
@@ -115,6 +132,24 @@ export class ChaosPlatform implements AsyncDisposable {
     )
   }
 
+  /** What the supervisor runs of a service at this moment. */
+  async supervised(service: Service): Promise<SupervisedInstance[]> {
+    const { data } = await command(this.home, 'status')
+    return (data as { instances: SupervisedInstance[] }).instances.filter((instance) => instance.service === service)
+  }
+
+  /** Pids of the processes of a service below the supervisor, those included that it may know nothing of. */
+  async processesOf(service: Service): Promise<number[]> {
+    const { stdout } = await run('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='])
+    return stdout
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(
+        ([, parent, ...program]) => Number(parent) === this.#supervisor.pid && program.join(' ').includes(`services/${service}/main.ts`),
+      )
+      .map(([pid]) => Number(pid))
+  }
+
   async postgresPid(): Promise<number> {
     return Number((await readFile(path.join(this.home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0])
   }
@@ -148,12 +183,22 @@ export class ChaosPlatform implements AsyncDisposable {
 
   /** A command of `maru` on this home; what it printed. Rejects where it ended with another code than 0. */
   async maru(...parameters: string[]): Promise<string> {
-    const { stdout } = await run(process.execPath, [path.join(root, 'apps/cli/main.ts'), ...parameters], {
-      cwd: root,
-      env: this.#environment,
-      timeout: 120_000,
-    })
-    return stdout
+    const { code, output } = await this.tryMaru(...parameters)
+    if (code !== 0) throw new Error(`maru ${parameters.join(' ')} ended with ${code}: ${output}`)
+    return output
+  }
+
+  /** As `maru`, for a command that may well be refused or fail. Rejects only where it did not end in time. */
+  async tryMaru(...parameters: string[]): Promise<Ended> {
+    const program = [path.join(root, 'apps/cli/main.ts'), ...parameters]
+    const how = { cwd: root, env: this.#environment, timeout: 120_000 }
+    return run(process.execPath, program, how).then(
+      ({ stdout, stderr }) => ({ code: 0, output: `${stdout}${stderr}` }),
+      (error: Error & { code?: unknown; stdout?: string; stderr?: string }) => {
+        if (typeof error.code !== 'number') throw error
+        return { code: error.code, output: `${error.stdout}${error.stderr}` }
+      },
+    )
   }
 
   /** Copies the logs of the services and what the supervisor has said. */

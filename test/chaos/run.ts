@@ -5,6 +5,7 @@ import { Trader } from '../failure/trader.ts'
 import { Client, eventually } from '../support/client.ts'
 import type { Episode } from './episode.ts'
 import type { Fault } from './faults/fault.ts'
+import { killsOfTheOnly } from './faults/only.ts'
 import { MixedLoad } from './load/mixed-load.ts'
 import { Requester } from './load/requester.ts'
 import { figuresOf, Samples, type Figures } from './load/samples.ts'
@@ -115,9 +116,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await pause(calmAtEnds)
     after = [afterFromMs, performance.now()]
     for (const service of services) {
-      const episode = await killAlone(platform, service)
-      alone.push(episode)
-      say(`${clock(startedMs)}  ${sentence(episode)}`)
+      for await (const episode of killsAlone(platform, service)) {
+        alone.push(episode)
+        say(`${clock(startedMs)}  ${sentence(episode)}`)
+      }
       await pause(calmMs)
     }
   } finally {
@@ -187,39 +189,28 @@ async function half(platform: ChaosPlatform, traders: readonly Trader[], fullPer
 
 async function live(platform: ChaosPlatform, fault: Fault, random: () => number): Promise<Episode> {
   const startedMs = performance.now()
+  let brokenMs = startedMs
   let mendedMs = startedMs
   const failure = await fault
-    .inject(platform, random, () => (mendedMs = performance.now()))
+    .inject(platform, random, { broken: () => (brokenMs = performance.now()), mended: () => (mendedMs = performance.now()) })
     .then(
       () => undefined,
       (error: Error & { stdout?: string; stderr?: string }) => [error.message, error.stdout, error.stderr].filter(Boolean).join('\n'),
     )
-  return { name: fault.name, kind: fault.kind, service: fault.service, startedMs, mendedMs, wholeMs: performance.now(), failure }
+  return { name: fault.name, kind: fault.kind, service: fault.service, startedMs, brokenMs, mendedMs, wholeMs: performance.now(), failure }
 }
 
-/** Kills the only instance there is of a service; the load meanwhile is what tells how long it was away. */
-async function killAlone(platform: ChaosPlatform, service: Service): Promise<Episode> {
+/** Kills the only instance there is of a service, by itself and within a deploy; the load meanwhile is what tells how long it was away. */
+async function* killsAlone(platform: ChaosPlatform, service: Service): AsyncGenerator<Episode, void, undefined> {
   await platform.maru('scale', `${service}=1`)
   await platform.untilWhole(service, [], 1)
   await sleep(calmMs)
-  const episode = await live(
-    platform,
-    {
-      name: `kill -9 the only ${service}`,
-      kind: 'kill',
-      service,
-      async inject() {
-        const [only] = await platform.ready(service)
-        process.kill(only!.pid, 'SIGKILL')
-        await platform.untilWhole(service, [only!.pid], 1)
-      },
-    },
-    Math.random,
-  )
-  await sleep(calmMs)
+  for (const fault of killsOfTheOnly(service)) {
+    yield await live(platform, fault, Math.random)
+    await sleep(calmMs)
+  }
   await platform.maru('scale', `${service}=2`)
   await platform.untilWhole(service)
-  return episode
 }
 
 async function aftermath(

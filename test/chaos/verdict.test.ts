@@ -13,6 +13,7 @@ const kill: Episode = {
   kind: 'kill',
   service: 'user',
   startedMs: 20_000,
+  brokenMs: 20_000,
   mendedMs: 20_000,
   wholeMs: 21_500,
   failure: undefined,
@@ -63,6 +64,25 @@ describe('the verdict on a run', () => {
     expect(verdict.impacts[0]).toMatchObject({ retried: 1, failed: 0, recoveryMs: 500 })
   })
 
+  /** A kill six seconds after the beginning of a deploy that takes a while longer. */
+  const withinDeploy: Episode = {
+    ...kill,
+    kind: 'kill within a change',
+    name: 'kill -9 a new user instance within deploy user',
+    brokenMs: 26_000,
+    mendedMs: 32_000,
+    wholeMs: 32_100,
+  }
+
+  test('what a kill within a deploy does counts from the kill', () => {
+    const result = goodRun()
+    result.episodes = [withinDeploy]
+    result.samples.add(failing(26_500, true))
+    const verdict = judge(result)
+    expect(verdict.broken).toEqual([])
+    expect(verdict.impacts[0]).toMatchObject({ retried: 1, recoveryMs: 500 })
+  })
+
   const breaks: [string, (result: ChaosResult & { samples: Samples }) => void, string][] = [
     ['a request failed after its retry', ({ samples }) => samples.add(failing(20_500, false)), '1 requests failed in spite of their retry'],
     ['first tries fail for longer than promised', ({ samples }) => samples.add(failing(22_600, true)), 'first tries failed for 2.6 s'],
@@ -86,6 +106,27 @@ describe('the verdict on a run', () => {
       'a deploy takes too long',
       (result) => void (result.episodes = [{ ...kill, kind: 'deploy', name: 'deploy user', mendedMs: 31_000, wholeMs: 31_500 }]),
       'deploy user took 11.0 s',
+    ],
+    [
+      'first tries fail for long after a kill within a deploy',
+      (result) => {
+        result.episodes = [withinDeploy]
+        result.samples.add(failing(28_100, true))
+      },
+      'kill -9 a new user instance within deploy user: first tries failed for 2.1 s',
+    ],
+    [
+      'a request fails after a kill within a deploy',
+      (result) => {
+        result.episodes = [withinDeploy]
+        result.samples.add(failing(26_100, false))
+      },
+      'kill -9 a new user instance within deploy user: 1 requests failed in spite of their retry',
+    ],
+    [
+      'a deploy in which one is killed does not end',
+      (result) => void (result.episodes = [{ ...withinDeploy, mendedMs: 51_000 }]),
+      'kill -9 a new user instance within deploy user took 31.0 s',
     ],
     [
       'the only instance is away for too long',

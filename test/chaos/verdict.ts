@@ -1,4 +1,5 @@
 import { impactOf, settleMs, within, type Episode, type Impact } from './episode.ts'
+import type { FaultKind } from './faults/fault.ts'
 import { figuresOf, type Figures } from './load/samples.ts'
 import type { ChaosResult } from './run.ts'
 
@@ -24,6 +25,10 @@ const availabilityMin = 0.9995
 const p95MaxMs = 20
 const recoveryMaxMs = 2_000
 const deployMaxMs = 10_000
+/** Of a deploy or a scale in which an instance is killed: long enough for another start. */
+const disturbedMaxMs = 30_000
+/** Of which no request may fail after its retry. */
+const harmless: ReadonlySet<FaultKind> = new Set(['kill', 'deploy', 'pause', 'network', 'kill within a change'])
 
 /** Holds a run against what is promised. */
 export function judge(result: ChaosResult): Verdict {
@@ -54,13 +59,13 @@ export function judge(result: ChaosResult): Verdict {
   }
   for (const { episode, failed } of impacts) {
     if (episode.failure !== undefined) broken.push(`${episode.name}: ${episode.failure}`)
-    if (failed > 0 && (episode.kind === 'kill' || episode.kind === 'deploy' || episode.kind === 'pause' || episode.kind === 'network'))
-      broken.push(`${episode.name}: ${failed} requests failed in spite of their retry`)
-    if (episode.kind === 'deploy' && episode.mendedMs - episode.startedMs > deployMaxMs)
-      broken.push(`${episode.name} took ${seconds(episode.mendedMs - episode.startedMs)}, more than ${seconds(deployMaxMs)}`)
+    if (failed > 0 && harmless.has(episode.kind)) broken.push(`${episode.name}: ${failed} requests failed in spite of their retry`)
+    const tookMs = episode.mendedMs - episode.startedMs
+    const maxMs = { deploy: deployMaxMs, 'kill within a change': disturbedMaxMs }[episode.kind as string] ?? Infinity
+    if (tookMs > maxMs) broken.push(`${episode.name} took ${seconds(tookMs)}, more than ${seconds(maxMs)}`)
   }
   for (const { episode, recoveryMs } of impacts)
-    if (episode.kind === 'kill' && recoveryMs > recoveryMaxMs)
+    if ((episode.kind === 'kill' || episode.kind === 'kill within a change') && recoveryMs > recoveryMaxMs)
       broken.push(`${episode.name}: first tries failed for ${seconds(recoveryMs)}, longer than ${seconds(recoveryMaxMs)}`)
   for (const { episode, silenceMs } of alone) {
     if (episode.failure !== undefined) broken.push(`${episode.name}: ${episode.failure}`)

@@ -185,11 +185,13 @@ describe('npm start', { timeout: 180_000 }, () => {
     expect(services).toHaveLength(7)
     process.kill(supervisor, 'SIGKILL')
     expect(await deploying.ended).toBe(1)
+    expect(deploying.output()).toContain('the supervisor ended before the command did; what was not finished is not kept')
     await running?.ended
     // Started while the services of the killed one may still be on their way out and its PostgreSQL still runs.
     const platform = await start()
     expect([...services, ...standbys].filter(isAlive)).toEqual([])
     expect(isAlive(postgres)).toBe(false)
+    expect((await processesOf(home)).services).toHaveLength(6)
     expect(await balance()).toBe(kept)
     saved = await saveUnderRequests()
     await stop(platform, 'SIGTERM to npm')

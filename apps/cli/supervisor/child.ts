@@ -43,7 +43,14 @@ export interface ChildStatus {
   /** Ends in a row since it was last healthy. */
   failures: number
   nextStartAtMs: number | undefined
-  lastEnd: { reason: string; atMs: number } | undefined
+  lastEnd: LastEnd | undefined
+}
+
+interface LastEnd {
+  reason: string
+  atMs: number
+  /** Whether it had taken requests. */
+  wasReady: boolean
 }
 
 /** A process that is kept running: started again when it ends, with a wait that grows while it keeps failing. On trial it is not started again. */
@@ -64,7 +71,7 @@ export class Child {
   #nextStartAtMs: number | undefined
   #readySinceMs: number | undefined
   #url: string | undefined
-  #lastEnd: { reason: string; atMs: number } | undefined
+  #lastEnd: LastEnd | undefined
   #metricsUrl: string | undefined
   #ended: Promise<void> = Promise.resolve()
 
@@ -169,9 +176,14 @@ export class Child {
     this.#onTrial = false
   }
 
+  /** Whether it counts as an instance: neither on trial nor asked to end. */
+  get isKept(): boolean {
+    return !this.#onTrial && !this.#stopping
+  }
+
   /** Whether it takes requests and has done so for as long; not on trial. */
   hasBeenReadyFor(durationMs: number): boolean {
-    return !this.#onTrial && !this.#stopping && this.#readySinceMs !== undefined && Date.now() - this.#readySinceMs >= durationMs
+    return this.isKept && this.#readySinceMs !== undefined && Date.now() - this.#readySinceMs >= durationMs
   }
 
   /** Has a process stand by, which the next start takes; resolves once it has loaded or cannot be had. */
@@ -232,7 +244,7 @@ export class Child {
     if (wasReady) this.#downSinceMs = nowMs
     this.#readySinceMs = undefined
     this.#url = undefined
-    this.#lastEnd = { reason, atMs: nowMs }
+    this.#lastEnd = { reason, atMs: nowMs, wasReady }
     if (this.#stopping) return
     const delayMs = restartDelayMs(this.#failures)
     if (!this.#onTrial) {

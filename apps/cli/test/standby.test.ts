@@ -82,8 +82,8 @@ test('with two instances none stands by, and the last one has one again', async 
   const { group, standing, pids } = given()
   const first = await standing()
   const more = group.tryOut(group.service)
-  await until('it is gone', () => processIdentity(first) === undefined && pids.size === 2)
   more.keep()
+  await until('it is gone', () => processIdentity(first) === undefined && pids.size === 2)
   await group.remove(more, 2_000)
   await standing()
 })
@@ -110,6 +110,35 @@ test('while the first of a release is tried out, a process loads the modules of 
   expect(group.children.map(({ pid }) => pid)).toContain(waiting)
   expect(lines.at(-1)).toBe(`begun as ${group.children[1]!.id} in process ${waiting}`)
   expect(pids.size).toBe(2)
+})
+
+test('where the only instance is killed while another one is on trial, what stands by goes on', async () => {
+  const { group, child, lines, standing } = given()
+  const next = await standing()
+  const over = new AbortController()
+  const deploying = rollOut(group, { ...group.service }, { ...rollout, bakeMs: 60_000, signal: over.signal })
+  await until('the new one takes requests', () => group.children[1]?.url !== undefined)
+  process.kill(child.pid!, 'SIGKILL')
+  await until('requests are taken again', () => child.url !== undefined && child.pid === next)
+  expect(lines).toContain(`begun as ${child.id} in process ${next}`)
+  over.abort()
+  expect(await deploying).toMatchObject({ ok: false })
+})
+
+test('for the only instance of a new release another stands by before the last one of the release before has gone', async () => {
+  const { group, pids, standing } = given({ FIXTURE_DEAF: '1' })
+  await standing()
+  const old = group.children[0]!
+  const deploying = rollOut(group, { ...group.service, environment: { PATH: '/usr/bin:/bin' } }, { ...rollout, drainMs: 60_000 })
+  await until('the old one is asked to finish', () => old.status.state === 'stopping')
+  const fresh = group.children[1]!
+  const killed = fresh.pid!
+  await until('old, new, and one for the new', () => pids.size === 3)
+  const next = [...pids].find((pid) => pid !== old.pid && pid !== killed)!
+  process.kill(killed, 'SIGKILL')
+  await until('requests are taken again', () => fresh.url !== undefined && fresh.pid === next)
+  process.kill(old.pid!, 'SIGKILL')
+  expect(await deploying).toMatchObject({ ok: true })
 })
 
 test('a deploy that is given up takes away the process that was made for the next instance', async () => {

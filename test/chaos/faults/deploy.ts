@@ -6,7 +6,7 @@ export const deploys: readonly Fault[] = services.map((service) => ({
   name: `deploy ${service}`,
   kind: 'deploy',
   service,
-  async inject(platform, _random, mended) {
+  async inject(platform, _random, { mended }) {
     const before = (await platform.ready(service)).map(({ pid }) => pid)
     await platform.maru('deploy', service)
     mended()

@@ -9,7 +9,7 @@ export const fullDisk: Fault = {
   name: `the disk of the log is full for ${fullMs / 1_000} s`,
   kind: 'disk',
   service: undefined,
-  async inject(platform, _random, mended) {
+  async inject(platform, _random, { mended }) {
     const { disk } = platform
     if (!disk) throw new Error('there is no disk to fill')
     await disk.fill()

@@ -29,7 +29,7 @@ const blackHole: Fault = {
   name: `packets to one instance vanish for ${lastsMs / 1_000} s`,
   kind: 'network',
   service: undefined,
-  async inject(platform, random, mended) {
+  async inject(platform, random, { mended }) {
     const { url, service } = await target(platform, random)
     await withRules(
       [
@@ -48,7 +48,7 @@ const latency: Fault = {
   name: `${delayMs} ms each way to one instance for ${lastsMs / 1_000} s`,
   kind: 'network',
   service: undefined,
-  async inject(platform, random, mended) {
+  async inject(platform, random, { mended }) {
     const { url, service } = await target(platform, random)
     const { port } = new URL(url)
     await using relay = await DelayingRelay.to(Number(port))

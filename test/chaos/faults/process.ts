@@ -22,7 +22,7 @@ export const pauses: readonly Fault[] = services.map((service) => ({
   name: `SIGSTOP one ${service} for ${pausedMs / 1_000} s`,
   kind: 'pause',
   service,
-  async inject(platform, random, mended) {
+  async inject(platform, random, { mended }) {
     const { pid } = oneOf(await platform.ready(service), random)
     process.kill(pid, 'SIGSTOP')
     await sleep(pausedMs)
