@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../../support/client.ts'
 import type { Service } from '../platform.ts'
 import type { Fault } from './fault.ts'
 import { killWithin, oldBesideNew, pidsOf } from './within-change.ts'
+
+/** Until a process that stands by has loaded its modules, under load. */
+const loadingMs = 4_000
 
 /** SIGKILL to the only instance there is of a service, by itself and while its successor starts. */
 export function killsOfTheOnly(service: Service): readonly Fault[] {
@@ -26,6 +30,7 @@ export function killsOfTheOnly(service: Service): readonly Fault[] {
           () => platform.processesOf(service),
           (pids) => pids.length === 2,
         )
+        await sleep(loadingMs)
         const before = pidsOf(await platform.supervised(service))
         const { code, output } = await killWithin(platform, service, ['deploy', service], oldBesideNew, mark)
         mark.mended()
