@@ -13,6 +13,8 @@ export interface ReceivedSpan {
   startNs: bigint
   endNs: bigint
   attributes: Record<string, string>
+  /** What went wrong in it. */
+  fault: string | undefined
   /** Ids of the spans of other traces that it has to do with. */
   links: string[]
 }
@@ -34,7 +36,8 @@ interface ExportRequest {
         kind: number
         startTimeUnixNano: string
         endTimeUnixNano: string
-        attributes: KeyValue[]
+        attributes?: KeyValue[]
+        status?: { code?: number; message?: string }
         links?: { spanId: string }[]
       }[]
     }[]
@@ -45,6 +48,8 @@ export interface TraceReceiver extends AsyncDisposable {
   readonly url: string
   readonly spans: readonly ReceivedSpan[]
 }
+
+const errorCode = 2
 
 /** Takes spans as a collector does, at `/v1/traces`. */
 export async function startTraceReceiver(): Promise<TraceReceiver> {
@@ -69,7 +74,8 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
             kind: span.kind,
             startNs: BigInt(span.startTimeUnixNano),
             endNs: BigInt(span.endTimeUnixNano),
-            attributes: texts(span.attributes),
+            attributes: texts(span.attributes ?? []),
+            fault: span.status?.code === errorCode ? (span.status.message ?? '') : undefined,
             links: (span.links ?? []).map(({ spanId }) => spanId),
           })
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
