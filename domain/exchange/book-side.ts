@@ -47,16 +47,12 @@ export class BookSide {
     return below === none ? this.#lastBefore(level) : below
   }
 
-  /** Root of the tree of a price, or of another tree where there is none. For reading ahead only. */
-  likelyRoot(price: number): number {
-    const rank = this.#rankOf(Math.floor((price * this.sign) / span))
-    return rank < 0 ? 0 : this.#roots[rank]!
-  }
-
-  /** The key of a price within its tree. */
-  keyInTree(price: number): number {
+  /** The place of a price, or another where it has none yet. For reading ahead only. */
+  likelyPlace(price: number): number {
     const key = price * this.sign
-    return (key - Math.floor(key / span) * span) | 0
+    const at = Math.floor(key / span)
+    const rank = this.#rankOf(at)
+    return rank < 0 ? 0 : this.tree.likelyPlace(this.#roots[rank]!, (key - at * span) | 0)
   }
 
   /** Puts an order with `lots` open lots at the end of the queue at its price. */
@@ -66,8 +62,8 @@ export class BookSide {
     const rank = this.#rankOf(at)
     const root = rank >= 0 && this.#spans[rank] === at ? this.#roots[rank]! : this.#addTree(rank + 1, at)
     const low = (key - at * span) | 0
-    const place = (this.tree.leafFor(root, low) << 5) | (low & 31)
-    let level = this.tree.childAt(place)
+    const place = this.tree.placeFor(root, low)
+    let level = this.tree.levelAt(place)
     let previous = none
     if (level !== none) previous = this.store.join(level, slot, lots)
     else {

@@ -27,9 +27,8 @@ const owners = new Int32Array(foresightMax)
 const symbols = new Int32Array(foresightMax)
 const sides = new Int32Array(foresightMax)
 const positions = new Int32Array(foresightMax)
-/** Of placements that come to rest: a node on the way to their level, and the level's key. */
-const nodes = new Int32Array(foresightMax)
-const keys = new Int32Array(foresightMax)
+/** Of placements that come to rest: where their level is found. */
+const restingPlaces = new Int32Array(foresightMax)
 /** Of placements that trade: their positions, and the orders they will meet, of all of them no more than there is room for. */
 const takers = new Int32Array(foresightMax)
 const makersMax = 32
@@ -78,7 +77,7 @@ function seeCancels(core: Core, count: number): number {
   for (let at = 0; at < count; at++) {
     const slot = slots[at]!
     const position = orders.position(slot)
-    seen = (seen + levelTree.lookAtLeaf(levels.place(orders.level(slot)))) | 0
+    seen = (seen + levelTree.lookAtWord(levels.place(orders.level(slot)))) | 0
     seen = (seen + accountOrders.look(core.positions.account(position), orders.cell(slot))) | 0
     seen = (seen + balances.look(core.positions.heldBalance(position, sideOf(orders.traits(slot))))) | 0
   }
@@ -104,14 +103,11 @@ function seePlacements(core: Core, commands: readonly Command[], count: number):
       makerCount = noteMakers(core, opposite, order.quantity, makerCount)
     } else {
       const book = side === buy ? bids : asks
-      nodes[resting] = book.likelyRoot(order.price)
-      keys[resting] = book.keyInTree(order.price)
+      restingPlaces[resting] = book.likelyPlace(order.price)
       resting += 1
     }
   }
-  for (let at = 0; at < resting; at++) nodes[at] = levelTree.likelyMiddle(nodes[at]!, keys[at]!)
-  for (let at = 0; at < resting; at++) nodes[at] = levelTree.likelyLeaf(nodes[at]!, keys[at]!)
-  for (let at = 0; at < resting; at++) seen = (seen + levelTree.lookAtKey(nodes[at]!, keys[at]!)) | 0
+  for (let at = 0; at < resting; at++) seen = (seen + levelTree.lookAtPlace(restingPlaces[at]!)) | 0
   for (let at = 0; at < count; at++) {
     seen = (seen + balances.look(core.positions.heldBalance(positions[at]!, sides[at]!))) | 0
     seen = (seen + accountOrders.look(owners[at]!, accounts.freeCell(owners[at]!))) | 0

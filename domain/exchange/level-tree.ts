@@ -4,144 +4,190 @@ import { none as noSlot } from './no-slot.ts'
 /** A constant of this module is folded into the machine code; an imported one is looked up at each use. */
 const none: number = noSlot
 
-/** A node has 2^5 children, one a bit of a 32-bit integer. */
-const fanBits = 5
-const fan = 1 << fanBits
-const fanMask = fan - 1
-/** Root, middle and leaf: a tree holds so many keys. */
-export const spanOfTree = 1 << (3 * fanBits)
+/** Bits of a word, a bit a key or a block. */
+const wordMask = 31
+/** A block is 512 keys: 16 words of 32 bits. */
+const blockBits = 9
+const blockMask = (1 << blockBits) - 1
+const wordBits = blockBits - 5
+const wordOfBlockMask = (1 << wordBits) - 1
+/** A tree is 64 blocks, which two words say are there or not. */
+const rootBits = 6
+const rootMask = (1 << rootBits) - 1
+/** A tree holds so many keys. */
+export const spanOfTree = 1 << (blockBits + rootBits)
+
+/** The highest bit of a word that has one. */
+function highest(word: number): number {
+  return 31 - Math.clz32(word)
+}
+
+/** The bits below one of a word. */
+function below(word: number, bit: number): number {
+  return word & ((1 << bit) - 1)
+}
 
 /**
- * Trees of price levels, those of all books in common arrays. A tree holds levels by key, whole numbers below 2^15: a root of 32 middle nodes of 32 leaves
- * of 32 levels. Each node says in one integer which of its children are there, so that finding, adding and removing a level compares nothing
- * and moves nothing, and the next one is a count of zero bits away. The integers lie side by side and apart from the children: most questions
- * are answered by a few cache lines that all orders share.
+ * Trees of price levels, those of all books in common arrays. A tree holds levels by key, whole numbers below 2^15: a root of 64 blocks of 512 keys each.
+ * A block has a bit for each key, and one integer that says which of its words have any; a root has a bit for each block. So finding, adding and removing a
+ * level compares nothing and moves nothing, and the next one is a count of zero bits away. The bits lie side by side and apart from the levels: those of a
+ * book of a thousand levels far from each other are a few kilobytes that all its orders share, and taking a level away needs nothing else.
  *
- * A place is `leaf × 32 + the low bits of the key`, and is good as long as its level is there.
+ * A place is `block × 512 + the low bits of the key`, and is good as long as its level is there. A block takes 2 KB for as long as it has a level; there is
+ * room for four million of them.
  */
 export class LevelTree {
-  /** By node, a power of two of them: which children are there. What `#children` has of others is stale. */
-  #present = intTable(64)
-  /** By node, 32 each: middle nodes, leaves or levels. */
-  #children = intTable(64 << fanBits)
-  /** By node, but for roots: its place in the node above it; of a free node the next free one. */
+  /** By place, a bit each: whether there is a level. */
+  #words = intTable(64 << wordBits)
+  /** By place: the level. What it has of others is stale. */
+  #levels = intTable(64 << blockBits)
+  /** By block: which of its words have a bit. Of a free one the next free one. */
+  #summaries = intTable(64)
+  /** By block: its place in its root, `root × 64 + the high bits of the key`. */
   #above = intTable(64)
-  #used = 0
-  #firstFree: number = none
+  #blocksUsed = 0
+  #freeBlock: number = none
+  /** By root, 64 each: its blocks. What it has of others is stale. */
+  #blocks = intTable(32 << rootBits)
+  /** By root, two words: which blocks are there. Of a free one the next free one. */
+  #present = intTable(64)
+  #rootsUsed = 0
+  #freeRoot: number = none
 
   /** An empty tree: the number of its root. */
   take(): number {
-    let node = this.#firstFree
-    if (node !== none) this.#firstFree = this.#above[node]!
+    let root = this.#freeRoot
+    if (root !== none) this.#freeRoot = this.#present[root << 1]!
     else {
-      node = this.#used
-      if (node === this.#present.length) this.#grow()
-      this.#used += 1
+      root = this.#rootsUsed
+      if (root << 1 === this.#present.length) this.#growRoots()
+      this.#rootsUsed += 1
     }
-    this.#present[node] = 0
-    return node
+    this.#present[root << 1] = 0
+    this.#present[(root << 1) | 1] = 0
+    return root
   }
 
-  /** Gives a node back that has no children. */
-  release(node: number): void {
-    this.#above[node] = this.#firstFree
-    this.#firstFree = node
+  /** Gives a tree back that is empty. */
+  release(root: number): void {
+    this.#present[root << 1] = this.#freeRoot
+    this.#freeRoot = root
   }
 
-  /** The leaf that a key belongs to, made where there is none. */
-  leafFor(root: number, key: number): number {
-    return this.#childFor(this.#childFor(root, key >> (2 * fanBits)), (key >> fanBits) & fanMask)
+  /** The place of a key, in a block that is made where there is none. */
+  placeFor(root: number, key: number): number {
+    const at = (root << rootBits) | (key >> blockBits)
+    const isThere = ((this.#present[at >> 5]! >>> (at & wordMask)) & 1) !== 0
+    return ((isThere ? this.#blocks[at]! : this.#addBlock(at)) << blockBits) | (key & blockMask)
   }
 
-  /** The child at a place of a node that is there (of a leaf a level), or -1. */
-  childAt(place: number): number {
-    return ((this.#present[place >> fanBits]! >>> (place & fanMask)) & 1) === 0 ? none : this.#children[place]!
+  /** The level at a place, or -1. */
+  levelAt(place: number): number {
+    return ((this.#words[place >>> 5]! >>> (place & wordMask)) & 1) === 0 ? none : this.#levels[place]!
   }
 
   put(place: number, level: number): void {
-    this.#children[place] = level
-    this.#present[place >> fanBits] = this.#present[place >> fanBits]! | (1 << (place & fanMask))
+    const block = place >>> blockBits
+    this.#levels[place] = level
+    this.#words[place >>> 5] = this.#words[place >>> 5]! | (1 << (place & wordMask))
+    this.#summaries[block] = this.#summaries[block]! | (1 << ((place >>> 5) & wordOfBlockMask))
   }
 
-  /** Takes a level away, and what nodes are empty then. True where the tree is empty: its root is the caller's to release. */
+  /** Takes a level away. True where the tree is empty then: its root is the caller's to release. */
   remove(place: number): boolean {
-    const present = this.#present
-    const leaf = place >> fanBits
-    const left = present[leaf]! & ~(1 << (place & fanMask))
-    present[leaf] = left
-    return left === 0 && this.#dropNode(leaf)
+    const left = this.#words[place >>> 5]! & ~(1 << (place & wordMask))
+    this.#words[place >>> 5] = left
+    // 1 where the word has no bit left: a branch would be guessed wrong half of the time.
+    const isEmpty = ((left | -left) >>> 31) ^ 1
+    const block = place >>> blockBits
+    const words = this.#summaries[block]! & ~(isEmpty << ((place >>> 5) & wordOfBlockMask))
+    this.#summaries[block] = words
+    return words === 0 && this.#dropBlock(block)
   }
 
   /** The level with the greatest key of those below a place, or -1. */
   below(place: number): number {
-    let at = place
-    for (let height = 0; height < 3; height++) {
-      const left = this.#present[at >> fanBits]! & ((1 << (at & fanMask)) - 1)
-      if (left !== 0) return this.#greatest((at & ~fanMask) | (31 - Math.clz32(left)), height)
-      if (height < 2) at = this.#above[at >> fanBits]!
-    }
-    return none
+    const bits = below(this.#words[place >>> 5]!, place & wordMask)
+    if (bits !== 0) return this.#levels[(place & ~wordMask) | highest(bits)]!
+    const block = place >>> blockBits
+    const words = below(this.#summaries[block]!, (place >>> 5) & wordOfBlockMask)
+    if (words !== 0) return this.#greatestInWord((block << wordBits) | highest(words))
+    const above = this.#above[block]!
+    const word = above >> 5
+    const blocks = below(this.#present[word]!, above & wordMask)
+    if (blocks !== 0) return this.#greatestInBlocks(word, blocks)
+    const lower = (word & 1) === 0 ? 0 : this.#present[word - 1]!
+    return lower === 0 ? none : this.#greatestInBlocks(word - 1, lower)
   }
 
   /** The level with the greatest key of a tree that has one. */
   greatest(root: number): number {
-    return this.#greatest((root << fanBits) | (31 - Math.clz32(this.#present[root]!)), 2)
+    const upper = (root << 1) | 1
+    const blocks = this.#present[upper]!
+    return blocks === 0 ? this.#greatestInBlocks(upper - 1, this.#present[upper - 1]!) : this.#greatestInBlocks(upper, blocks)
   }
 
-  // ---- for reading ahead only: where a node or a level is not there, what is read is another's ------------------------
+  // ---- for reading ahead only: where a block or a level is not there, what is read is another's -----------------------
 
-  likelyMiddle(root: number, key: number): number {
-    return this.#children[(root << fanBits) | (key >> (2 * fanBits))]! & (this.#present.length - 1)
+  likelyPlace(root: number, key: number): number {
+    return (this.#blocks[(root << rootBits) | ((key >> blockBits) & rootMask)]! << blockBits) | (key & blockMask)
   }
-  likelyLeaf(middle: number, key: number): number {
-    return this.#children[(middle << fanBits) | ((key >> fanBits) & fanMask)]! & (this.#present.length - 1)
-  }
-  /** Reads what putting a level in a leaf needs. */
-  lookAtKey(leaf: number, key: number): number {
-    return this.#present[leaf]! + this.#children[(leaf << fanBits) | (key & fanMask)]!
+  /** Reads what putting a level at a place needs. */
+  lookAtPlace(place: number): number {
+    return this.#words[place >>> 5]! + this.#levels[place]!
   }
   /** Reads what removing the level at a place needs. */
-  lookAtLeaf(place: number): number {
-    return this.#present[place >> fanBits]! + this.#above[place >> fanBits]!
+  lookAtWord(place: number): number {
+    return this.#words[place >>> 5]!
   }
 
-  /** Goes down from the child at a place, so many nodes above the levels, always by the last child. */
-  #greatest(place: number, height: number): number {
-    let child = this.#children[place]!
-    for (let left = height; left > 0; left--) child = this.#children[(child << fanBits) | (31 - Math.clz32(this.#present[child]!))]!
-    return child
+  /** Of blocks that a word of a root says are there. */
+  #greatestInBlocks(word: number, blocks: number): number {
+    const block = this.#blocks[(word << 5) | highest(blocks)]!
+    return this.#greatestInWord((block << wordBits) | highest(this.#summaries[block]!))
   }
 
-  #childFor(node: number, index: number): number {
-    const place = (node << fanBits) | index
-    return ((this.#present[node]! >>> index) & 1) === 0 ? this.#addNode(place) : this.#children[place]!
+  #greatestInWord(word: number): number {
+    return this.#levels[(word << 5) | highest(this.#words[word]!)]!
   }
 
-  #addNode(place: number): number {
-    const node = this.take()
-    this.#above[node] = place
-    this.put(place, node)
-    return node
+  /** A block without a level; the words of a free one are all zero. */
+  #addBlock(at: number): number {
+    let block = this.#freeBlock
+    if (block !== none) this.#freeBlock = this.#summaries[block]!
+    else {
+      block = this.#blocksUsed
+      if (block === this.#summaries.length) this.#growBlocks()
+      this.#blocksUsed += 1
+    }
+    this.#summaries[block] = 0
+    this.#above[block] = at
+    this.#blocks[at] = block
+    this.#present[at >> 5] = this.#present[at >> 5]! | (1 << (at & wordMask))
+    return block
   }
 
-  /** Takes an empty leaf away, and its middle node if that is empty then. */
-  #dropNode(leaf: number): boolean {
-    const aboveLeaf = this.#above[leaf]!
-    this.release(leaf)
-    const middle = aboveLeaf >> fanBits
-    this.#present[middle] = this.#present[middle]! & ~(1 << (aboveLeaf & fanMask))
-    if (this.#present[middle] !== 0) return false
-    const aboveMiddle = this.#above[middle]!
-    this.release(middle)
-    const root = aboveMiddle >> fanBits
-    this.#present[root] = this.#present[root]! & ~(1 << (aboveMiddle & fanMask))
-    return this.#present[root] === 0
+  /** Takes an empty block away. True where it was the last of its tree. */
+  #dropBlock(block: number): boolean {
+    const above = this.#above[block]!
+    this.#summaries[block] = this.#freeBlock
+    this.#freeBlock = block
+    const word = above >> 5
+    this.#present[word] = this.#present[word]! & ~(1 << (above & wordMask))
+    return (this.#present[word]! | this.#present[word ^ 1]!) === 0
   }
 
-  #grow(): void {
-    const nodes = this.#present.length * 2
-    this.#present = grownInts(this.#present, nodes)
-    this.#children = grownInts(this.#children, nodes << fanBits)
-    this.#above = grownInts(this.#above, nodes)
+  #growBlocks(): void {
+    const blocks = this.#summaries.length * 2
+    this.#words = grownInts(this.#words, blocks << wordBits)
+    this.#levels = grownInts(this.#levels, blocks << blockBits)
+    this.#summaries = grownInts(this.#summaries, blocks)
+    this.#above = grownInts(this.#above, blocks)
+  }
+
+  #growRoots(): void {
+    const roots = this.#present.length
+    this.#blocks = grownInts(this.#blocks, roots << rootBits)
+    this.#present = grownInts(this.#present, roots << 1)
   }
 }
