@@ -68,9 +68,7 @@ export function createMarket(core: Core, terms: MarketTerms): number {
     quote,
     factors,
     positionNotionalMax,
-    orders: core.orders,
-    levels: core.levels,
-    tree: core.levelTree,
+    stores: core,
   })
   core.markets.push(market)
   core.marketViews.push(market.view)

@@ -1,3 +1,4 @@
+import type { BookRecords } from './book-records.ts'
 import { grownDoubles, grownInts } from './growth.ts'
 import { spanOfTree, type LevelTree } from './level-tree.ts'
 import type { LevelStore } from './levels.ts'
@@ -8,6 +9,13 @@ import type { OrderStore } from './orders.ts'
 const none: number = noSlot
 const span: number = spanOfTree
 
+/** The tables that all sides have in common. */
+export interface BookStores {
+  readonly orders: OrderStore
+  readonly levels: LevelStore
+  readonly levelTree: LevelTree
+}
+
 /**
  * One side of a book, or the waiting stops of one side: levels by price, each a queue in order of time. The key of a price is the price
  * itself where the highest is best, its negative where the lowest is, so that the best has the greatest key.
@@ -15,10 +23,11 @@ const span: number = spanOfTree
  * Levels lie in trees of 32,768 keys each (`LevelTree`); nearly always there are one or two of them, sorted by the keys they begin at.
  */
 export class BookSide {
-  /** The best level, or -1 where the side is empty. */
-  bestLevel: number = none
   readonly sign: 1 | -1 = 1
+  /** Its record in `BookRecords`. */
+  readonly book: number = 0
   // Declared only, since a private name would be `undefined` first: then the compiler would check at each use what it holds.
+  declare private readonly records: BookRecords
   declare private readonly orders: OrderStore
   declare private readonly store: LevelStore
   declare private readonly tree: LevelTree
@@ -29,16 +38,33 @@ export class BookSide {
   #treeCount = 0
 
   /** @param best which price comes first */
-  constructor(best: 'highest' | 'lowest', orders: OrderStore, store: LevelStore, tree: LevelTree) {
+  constructor(best: 'highest' | 'lowest', { orders, levels, levelTree }: BookStores, records: BookRecords) {
     this.sign = best === 'highest' ? 1 : -1
+    this.records = records
+    this.book = records.take()
     this.orders = orders
-    this.store = store
-    this.tree = tree
+    this.store = levels
+    this.tree = levelTree
+  }
+
+  /** Gives up what it has in common tables; it must be empty. */
+  release(): void {
+    this.records.release(this.book)
+  }
+
+  /** The best level, or -1 where the side is empty. */
+  get bestLevel(): number {
+    return this.records.bestLevel(this.book)
+  }
+
+  /** Key of the best level; NaN where the side is empty. */
+  get bestKey(): number {
+    return this.records.bestKey(this.book)
   }
 
   /** Price of the best level; 0 where the side is empty. */
   get bestPrice(): number {
-    return this.bestLevel === none ? 0 : this.store.price(this.bestLevel)
+    return this.bestLevel === none ? 0 : this.bestKey * this.sign
   }
 
   /** The next level, worse in price, or -1. */
@@ -47,36 +73,29 @@ export class BookSide {
     return below === none ? this.#lastBefore(level) : below
   }
 
-  /** The place of a price, or another where it has none yet. For reading ahead only. */
-  likelyPlace(price: number): number {
-    const key = price * this.sign
-    const at = Math.floor(key / span)
-    const rank = this.#rankOf(at)
-    return rank < 0 ? 0 : this.tree.likelyPlace(this.#roots[rank]!, (key - at * span) | 0)
-  }
-
   /** Puts an order with `lots` open lots at the end of the queue at its price. */
   append(slot: number, price: number, lots: number): void {
     const key = price * this.sign
     const at = Math.floor(key / span)
-    const rank = this.#rankOf(at)
-    const root = rank >= 0 && this.#spans[rank] === at ? this.#roots[rank]! : this.#addTree(rank + 1, at)
-    const low = (key - at * span) | 0
-    const place = this.tree.placeFor(root, low)
+    const near = this.records.nearRoot(this.book, at)
+    const place = this.tree.placeFor(near === none ? this.#rootAt(at) : near, (key - at * span) | 0)
     let level = this.tree.levelAt(place)
     let previous = none
     if (level !== none) previous = this.store.join(level, slot, lots)
     else {
       level = this.store.create(price, slot, lots, place)
       this.tree.put(place, level)
-      if (this.bestLevel === none || key > this.store.price(this.bestLevel) * this.sign) this.bestLevel = level
+      if (!(key <= this.bestKey)) this.records.setBest(this.book, level, key)
     }
     this.orders.enqueue(slot, level, previous)
   }
 
   /** A level has just lost its last order. */
   emptied(level: number): void {
-    if (level === this.bestLevel) this.bestLevel = this.levelAfter(level)
+    if (level === this.bestLevel) {
+      const next = this.levelAfter(level)
+      this.records.setBest(this.book, next, next === none ? Number.NaN : this.store.price(next) * this.sign)
+    }
     if (this.tree.remove(this.store.place(level))) this.#dropTree(this.#rankOf(Math.floor((this.store.price(level) * this.sign) / span)))
     this.store.release(level)
   }
@@ -104,6 +123,14 @@ export class BookSide {
     return rank
   }
 
+  /** Root of the tree that begins at so many spans, made where there is none. */
+  #rootAt(at: number): number {
+    const rank = this.#rankOf(at)
+    const root = rank >= 0 && this.#spans[rank] === at ? this.#roots[rank]! : this.#addTree(rank + 1, at)
+    this.records.remember(this.book, at, root)
+    return root
+  }
+
   #addTree(rank: number, at: number): number {
     const root = this.tree.take()
     if (this.#treeCount === this.#spans.length) {
@@ -119,11 +146,19 @@ export class BookSide {
   }
 
   #dropTree(rank: number): void {
+    this.records.forget(this.book, this.#spans[rank]!)
     this.tree.release(this.#roots[rank]!)
     this.#spans.copyWithin(rank, rank + 1, this.#treeCount)
     this.#roots.copyWithin(rank, rank + 1, this.#treeCount)
     this.#treeCount -= 1
   }
+}
+
+/** The place of a key in a side, or another where it has none yet or lies far from others. For reading ahead only. */
+export function likelyPlace(records: BookRecords, tree: LevelTree, book: number, key: number): number {
+  const at = Math.floor(key / span)
+  const root = records.nearRoot(book, at)
+  return root === none ? 0 : tree.likelyPlace(root, (key - at * span) | 0)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { AccountOrders } from './account-orders.ts'
 import { AccountStore } from './accounts.ts'
+import { BookRecords } from './book-records.ts'
 import { BalanceStore } from './balances.ts'
 import { LevelTree } from './level-tree.ts'
 import { LevelStore } from './levels.ts'
@@ -40,6 +41,10 @@ export class Core {
   readonly accountOrders = new AccountOrders(this.accounts)
   readonly levels = new LevelStore()
   readonly levelTree = new LevelTree()
+  /** Of the bids and asks of all markets: place `symbol × 2 + side`. */
+  readonly bookRecords = new BookRecords()
+  /** Of all other queues by price: stops that wait. */
+  readonly waitingRecords = new BookRecords()
   readonly clientOrders: IdWindow
   /** Client order ids that went out of `clientOrders`; no part of the state. */
   readonly forgottenIds = new ForgottenIds()

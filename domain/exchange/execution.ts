@@ -49,7 +49,7 @@ export function execute(core: Core, market: Market, slot: number): void {
     expire(core, slot, Refusal.fok_not_filled)
     return
   }
-  if (mayRest && (market.status === auction || !meets(core, oppositeOf(market, sideOf(traits)), minKey))) {
+  if (mayRest && (market.status === auction || !meets(oppositeOf(market, sideOf(traits)), minKey))) {
     rest(core, market, slot)
     return
   }
@@ -83,9 +83,8 @@ export function unfilledRefusal(market: Market, side: Side): number {
 }
 
 /** Whether the best level of a side is one that a taker down to `minKey` trades with. */
-export function meets(core: Core, opposite: BookSide, minKey: number): boolean {
-  const best = opposite.bestLevel
-  return best !== none && core.levels.price(best) * opposite.sign >= minKey
+export function meets(opposite: BookSide, minKey: number): boolean {
+  return opposite.bestKey >= minKey
 }
 
 /**

@@ -1,16 +1,14 @@
 import { CommandKind, OrderType, Side, type Command, type PlaceOrder } from '@maru/contracts/commands'
+import * as bookSide from './book-side.ts'
 import type { BookSide } from './book-side.ts'
 import type { Core } from './core.ts'
-import * as execution from './execution.ts'
-import * as matching from './matching.ts'
 import { none as noSlot } from './no-slot.ts'
 import * as orderTraits from './traits.ts'
 
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { placeOrder, cancelOrder } = CommandKind
 const { limit } = OrderType
-const { meets } = execution
-const { leastKey } = matching
+const { likelyPlace } = bookSide
 const { sideOf } = orderTraits
 const { buy, sell } = Side
 const none: number = noSlot
@@ -86,7 +84,7 @@ function seeCancels(core: Core, count: number): number {
 
 /** The position, then the level an order comes to rest in, what it will be held from and where it will be listed; of one that trades, all that its fills change. */
 function seePlacements(core: Core, commands: readonly Command[], count: number): number {
-  const { accounts, accountOrders, balances, levelTree } = core
+  const { accounts, accountOrders, balances, bookRecords, levelTree } = core
   let seen = 0
   let resting = 0
   let taking = 0
@@ -94,16 +92,16 @@ function seePlacements(core: Core, commands: readonly Command[], count: number):
   for (let at = 0; at < count; at++) seen = (seen + core.positions.account(positions[at]!)) | 0
   for (let at = 0; at < count; at++) {
     const order = commands[places[at]!] as PlaceOrder
-    const { bids, asks } = core.markets[symbols[at]!]!
-    const side = sides[at] as Side
-    const opposite = side === buy ? asks : bids
-    if (order.orderType !== limit || meets(core, opposite, leastKey(side, order.price))) {
+    const own = (symbols[at]! << 1) | sides[at]!
+    // The same of its own side as of the other, so that the side is no branch.
+    const key = order.price * (1 - 2 * sides[at]!)
+    if (order.orderType !== limit || bookRecords.bestKey(own ^ 1) >= -key) {
       takers[taking] = positions[at]!
       taking += 1
-      makerCount = noteMakers(core, opposite, order.quantity, makerCount)
+      const { bids, asks } = core.markets[symbols[at]!]!
+      makerCount = noteMakers(core, sides[at] === buy ? asks : bids, order.quantity, makerCount)
     } else {
-      const book = side === buy ? bids : asks
-      restingPlaces[resting] = book.likelyPlace(order.price)
+      restingPlaces[resting] = likelyPlace(bookRecords, levelTree, own, key)
       resting += 1
     }
   }

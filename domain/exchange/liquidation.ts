@@ -104,7 +104,7 @@ function largest(core: Core, account: number, tried: ReadonlySet<number>): numbe
     if (quantity === 0 || tried.has(position)) continue
     const market = core.markets[positions.symbol(position)]!
     const side = closingSide(quantity)
-    if (market.status !== MarketStatus.open || market.isStopped || !meets(core, oppositeOf(market, side), marketKey(market, side))) continue
+    if (market.status !== MarketStatus.open || market.isStopped || !meets(oppositeOf(market, side), marketKey(market, side))) continue
     const notional = notionalOf(core, position)
     // Of two alike the one in the earlier market: which of them is found first depends on how the records came about.
     if (notional < most || (notional === most && positions.symbol(position) > positions.symbol(found))) continue

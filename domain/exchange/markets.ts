@@ -1,10 +1,8 @@
 import { MarketStatus, Side, type AddMarket } from '@maru/contracts/commands'
 import { amountMax } from '../money/index.ts'
-import { BookSide } from './book-side.ts'
+import type { BookRecords } from './book-records.ts'
+import { BookSide, type BookStores } from './book-side.ts'
 import { ExactSum } from './exact-sum.ts'
-import type { LevelTree } from './level-tree.ts'
-import type { LevelStore } from './levels.ts'
-import type { OrderStore } from './orders.ts'
 import type { TrailHeads } from './trail-heads.ts'
 import { noTrailHeads, noTrails, type TrailGroups } from './trailing.ts'
 import { defaultMarketRules, type MarketRules } from './price-bands.ts'
@@ -67,6 +65,7 @@ export class Market {
   lastPrice = 0
   /** The newer of mark and last price; 0 before the first. */
   latestPrice = 0
+  /** Made one after the other and nothing between, so that their records have the places that `Core` says. */
   readonly bids: BookSide
   readonly asks: BookSide
   /** Waiting stops by what triggers them: place `trigger × 2 + side`. The one nearest to its trigger is best. */
@@ -83,11 +82,9 @@ export class Market {
     quote: number
     factors: Factors
     positionNotionalMax: number
-    orders: OrderStore
-    levels: LevelStore
-    tree: LevelTree
+    stores: BookStores & { readonly bookRecords: BookRecords; readonly waitingRecords: BookRecords }
   }) {
-    const { terms, orders, levels, tree } = options
+    const { terms, stores } = options
     this.symbol = options.symbol
     this.terms = terms
     this.base = options.base
@@ -111,10 +108,13 @@ export class Market {
       isStopped: false,
       phaseEndsMs: 0,
     }
-    this.bids = new BookSide('highest', orders, levels, tree)
-    this.asks = new BookSide('lowest', orders, levels, tree)
-    this.trailHeads = noTrailHeads(orders, levels)
-    this.stops = Array.from({ length: 6 }, (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', orders, levels, tree))
+    this.bids = new BookSide('highest', stores, stores.bookRecords)
+    this.asks = new BookSide('lowest', stores, stores.bookRecords)
+    this.trailHeads = noTrailHeads(stores.orders, stores.levels)
+    this.stops = Array.from(
+      { length: 6 },
+      (_, place) => new BookSide(place % 2 === Side.buy ? 'lowest' : 'highest', stores, stores.waitingRecords),
+    )
   }
 
   /** @param endsMs when it ends by itself; 0: it does not */

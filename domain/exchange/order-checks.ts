@@ -142,13 +142,7 @@ function bookRefusal(core: Core, market: Market, position: number, order: PlaceO
     return market.referencePrice === 0 ? Refusal.no_reference_price : Refusal.no_liquidity
   }
   if (extras !== null) {
-    if (
-      extras.isPostOnly &&
-      orderType === limit &&
-      market.status !== auction &&
-      opposite.bestLevel !== none &&
-      opposite.bestPrice * opposite.sign >= leastKey(side, order.price)
-    ) {
+    if (extras.isPostOnly && orderType === limit && market.status !== auction && opposite.bestKey >= leastKey(side, order.price)) {
       return Refusal.post_only_would_take
     }
     if (extras.isReduceOnly && reducibleLots(core, position, side) === 0) return Refusal.reduce_only_would_increase

@@ -20,7 +20,7 @@ import * as orderTraits from './traits.ts'
 /** Constants of this module are folded into the machine code; imported ones are looked up at each use. */
 const { leaveQueue } = bookSide
 const { holdFor, notionalMax: notionalLimit } = fees
-const { oppositeOf } = matching
+const { leastKey, oppositeOf } = matching
 const { openOrdersMax: openOrdersDefault } = restrictions
 const { dailyLossMaxOf, leverageMaxOf, positionNotionalMaxOf } = risk
 const { clientOrderIdTrait: idTrait, detailedTrait: detailed, isQuote, packTraits, pendingTrait, sideOf, waitingTrait } = orderTraits
@@ -90,8 +90,7 @@ function takesPlainly(market: Market, side: Side, quantity: number, price: numbe
   const notional = price * quantity * market.notionalFactor
   if (quantity < quantityMinLots || quantity > quantityMaxLots || price > market.priceMax) return false
   if (notional > notionalMax || notional < notionalMin) return false
-  const best = oppositeOf(market, side).bestPrice
-  return best === 0 || (side === buy ? price < best : price > best)
+  return !(oppositeOf(market, side).bestKey >= leastKey(side, price))
 }
 
 /**

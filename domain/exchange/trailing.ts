@@ -39,6 +39,8 @@ export function noTrailHeads(orders: OrderStore, levels: LevelStore): TrailHeads
   return Array.from({ length: 6 }, (_, place) => {
     const side = (place & 1) as Side
     return new TrailHeads(side, ({ stop, order, group, unit }) => {
+      // An empty group is gone for good, and what its queues had is others'.
+      if (group.count === 0) return false
       const queue = group.byOffset[unit]!
       if (queue.bestLevel === none || orders.id(levels.first(queue.bestLevel)) !== order) return false
       return trailedPrice(side, group.best, unit as TrailingUnit, queue.bestPrice) === stop
@@ -104,6 +106,7 @@ export function removeTrailing(core: Core, market: Market, slot: number): void {
   }
   const groups = market.trails[place]!
   groups.splice(groups.indexOf(group), 1)
+  releaseQueues(group)
 }
 
 /**
@@ -150,12 +153,17 @@ function merged(core: Core, a: TrailGroup, b: TrailGroup): TrailGroup {
       join(core, into, slot)
     }
   }
+  releaseQueues(from)
   return into
 }
 
 function newGroup(core: Core, best: number): TrailGroup {
-  const queue = (): BookSide => new BookSide('lowest', core.orders, core.levels, core.levelTree)
+  const queue = (): BookSide => new BookSide('lowest', core, core.waitingRecords)
   return { best, count: 0, byOffset: [queue(), queue()] }
+}
+
+function releaseQueues(group: TrailGroup): void {
+  for (const queue of group.byOffset) queue.release()
 }
 
 function join(core: Core, group: TrailGroup, slot: number): void {

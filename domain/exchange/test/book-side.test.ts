@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BookRecords } from '../book-records.ts'
 import { BookSide, leaveQueue } from '../book-side.ts'
 import { LevelTree } from '../level-tree.ts'
 import { LevelStore } from '../levels.ts'
@@ -15,7 +16,7 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
       (steps, apart) => {
         const orders = new OrderStore()
         const levels = new LevelStore()
-        const side = new BookSide(best, orders, levels, new LevelTree())
+        const side = new BookSide(best, { orders, levels, levelTree: new LevelTree() }, new BookRecords())
         const queues = new Map<number, number[]>()
         let id = 0
         const check = (): void => {
