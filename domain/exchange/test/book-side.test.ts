@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createAsset, createMarket } from '../administration.ts'
 import { BookRecords } from '../book-records.ts'
 import { BookSide, leaveQueue } from '../book-side.ts'
+import { Core } from '../core.ts'
 import { LevelTree } from '../level-tree.ts'
 import { LevelStore } from '../levels.ts'
 import { none } from '../no-slot.ts'
 import { OrderStore } from '../orders.ts'
+import { btcTerms } from './venue.ts'
 
 /** Levels side by side, in many nodes and in many trees come and go; compared with a sorted list of prices. */
 test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, each with its orders in their order', (best) => {
@@ -55,4 +58,14 @@ test.each(['highest', 'lowest'] as const)('levels stay sorted, the %s first, eac
     ),
     { numRuns: 12 },
   )
+})
+
+test('the bids and asks of markets have the records that looking ahead takes them to have', () => {
+  const core = new Core(100)
+  for (const asset of ['USDT', 'BTC', 'ETH']) createAsset(core, asset, 8)
+  for (const name of ['BTC/USDT', 'ETH/USDT']) createMarket(core, { ...btcTerms, name })
+  expect(core.markets.map(({ bids, asks }) => [bids.book, asks.book])).toEqual([
+    [0, 1],
+    [2, 3],
+  ])
 })
