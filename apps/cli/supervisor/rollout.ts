@@ -14,6 +14,10 @@ export interface RolloutResult {
 /** How often one of the release before is started when all is put back: what took the new one away may take it as well. */
 const backTriesMax = 3
 
+/** How often the only instance is looked at while its successor starts, and how long that waits for it where it has ended. */
+const lookEveryMs = 20
+const backFirstMs = 10_000
+
 /** One that was trusted and then ends so often in a row will not come back. */
 const endsMax = 4
 
@@ -46,7 +50,7 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
     return { ok: false, summary: `${group.name} was not deployed: ${why}. ${back}` }
   }
   for (const index of old.keys()) {
-    const trial: Trial = ahead ?? begin(group, next, placeOf(index), { ...options, alone })
+    const trial: Trial = ahead ?? (await beginBeside(group, next, placeOf(index), { ...options, alone }))
     if (index === 0) prepareFor(1)
     ahead = undefined
     const fault = await Promise.race([trial.ready, trial.outcome])
@@ -74,6 +78,32 @@ export async function rollOut(group: ServiceGroup, next: SupervisedService, opti
   if (lack !== undefined) return takeBack(group.name, lack)
   group.accept(next)
   return { ok: true, summary: `${group.name} is deployed in ${seconds(startedMs)}${from(next)}` }
+}
+
+/**
+ * Begins to try a new instance out. Where the only one there is ends before the new one takes requests, that comes first: of two that start at once each takes longer, and
+ * meanwhile nobody answers. Once it is back, or is seen not to come back, the new one is started afresh.
+ */
+async function beginBeside(
+  group: ServiceGroup,
+  next: SupervisedService,
+  place: string,
+  options: RolloutOptions & { alone: boolean },
+): Promise<Trial> {
+  const trial = begin(group, next, place, options)
+  const [only] = group.children as [Child]
+  if (!options.alone || only.url === undefined) return trial
+  let over = false
+  void Promise.race([trial.ready, trial.outcome]).finally(() => (over = true))
+  while (!over && only.url !== undefined) await sleep(lookEveryMs)
+  if (over) return trial
+  options.say(`${place}: ${only.id} ended (${whyOf(only.status.lastEnd)}) and is started again; the new one waits for it`)
+  await trial.giveUp()
+  for (const untilMs = performance.now() + backFirstMs; only.url === undefined && performance.now() < untilMs && !options.signal.aborted;) {
+    if (only.status.failures > 1) break
+    await sleep(lookEveryMs)
+  }
+  return begin(group, next, place, options)
 }
 
 /**

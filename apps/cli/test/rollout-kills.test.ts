@@ -89,6 +89,24 @@ test('an old instance that is killed while a new one starts is started again and
   expect(new Set(pids()).size).toBe(2)
 })
 
+test('where the only instance is killed while a new one starts, it comes first: the new one is started afresh once it is back', async () => {
+  const { group, options, release, said } = await given(1)
+  const [only] = group.children
+  const next = await release(sound)
+  const killed = only!.pid!
+  const readyAgain: boolean[] = []
+  const say = (line: string) => {
+    if (line.endsWith(`is started from ${next.release}`)) readyAgain.push(only!.url !== undefined && only!.pid !== killed)
+    options.say(line)
+  }
+  const deploying = rollOut(group, next, { ...options, say })
+  process.kill(killed, 'SIGKILL')
+  expect(await deploying).toMatchObject({ ok: true })
+  expect(readyAgain).toEqual([false, true])
+  expect(said.filter((line) => line.endsWith('ended (signal SIGKILL) and is started again; the new one waits for it'))).toHaveLength(1)
+  expect(group.children.map(({ definition }) => definition)).toEqual([next])
+})
+
 test('where one of several more does not start, those that did are taken away: the number stays as it was', async () => {
   const { group, options, release, pids } = await given(1)
   const before = pids()

@@ -7,7 +7,7 @@ import { collectorProgram, isBuilt } from './program.ts'
 // `node test/monitoring/collector/build.ts`: builds the collector for its tests, into node_modules/.cache, where it is not there yet. Needs Go 1.25 and its modules.
 
 const run = promisify(execFile)
-const withinMs = 300_000
+const withinMs = 200_000
 
 if (isBuilt()) console.log(`it is there already: ${collectorProgram}`)
 else {
