@@ -34,12 +34,14 @@ export async function openKubernetesDiscovery(options: { setting: KubernetesSett
   }
 
   const first = Promise.withResolvers<void>()
+  let fault: Error | undefined
   const following = follow({
     api,
     path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
     labelSelector: `${serviceLabel} in (${serviceKeys.map(nameOf).join(',')})`,
     logger,
     signal: closed.signal,
+    onFault: (error) => (fault = error),
     onChange: (objects) => void spread(objects).then(first.resolve, first.reject),
   })
   const close = async (): Promise<void> => {
@@ -48,7 +50,11 @@ export async function openKubernetesDiscovery(options: { setting: KubernetesSett
     await asked[Symbol.asyncDispose]()
     api.close()
   }
-  const timer = setTimeout(() => first.reject(new Error('the Kubernetes API gave no list of endpoint slices')), firstListMs)
+  const giveUp = (): void => {
+    const why = fault === undefined ? '' : `: ${fault.message}`
+    first.reject(new Error(`the Kubernetes API gave no list of endpoint slices within ${firstListMs / 1_000} s${why}`, { cause: fault }))
+  }
+  const timer = setTimeout(giveUp, firstListMs)
   try {
     await first.promise
   } catch (error) {

@@ -26,6 +26,8 @@ export interface Following {
   signal: AbortSignal
   /** Called with all objects by name after the first list, and after every change. */
   onChange: (objects: ReadonlyMap<string, ApiObject>) => void
+  /** What the API said, or why it said nothing; it is tried again. */
+  onFault?: (error: Error) => void
 }
 
 const pageMax = 250
@@ -43,22 +45,31 @@ class Expired extends Error {}
 
 /**
  * Lists objects and watches them from there on, as the API is meant to be used: bookmarks and events move the version on, a watch that ends is taken up at the
- * last one, and where that is too old (410 Gone) all is listed anew. While the API is away what is known stays. Runs until `signal` aborts.
+ * last one, and where that is too old (410 Gone) all is listed anew. So it is after a fault: a server whose store was put back to an earlier state takes a version of
+ * its lost future without a word, and then says nothing. While the API is away what is known stays. Runs until `signal` aborts.
  */
 export async function follow(following: Following): Promise<void> {
   const { signal, logger } = following
   let objects = new Map<string, ApiObject>()
   let version: string | undefined
   let retryMs = retryMinMs
+  /** The fault that was told of last, since all was well. */
+  let told: string | undefined
+  let openedMs = Infinity
+  const beWell = (): void => {
+    retryMs = retryMinMs
+    told = undefined
+  }
   while (!signal.aborted) {
+    openedMs = Infinity
     try {
       if (version === undefined) {
         ;({ objects, version } = await list(following))
         following.onChange(objects)
       }
-      for await (const { type, object } of events(following, version)) {
+      for await (const { type, object } of events(following, version, () => (openedMs = performance.now()))) {
         version = object.metadata.resourceVersion
-        retryMs = retryMinMs
+        beWell()
         if (!take(objects, type, object)) continue
         following.onChange(objects)
       }
@@ -66,9 +77,15 @@ export async function follow(following: Following): Promise<void> {
       await pause(retryMinMs, signal)
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof Expired || (error instanceof ApiError && error.status === 410)) version = undefined
-      else {
-        if (retryMs === retryMinMs) logger.warn({ err: error }, 'discovery: the Kubernetes API is away; going on with what is known')
+      version = undefined
+      const status = error instanceof ApiError ? error.status : undefined
+      if (!(error instanceof Expired) && status !== 410) {
+        // One that was open for a while did well, however little it had to say.
+        if (performance.now() - openedMs > retryMaxMs) beWell()
+        following.onFault?.(error as Error)
+        const fault = status === undefined ? 'is away' : `answers ${status}`
+        if (fault !== told) logger.warn({ err: error }, `discovery: the Kubernetes API ${fault}; going on with what is known`)
+        told = fault
         retryMs = Math.min(retryMs * 2, retryMaxMs)
       }
       await pause(retryMs, signal)
@@ -103,7 +120,7 @@ async function list({ api, path, labelSelector, signal }: Following): Promise<{ 
   }
 }
 
-async function* events({ api, path, labelSelector, signal }: Following, version: string): AsyncGenerator<WatchEvent> {
+async function* events({ api, path, labelSelector, signal }: Following, version: string, onOpen: () => void): AsyncGenerator<WatchEvent> {
   const query = new URLSearchParams({
     watch: '1',
     allowWatchBookmarks: 'true',
@@ -112,6 +129,7 @@ async function* events({ api, path, labelSelector, signal }: Following, version:
     labelSelector,
   })
   const answer = await api.open(`${path}?${query.toString()}`, AbortSignal.any([signal, AbortSignal.timeout(watchMs)]))
+  onOpen()
   answer.setEncoding('utf8')
   let rest = ''
   for await (const chunk of answer) {

@@ -202,6 +202,15 @@ describe('following the Kubernetes API', () => {
     await expect.poll(() => api.counts.lists, { timeout: 20_000 }).toBe(6)
     await registry.list('user', 'http://127.0.0.1:305')
     await has(305)
+
+    // After a fault too: its store may have been put back, and a watch from a lost future would never hear of anything.
+    await watches(5)
+    const lists = api.counts.lists
+    await api.stop()
+    await api.start()
+    await registry.list('user', 'http://127.0.0.1:306')
+    await has(306)
+    expect(api.counts.lists).toBeGreaterThan(lists)
     closed.abort()
     await following
     client.close()

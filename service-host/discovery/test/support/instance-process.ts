@@ -22,8 +22,9 @@ const server = createServer((_request, response) => {
   const instance = self.describe()
   response.writeHead(instance.state === 'ready' ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify({ instance }))
 })
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+const host = environment['INSTANCE_HOST'] ?? '127.0.0.1'
+await new Promise<void>((resolve) => server.listen(0, host, resolve))
+const url = `http://${host}:${(server.address() as AddressInfo).port}`
 const announcement = await discovery.announce(self.announcement(url, 'starting'), () => self.load())
 
 process.on('disconnect', () => process.exit(0))
