@@ -19,6 +19,15 @@ import { quoteOf, sortedBalance, sortedBalances, sortedPosition } from './event-
 import { writeFill, writeOrder, type Trade, type TradeSide } from './order-texts.ts'
 
 /**
+ * The same number, as a small integer where it is one. What is read from a table of doubles is a double to the compiler: objects that have now the one and
+ * now the other in a field are made over each time, which was a twentieth of this thread.
+ */
+function compact(value: number): number {
+  const small = value | 0
+  return small === value ? small : value
+}
+
+/**
  * Writes the events of the command just applied, one for each number its accounts' streams were given. Balances and positions are those
  * after the whole command. The id, `<command>-<index>`, is the same whoever publishes it. Keys of the data are sorted: see event-data.ts.
  */
@@ -56,7 +65,7 @@ export function translate(exchange: Exchange, command: Command, into: EventTexts
     event.filled = own.order
   }
   for (let at = 0; at < length; at += data[at + 1]!) {
-    const field = (index: number): number => data[at + 2 + index]!
+    const field = (index: number): number => compact(data[at + 2 + index]!)
     switch (data[at]) {
       case EventKind.accountOpened:
         push('account.opened', field(0), field(1), { mode: accountModes[exchange.mode(field(0))]! })
