@@ -7,9 +7,9 @@ import type { Answer, Ask } from './exchange-side.ts'
 import { commandCount, type StreamShape } from './exchange-stream.ts'
 import { benchRow, formatTable, median, type BenchRow, type Target } from './report.ts'
 
-const rounds = 7
+const rounds = 11
 /** A round of the baseline takes ten times as long: of our own so many make one, so that both sides meet the machine in all its moods. */
-const ownRuns = 5
+const ownRuns = 3
 /** The one that the supervisor gives its services. */
 const compileCache = path.resolve(import.meta.dirname, '../node_modules/.cache/maru')
 
