@@ -94,7 +94,8 @@ async function beginBeside(
   const [only] = group.children as [Child]
   if (!options.alone || only.url === undefined) return trial
   let over = false
-  void Promise.race([trial.ready, trial.outcome]).finally(() => (over = true))
+  const settle = (): void => void (over = true)
+  void Promise.race([trial.ready, trial.outcome]).then(settle, settle)
   while (!over && only.url !== undefined) await sleep(lookEveryMs)
   if (over) return trial
   options.say(`${place}: ${only.id} ended (${whyOf(only.status.lastEnd)}) and is started again; the new one waits for it`)

@@ -54,6 +54,7 @@ export function begin(group: ServiceGroup, service: SupervisedService, place: st
   const { promise: ready, resolve } = Promise.withResolvers<undefined>()
   const signal = AbortSignal.any([options.signal, givenUp.signal])
   const outcome = tryOut(group, service, place, { ...options, signal, onReady: () => resolve(undefined) })
+  outcome.catch(() => undefined) // Heard by who waits for it, which may be later; until then it is no fault of the supervisor.
   return {
     ready,
     outcome,
