@@ -61,6 +61,11 @@ export async function startCollector(target: string): Promise<Collector> {
       await rm(folder, { recursive: true, force: true })
     },
   }
-  await collector.start()
-  return collector
+  try {
+    await collector.start()
+    return collector
+  } catch (error) {
+    await collector[Symbol.asyncDispose]()
+    throw error
+  }
 }

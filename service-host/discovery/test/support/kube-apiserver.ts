@@ -59,7 +59,7 @@ export async function startKubeApiserver(): Promise<KubeApiserver> {
   await writeFile(at('tls.pub'), createPublicKey(pems.private).export({ type: 'spki', format: 'pem' }))
   await writeFile(at('tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 })
   let etcd: Program
-  let apiserver: Program
+  let apiserver: Program | undefined
 
   const startEtcd = (): Program =>
     run(programs.etcd!, [
@@ -93,7 +93,7 @@ export async function startKubeApiserver(): Promise<KubeApiserver> {
     certificate: pems.cert,
     ask,
     async start() {
-      apiserver = run(programs.apiserver!, [
+      const started = run(programs.apiserver!, [
         `--etcd-servers=${etcdUrl}`,
         '--bind-address=127.0.0.1',
         `--secure-port=${port}`,
@@ -108,14 +108,14 @@ export async function startKubeApiserver(): Promise<KubeApiserver> {
         '--service-cluster-ip-range=10.0.0.0/24',
         `--cert-dir=${at('certs')}`,
       ])
-      await eventually(async () => apiserver.hasEnded() || (await ask('GET', '/readyz')) === 'ok', Boolean, readyWithinMs).catch(
-        (error: Error) => {
-          throw new Error(`${error.message}\n${apiserver.output()}`, { cause: error })
-        },
-      )
-      if (apiserver.hasEnded()) throw new Error(`kube-apiserver has ended:\n${apiserver.output()}`)
+      apiserver = started
+      const isReady = async (): Promise<boolean> => started.hasEnded() || (await ask('GET', '/readyz')) === 'ok'
+      await eventually(isReady, Boolean, readyWithinMs).catch((error: Error) => {
+        throw new Error(`${error.message}\n${started.output()}`, { cause: error })
+      })
+      if (started.hasEnded()) throw new Error(`kube-apiserver has ended:\n${started.output()}`)
     },
-    kill: () => apiserver.kill(),
+    kill: async () => apiserver?.kill(),
     async compact(version) {
       const answer = await fetch(`${etcdUrl}/v3/kv/compaction`, {
         method: 'POST',
@@ -129,15 +129,20 @@ export async function startKubeApiserver(): Promise<KubeApiserver> {
       etcd = startEtcd()
     },
     async [Symbol.asyncDispose]() {
-      await apiserver.kill()
+      await apiserver?.kill()
       await etcd.kill()
       await rm(folder, { recursive: true, force: true })
     },
   }
   await mkdir(at('certs'))
   etcd = startEtcd()
-  await server.start()
-  return server
+  try {
+    await server.start()
+    return server
+  } catch (error) {
+    await server[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 interface Program {
