@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'
-import { generate } from 'selfsigned'
 import { eventually } from '../../../../test/support/client.ts'
 import { freePort } from '../../../../test/support/platform.ts'
+import { loopbackCertificate } from './certificate.ts'
 
 const programs = { apiserver: process.env['MARU_TEST_KUBE_APISERVER'], etcd: process.env['MARU_TEST_ETCD'] }
 const readyWithinMs = 90_000
@@ -44,14 +44,7 @@ export async function startKubeApiserver(): Promise<KubeApiserver> {
   const at = (name: string): string => path.join(folder, name)
   const token = randomBytes(16).toString('hex')
   const [port, etcdPort, peerPort] = [await freePort(), await freePort(), await freePort()]
-  const pems = await generate([{ name: 'commonName', value: 'kubernetes' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  })
+  const pems = await loopbackCertificate()
   const url = `https://127.0.0.1:${port}`
   const etcdUrl = `http://127.0.0.1:${etcdPort}`
   await writeFile(at('tls.crt'), pems.cert)

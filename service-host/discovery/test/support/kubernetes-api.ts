@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { generate } from 'selfsigned'
+import { loopbackCertificate } from './certificate.ts'
 
 interface Stored {
   metadata: { name: string; namespace: string; labels: Record<string, string>; resourceVersion?: string }
@@ -45,14 +45,7 @@ const path = /^\/apis\/discovery\.k8s\.io\/v1\/namespaces\/([a-z0-9-]+)\/endpoin
 
 export async function startKubernetesApi(options: { pageMax?: number } = {}): Promise<TestKubernetesApi> {
   const token = randomBytes(16).toString('hex')
-  const pems = await generate([{ name: 'commonName', value: 'kubernetes' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  })
+  const pems = await loopbackCertificate()
   const objects = new Map<string, Stored>()
   let history: Happened[] = []
   let version = 100
