@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Trader } from './traders.ts'
 
@@ -21,6 +22,7 @@ export async function loadConnection(url: string, { token }: Trader, { index, wi
     perMessageDeflate: false,
   })
   await once(socket, 'open')
+  const joinWrites = writesJoiner((socket as unknown as { _socket: Socket })._socket)
   // Answers of one connection come in the order of its requests: they went into the log so. The times of those under way, by their number.
   const sentMs = new Float64Array(window)
   let sent = 0
@@ -33,6 +35,7 @@ export async function loadConnection(url: string, { token }: Trader, { index, wi
       id % cancelEvery === cancelEvery - 1
         ? `{"id":${id},"op":"cancel_all"}`
         : `{"id":${id},"op":"place","order":{"symbol":"BTC/USDT","side":"${side}","order_type":"LIMIT","quantity":"0.001","price":"10000"}}`
+    joinWrites()
     socket.send(request)
     sentMs[id % window] = performance.now()
     sent += 1
@@ -55,4 +58,19 @@ export async function loadConnection(url: string, { token }: Trader, { index, wi
   })
   socket.removeAllListeners('close')
   socket.close()
+}
+
+/** Lets what is sent in answer to one read leave in one write, so that the server is what is measured: a write for each request cost as much as half its order. */
+function writesJoiner(socket: Socket): () => void {
+  let isJoining = false
+  const leave = (): void => {
+    isJoining = false
+    socket.uncork()
+  }
+  return () => {
+    if (isJoining) return
+    isJoining = true
+    socket.cork()
+    setImmediate(leave)
+  }
 }

@@ -1,4 +1,4 @@
-import { formatId, runText, type ListRow, type OrderRow, type Run } from '@maru/trading/testing'
+import { formatId, runText, type ListRow, type OrderRow, type OrderRun, type Run } from '@maru/trading/testing'
 import { connectionLost } from './connection-lost.ts'
 
 /** A row: its events as they are stored. */
@@ -11,6 +11,7 @@ export class HistoryRows {
   position = 0
   readonly runs = new Map<string, StoredRun[]>()
   readonly orders = new Map<string, OrderRow>()
+  readonly orderRuns = new Map<string, OrderRun>()
   readonly lists = new Map<string, ListRow>()
   readonly #commit: (undo: () => void) => void
   readonly #open = new Set<HistoryTransaction>()
@@ -19,6 +20,19 @@ export class HistoryRows {
 
   constructor(commit: (undo: () => void) => void) {
     this.#commit = commit
+  }
+
+  /** Each order as the tables have it: in a row of its own, or else in the run it began in. */
+  ordersById(): Map<string, Pick<OrderRow, 'sequence' | 'fills'>> {
+    const found = new Map<string, Pick<OrderRow, 'sequence' | 'fills'>>(this.orders)
+    for (const { orders } of this.orderRuns.values()) {
+      for (const { order, sequence, fills } of orders) {
+        const id = formatId(order.number)
+        const row = this.orders.get(id)
+        found.set(id, row ? { sequence: row.sequence, fills: [...fills, ...row.fills] } : { sequence, fills })
+      }
+    }
+    return found
   }
 
   begin(): HistoryTransaction {
@@ -113,6 +127,17 @@ export class HistoryTransaction {
       if (row.isNew && known) throw new Error(`duplicate key of orders: ${id}`)
       orders.set(id, { ...row, fills: [...(known?.fills ?? []), ...row.fills].slice(0, 1_000) })
       this.#undo.push(() => (known ? orders.set(id, known) : orders.delete(id)))
+    }
+  }
+
+  insertOrderRuns(runs: readonly OrderRun[]): void {
+    this.#check()
+    const { orderRuns } = this.#rows
+    for (const run of runs) {
+      const key = `${run.userId} ${run.orders.at(-1)!.order.number}`
+      if (orderRuns.has(key)) throw new Error(`duplicate key of order_runs: ${key}`)
+      orderRuns.set(key, run)
+      this.#undo.push(() => orderRuns.delete(key))
     }
   }
 

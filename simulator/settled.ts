@@ -99,7 +99,7 @@ function checkOrders({ auditor, database, clients }: Platform, verdict: Verdict)
       known.push(event.sequence)
     } else if (event.type.startsWith('order.')) last.set((event.data as { id: string }).id, event.sequence)
   }
-  const { orders } = database.history
+  const orders = database.history.ordersById()
   for (const [id, sequence] of last) {
     const row = orders.get(id)
     verdict.expect(

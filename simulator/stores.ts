@@ -116,6 +116,7 @@ export function openHistory(world: World, thread: Thread): PositionStore<History
         await work({
           tails: (userIds) => ask('history tails', () => open.tails(userIds)),
           insertRuns: (runs) => ask('insert history runs', () => open.insertRuns(runs)),
+          insertOrderRuns: (runs) => ask('insert history order runs', () => open.insertOrderRuns(runs)),
           putOrders: (rows) => ask('put history orders', () => open.putOrders(rows)),
           insertLists: (rows) => ask('insert history lists', () => open.insertLists(rows)),
         })

@@ -5,9 +5,10 @@ import { Refusal } from './refusals.ts'
 
 /**
  * The newest rules this release has. 1: plain orders. 2: every order type, lists, controls, margin. 3: amendments of all terms and of lists, lists with a number in the
- * stream, and the time at which orders were changed by others of theirs.
+ * stream, and the time at which orders were changed by others of theirs. 4: nothing in the state machine; from then on every instance finds orders in the history
+ * by the run of events that they began in.
  */
-export const newestRules = 3
+export const newestRules = 4
 
 /** Whether rules 3 are on. */
 export function hasThirdRules({ rules }: Pick<Core, 'rules'>): boolean {

@@ -1,5 +1,7 @@
 import type pg from 'pg'
 import type { FillData, OrderData, TradingEvent } from '@maru/contracts'
+import { parseId } from '../wire/order-id.ts'
+import { OrderIndex, type OrderFilter, type OrderPlace } from './order-index.ts'
 import type { ListRow } from './project.ts'
 import { postingsOf } from './postings.ts'
 import { readRuns, type StoredEvent } from './runs.ts'
@@ -10,34 +12,33 @@ const ledgerPage = 500
 /** Reads of the history tables. They lag behind the replica by milliseconds; `reached` waits for them where that matters. */
 export class History {
   readonly #pool: pg.Pool
+  readonly #index: OrderIndex
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
+    this.#index = new OrderIndex(pool)
   }
 
-  async order(id: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<OrderRow>('select user_id, sequence from trading.orders where id = $1', [id])
-    return (await this.#orders(rows))[0]
+  /** An order of a user, or of any where none is given. */
+  async order(id: string, userId?: string): Promise<OrderData | undefined> {
+    const number = parseId(id)
+    const place = number === undefined ? undefined : await this.#index.find(number, userId)
+    return place && (await this.#orders([place]))[0]
   }
 
-  /** Id of the newest order in the tables; undefined where there is none. */
-  async newestOrderId(): Promise<string | undefined> {
-    const { rows } = await this.#pool.query<{ id: string }>('select id from trading.orders order by id desc limit 1')
-    return rows[0]?.id
+  /** Number of the newest order in the tables; 0 where there is none. */
+  newestOrder(): Promise<number> {
+    return this.#index.newest()
   }
 
   async orderOfClientId(userId: string, clientOrderId: string): Promise<OrderData | undefined> {
-    const { rows } = await this.#pool.query<OrderRow>(
-      'select user_id, sequence from trading.orders where user_id = $1 and client_order_id = $2 order by id limit 1',
-      [userId, clientOrderId],
-    )
-    return (await this.#orders(rows))[0]
+    const place = await this.#index.ofClientId(userId, clientOrderId)
+    return place && (await this.#orders([place]))[0]
   }
 
   /** Fills of an order, oldest first. At most 1,000. */
   async fillsOf(order: OrderData): Promise<FillData[]> {
-    const { rows } = await this.#pool.query<{ fills: string[] | null }>('select fills from trading.orders where id = $1', [order.id])
-    const sequences = (rows[0]?.fills ?? []).map(Number)
+    const sequences = await this.#index.fillsOf(parseId(order.id)!, order.user_id)
     const events = await this.#eventsAt(order.user_id, sequences)
     return events.map(({ timestamp, data }) => {
       const { trade_id, price, quantity, fee, fee_asset, liquidity } = data as FillData
@@ -46,33 +47,19 @@ export class History {
   }
 
   /** Newest first, from before the id `cursor`. */
-  async orders(
-    userId: string,
-    filter: {
-      status?: string | undefined
-      symbol?: string | undefined
-      limit: number
-      cursor?: string | undefined
-      offset?: number | undefined
-    },
-  ): Promise<OrderData[]> {
-    const { rows } = await this.#pool.query<OrderRow>(
-      `select user_id, sequence from trading.orders
-       where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and ($4::text is null or id < $4)
-       order by id desc limit $5 offset $6`,
-      [userId, filter.status ?? null, filter.symbol ?? null, filter.cursor ?? null, filter.limit, filter.offset ?? 0],
-    )
-    return this.#orders(rows)
+  async orders(userId: string, filter: OrderFilter): Promise<OrderData[]> {
+    return this.#orders(await this.#index.list(userId, filter))
   }
 
-  /** Orders of one user, as the tables have them, by id. */
+  /** Orders of lists of one user, as the tables have them, by id: each of those has a row of its own. */
   async ordersById(userId: string, ids: readonly string[]): Promise<Map<string, OrderData>> {
-    const { rows } = await this.#pool.query<OrderRow>({
+    const { rows } = await this.#pool.query<{ sequence: string }>({
       name: 'orders by id',
-      text: 'select user_id, sequence from trading.orders where id = any($1::text[]) and user_id = $2',
+      text: 'select sequence from trading.orders where id = any($1::text[]) and user_id = $2',
       values: [ids, userId],
     })
-    return new Map((await this.#orders(rows)).map((order) => [order.id, order]))
+    const orders = await this.#orders(rows.map(({ sequence }) => ({ userId, sequence: Number(sequence) })))
+    return new Map(orders.map((order) => [order.id, order]))
   }
 
   async list(id: string): Promise<ListRow | undefined> {
@@ -155,15 +142,15 @@ export class History {
     }
   }
 
-  /** The orders as their last events show them, in the order of the rows, all of one user. */
-  async #orders(rows: readonly OrderRow[]): Promise<OrderData[]> {
-    if (rows.length === 0) return []
+  /** The orders as their last events show them, in the order of the places, all of one user. */
+  async #orders(places: readonly Pick<OrderPlace, 'userId' | 'sequence'>[]): Promise<OrderData[]> {
+    if (places.length === 0) return []
     const events = await this.#eventsAt(
-      rows[0]!.user_id,
-      rows.map(({ sequence }) => Number(sequence)),
+      places[0]!.userId,
+      places.map(({ sequence }) => sequence),
     )
     const bySequence = new Map(events.map((event) => [event.sequence, event.data as OrderData]))
-    return rows.map(({ sequence }) => ordered(bySequence.get(Number(sequence))!))
+    return places.map(({ sequence }) => ordered(bySequence.get(sequence)!))
   }
 
   async #eventsAt(userId: string, sequences: readonly number[]): Promise<StoredEvent[]> {
@@ -175,11 +162,6 @@ export class History {
 }
 
 const listColumns = 'id, user_id, client_list_id, symbol, type, order_ids'
-
-interface OrderRow {
-  user_id: string
-  sequence: string
-}
 
 /** Keys in the order of the contract: who reads an answer looks for the id first. */
 function ordered(order: OrderData): OrderData {

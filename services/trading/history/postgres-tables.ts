@@ -2,12 +2,11 @@ import type pg from 'pg'
 import { topics } from '@maru/contracts'
 import { encodeJsonBytes, ReaderStore, type PositionStore } from '@maru/event-log'
 import { formatId } from '../wire/order-id.ts'
-import type { HistoryTables, ListRow, OrderRow, Run } from './project.ts'
+import { fillsMax, indexText } from './order-index.ts'
+import type { HistoryTables, ListRow, OrderRow, OrderRun, Run } from './project.ts'
 import { runText } from './run-text.ts'
 
 export const hashBytes = 32
-/** Fills of an order that it is shown with. */
-const fillsMax = 1_000
 
 /** The history tables and the position up to which they hold `trading-events`, in PostgreSQL. */
 export function postgresHistory(pool: pg.Pool): PositionStore<HistoryTables> {
@@ -112,6 +111,41 @@ export class PostgresTables implements HistoryTables {
         statuses.texts,
       ],
     })
+  }
+
+  async insertOrderRuns(runs: readonly OrderRun[]): Promise<void> {
+    const texts = runs.map(({ orders }) => indexText(orders))
+    const given = runs.flatMap(({ userId, orders }) =>
+      orders.flatMap(({ order: { number, clientOrderId } }) => (clientOrderId === null ? [] : [{ userId, number, clientOrderId }])),
+    )
+    await Promise.all([
+      this.#client.query({
+        name: 'insert_order_runs',
+        text: `insert into trading.order_runs (user_id, last_order, first_order, statuses, symbols, orders)
+         select user_id, last_order, first_order, statuses, string_to_array(symbols, '${separator}'), orders
+         from unnest(string_to_array($1, '${separator}'), $2::bigint[], $3::bigint[], $4::integer[], string_to_array($5, ';'), string_to_array($6, '${separator}'))
+           as row(user_id, last_order, first_order, statuses, symbols, orders)`,
+        values: [
+          runs.map(({ userId }) => userId).join(separator),
+          list(runs.map(({ orders }) => orders.at(-1)!.order.number)),
+          list(runs.map(({ orders }) => orders[0]!.order.number)),
+          list(texts.map(({ statuses }) => statuses)),
+          texts.map(({ symbols }) => symbols.join(separator)).join(';'),
+          texts.map(({ text }) => text).join(separator),
+        ],
+      }),
+      given.length > 0 &&
+        this.#client.query({
+          name: 'insert_client_ids',
+          text: `insert into trading.order_client_ids (user_id, client_order_id, order_number)
+           select * from unnest($1::text[], $2::text[], $3::bigint[])`,
+          values: [
+            given.map(({ userId }) => userId),
+            given.map(({ clientOrderId }) => clientOrderId),
+            list(given.map(({ number }) => number)),
+          ],
+        }),
+    ])
   }
 
   async insertLists(rows: readonly ListRow[]): Promise<void> {

@@ -14,6 +14,8 @@ export function readHistory(options: {
   log: EventLog
   store: PositionStore<HistoryTables>
   decode: (body: Uint8Array) => EventText[]
+  /** As of `project`, asked before each transaction. */
+  indexesRuns: () => boolean
   signal: AbortSignal
   logger: ReaderLogger
   clock?: Clock
@@ -22,7 +24,7 @@ export function readHistory(options: {
     ...options,
     topic: topics.tradingEvents,
     name: 'history',
-    handler: project,
+    handler: (tables, events) => project(tables, events, { indexesRuns: options.indexesRuns() }),
     poisonMax: 0,
     recheckMs,
     // Only the publisher runs it, which holds the lease.

@@ -4,7 +4,6 @@ import type { Exchange } from '@maru/domain/exchange'
 import { Problem } from '@maru/service-host'
 import type { History } from '../history/history.ts'
 import type { Replica } from '../replica/replica.ts'
-import { parseId } from '../wire/order-id.ts'
 import { orderTypes, priceText, quantityText, sideName, timesInForce } from '../wire/wire.ts'
 import type { Placement } from './order-request.ts'
 
@@ -36,7 +35,7 @@ export class EarlierOrders {
     const { exchange } = this.#replica
     const order = await this.#history.orderOfClientId(exchange.userIdOf(account), clientOrderId)
     if (order) return order
-    const newest = parseId((await this.#history.newestOrderId()) ?? '') ?? 0
+    const newest = await this.#history.newestOrder()
     if (exchange.lastOrder - newest > historyLagMax)
       throw new Problem('unavailable', 'Earlier orders cannot be looked up yet; nothing was done.')
     return undefined

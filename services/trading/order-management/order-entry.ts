@@ -173,7 +173,7 @@ export class OrderEntry {
   /** An order that is final may have been replaced by the very request that is sent again. */
   async #marketOfClosed(account: number, number: number): Promise<MarketView> {
     const { exchange } = this.#replica
-    const order = await this.#orders.byNumber(number)
+    const order = await this.#orders.byNumber(number, exchange.userIdOf(account))
     if (!order || exchange.accountOf(order.user_id) !== account) throw new Problem('order_not_found')
     return marketOf(exchange, order.symbol)
   }

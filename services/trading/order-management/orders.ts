@@ -21,10 +21,11 @@ export class Orders {
     this.#history = options.history
   }
 
-  async byNumber(order: number): Promise<OrderData | undefined> {
+  /** In the tables only among those of `userId`, where one is given: whoever may see the orders of others gives none. */
+  async byNumber(order: number, userId?: string): Promise<OrderData | undefined> {
     const { exchange, recentOrders } = this.#replica
     const view = exchange.order(order) ?? recentOrders.get(order)
-    return view ? orderData(exchange, view) : this.#history.order(formatId(order))
+    return view ? orderData(exchange, view) : this.#history.order(formatId(order), userId)
   }
 
   /**
@@ -32,7 +33,14 @@ export class Orders {
    * because who publishes has just changed. Undefined where the user has no such order; Problem `unavailable` where that cannot be told.
    */
   async ofUser(userId: string, order: number): Promise<OrderData | undefined> {
-    return (await this.byNumber(order)) ?? this.onceCurrent(userId, () => this.byNumber(order))
+    const find = (): Promise<OrderData | undefined> => this.byNumber(order, userId)
+    return (await find()) ?? this.onceCurrent(userId, find)
+  }
+
+  /** As `ofUser`, of whomever: for operators. */
+  async ofAnyone(askedBy: string, order: number): Promise<OrderData | undefined> {
+    const find = (): Promise<OrderData | undefined> => this.byNumber(order)
+    return (await find()) ?? this.onceCurrent(askedBy, find)
   }
 
   /** Orders of a user that were placed together, in their order. Problem `unavailable` where one cannot be read yet. */
@@ -52,18 +60,14 @@ export class Orders {
     return view?.status === OrderStatus.pending ? { ...order, stop_price: orderData(exchange, view).stop_price } : order
   }
 
-  async byId(id: string): Promise<OrderData | undefined> {
-    const order = parseId(id)
-    return order === undefined ? undefined : this.byNumber(order)
-  }
-
   /** The same of an order that the user gave an id to. */
   async byClientOrderId(userId: string, account: number, clientOrderId: string): Promise<OrderData | undefined> {
     const find = async (): Promise<OrderData | undefined> => {
       const known = this.#replica.exchange.orderOfClientId(account, clientOrderId)
-      if (known) return this.byNumber(known.order)
+      if (known) return this.byNumber(known.order, userId)
       // Without an id of the client's the order's own id stands for it.
-      const own = await this.byId(clientOrderId)
+      const number = parseId(clientOrderId)
+      const own = number === undefined ? undefined : await this.byNumber(number, userId)
       if (own?.user_id === userId && own.client_order_id === clientOrderId) return own
       return this.#history.orderOfClientId(userId, clientOrderId)
     }

@@ -5,6 +5,7 @@ import { Agreement, type Disagreement } from '../agreement/agreement.ts'
 import type { StateHashes } from '../agreement/state-hashes.ts'
 import type { HistoryTables } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
+import { runIndexRules } from '../history/order-index.ts'
 import { Lease, type LeaseStore } from '../lease/lease.ts'
 import type { EventText } from './event-texts.ts'
 import { PublishedTail } from './published-tail.ts'
@@ -48,6 +49,7 @@ export async function publishWhileLeading(duty: PublishingDuty, signal: AbortSig
       log: tail.asLog(),
       store: duty.history,
       decode: (body) => tail.decode(body),
+      indexesRuns: () => tail.rules >= runIndexRules,
       signal: both,
       logger,
       clock,

@@ -20,6 +20,8 @@ export class PublishedTail {
   readonly #clock: Clock
   readonly #kept: Published[] = []
   #keptEvents = 0
+  /** Of the state that the newest record was made from; 0 before the first. */
+  rules = 0
   /** Offset of the record before the first that is kept; unknown until the publisher has said where it begins. */
   #before = Number.NaN
   #wake: (() => void)[] = []

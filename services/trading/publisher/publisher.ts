@@ -75,6 +75,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
       const send = async (texts: EventTexts): Promise<void> => {
         const startMs = clock.nowMs()
         const body = texts.encode()
+        tail.rules = exchange.rules
         const offset = await writer.append(body)
         options.onAppended?.(texts.events, startMs)
         await tail.add({ offset, body, producer: '', sequence: 0 }, texts, signal)

@@ -272,6 +272,7 @@ test(
         log,
         store: postgresHistory(pool),
         decode: readEventTexts,
+        indexesRuns: () => true,
         signal,
         logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
       })

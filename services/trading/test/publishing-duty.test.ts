@@ -13,6 +13,7 @@ function emptyHistory(): PositionStore<HistoryTables> {
     tails: async () => new Map(),
     insertRuns: async () => undefined,
     putOrders: async () => undefined,
+    insertOrderRuns: async () => undefined,
     insertLists: async () => undefined,
   }
   return {
