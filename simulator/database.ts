@@ -6,6 +6,13 @@ import type { Timeline } from './timeline.ts'
 /** How long a commit that waits for no flush may stay in memory. */
 const flushAfterMs = 200
 
+/** `process`: whoever holds it. That it has ended is known to the database by its connection. */
+export interface HeldLease {
+  holder: string
+  expiresAtMs: number
+  process: { readonly isDead: boolean }
+}
+
 /**
  * The one database: records of the log and tables of the trading service. It commits in one order. What is written with a flush is durable with all
  * that was committed before it; what is not may be lost in a crash, the newest first, as in PostgreSQL with `synchronous_commit` off.
@@ -13,7 +20,7 @@ const flushAfterMs = 200
 export class Database {
   readonly records: MemoryRecords
   readonly snapshots = new Map<number, Snapshot>()
-  readonly leases = new Map<string, { holder: string; expiresAtMs: number }>()
+  readonly leases = new Map<string, HeldLease>()
   readonly history: HistoryRows
   readonly #timeline: Timeline
   readonly #onAppended: ((topic: string, offset: number, body: Uint8Array) => void)[] = []

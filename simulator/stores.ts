@@ -1,14 +1,18 @@
 import type { PositionStore } from '@maru/event-log'
 import type { HistoryTables, LeaseStore, Snapshot, SnapshotStore } from '@maru/trading/testing'
+import type { HeldLease } from './database.ts'
 import type { HistoryTransaction } from './history-rows.ts'
 import { DatabaseClient, type World } from './network.ts'
 import type { Thread } from './process.ts'
+
+/** A holder that has ended keeps its lease for so long after it was renewed. */
+const goneAfterMs = 600
 
 /** Leases by the clock of the simulated database, committed without a flush. */
 export function openLeases(world: World, thread: Thread): LeaseStore {
   const client = new DatabaseClient(world, thread)
   const { database } = world
-  const set = (name: string, lease: { holder: string; expiresAtMs: number } | undefined): void => {
+  const set = (name: string, lease: HeldLease | undefined): void => {
     const { leases } = database
     const before = leases.get(name)
     const put = (kept: typeof lease): void => void (kept ? leases.set(name, kept) : leases.delete(name))
@@ -21,8 +25,9 @@ export function openLeases(world: World, thread: Thread): LeaseStore {
         what: `take lease for ${holder}`,
         serve: () => {
           const held = database.leases.get(name)
-          if (held && held.holder !== holder && held.expiresAtMs >= database.clockMs) return false
-          set(name, { holder, expiresAtMs: database.clockMs + forMs })
+          const untilMs = held?.process.isDead ? held.expiresAtMs - forMs + goneAfterMs : held?.expiresAtMs
+          if (held && held.holder !== holder && untilMs! >= database.clockMs) return false
+          set(name, { holder, expiresAtMs: database.clockMs + forMs, process: thread.process })
           return true
         },
       }),

@@ -3,6 +3,8 @@ import type { Logger } from '@maru/service-host'
 
 const leaseMs = 2_000
 const renewMs = 500
+/** How often it is asked for where another holds it. */
+const waitMs = 100
 
 /** Who holds which duty, by one clock for all who ask. */
 export interface LeaseStore {
@@ -35,7 +37,7 @@ export class Lease {
   async hold(signal: AbortSignal, duty: (held: AbortSignal) => Promise<void>): Promise<void> {
     while (!signal.aborted) {
       if (!(await this.#take())) {
-        await pause(renewMs, signal, this.#clock)
+        await pause(waitMs, signal, this.#clock)
         continue
       }
       const lost = new AbortController()

@@ -69,6 +69,7 @@ export async function publish(options: PublisherOptions): Promise<void> {
   try {
     for await (const records of log.follow(topics.tradingCommands, state.offset, { ...followBounds, signal })) {
       const roundStartMs = clock.elapsedMs()
+      if (records[0]!.offset !== state.offset + 1) await expectUntrimmed(log, state.offset)
       const firstCommand = exchange.commandCount
       const full: EventTexts[] = []
       let open = new EventTexts()
@@ -120,6 +121,15 @@ export async function publish(options: PublisherOptions): Promise<void> {
     if (!(error instanceof FencedError)) throw error
     logger.warn('a newer publisher has taken over')
   }
+}
+
+/**
+ * Offsets may skip; but the publisher before this one may have stored a snapshot and trimmed the log behind it since this one looked for the newest. What is
+ * missing then is in that snapshot alone: the duty is taken up again, from there.
+ */
+async function expectUntrimmed(log: EventLog, offset: number): Promise<void> {
+  const firstKept = await log.firstKept(topics.tradingCommands)
+  if (firstKept > offset + 1) throw new Error(`the command log was trimmed to ${firstKept} while the publisher stands at ${offset}`)
 }
 
 async function lastPublished(log: EventLog): Promise<{ command: number; offset: number }> {

@@ -86,6 +86,12 @@ const pool = createPool(databaseUrl, {
   asyncCommit: true,
   onError: (error) => logger.warn({ err: error }, 'idle database connection lost'),
 })
+const leases = createPool(databaseUrl, {
+  applicationName: `${instanceId}-lease`,
+  max: 1,
+  asyncCommit: true,
+  onError: (error) => logger.warn({ err: error }, 'the connection of the lease is lost'),
+})
 const tracing = await openTracing(tracingSettings, { service: 'trading', instanceId, version })
 const traces = new EventTraces(tracing, pool, byCommand)
 {
@@ -99,7 +105,7 @@ const traces = new EventTraces(tracing, pool, byCommand)
   await publishWhileLeading(
     {
       log,
-      leases: new PostgresLeases(pool),
+      leases: new PostgresLeases(leases),
       snapshots: new PostgresSnapshots(pool),
       history: postgresHistory(pool),
       clock: systemClock,
@@ -131,6 +137,6 @@ const traces = new EventTraces(tracing, pool, byCommand)
 }
 clearInterval(telling)
 await tracing.close()
-await pool.end()
+await Promise.all([pool.end(), leases.end()])
 say({ type: 'stopped' })
 port.close()
