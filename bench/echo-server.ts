@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { WebSocketServer } from 'ws'
 import { createLogger, openPostgresDiscovery } from '@maru/service-host'
 
 /**
@@ -14,6 +15,11 @@ const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) =>
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })
 })
+
+/** The same for sockets: what comes goes back. */
+new WebSocketServer({ server }).on('connection', (socket) =>
+  socket.on('error', () => undefined).on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
+)
 
 server.listen(0, '127.0.0.1', () => void announce())
 process.on('disconnect', () => process.exit(0))

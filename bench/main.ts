@@ -11,6 +11,7 @@ const names: readonly string[] = [
   'snapshot',
   'gateway',
   'hop',
+  'relay',
   'orders',
   'sockets',
   'discovery',

@@ -21,7 +21,9 @@ export async function startNginx(upstream: string, port: number): Promise<Nginx 
 events { worker_connections 1024; }
 http { access_log off; keepalive_requests 100000000; ${temporary}
 upstream behind { server ${new URL(upstream).host}; keepalive 256; keepalive_requests 100000000; }
-server { listen 127.0.0.1:${port}; location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; } } }
+server { listen 127.0.0.1:${port};
+location /ws { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; }
+location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; } } }
 `,
   )
   const child = spawn('nginx', ['-c', file, '-p', folder], { stdio: 'ignore' })
