@@ -8,8 +8,9 @@ export class ControlError extends Error {
   override name = 'ControlError'
 }
 
-/** How long the supervisor may take to answer at all; a command that has begun takes as long as it takes. */
 const connectWithinMs = 5_000
+/** A command takes as long as it takes; but a supervisor of which nothing is heard for so many of its pulses is not at work. */
+const pulsesMissedMax = 15
 const replyMaxBytes = 1_024 * 1_024
 
 /** Gives the supervisor of a home folder a command; `say` gets each line it says on the way. Rejects with ControlError. */
@@ -21,12 +22,17 @@ export function command(
 ): Promise<ControlReply> {
   const address = readControlAddress(homeFolder)
   if (address === undefined) return Promise.reject(new ControlError(`no supervisor takes commands for ${homeFolder}`))
+  const { token, pulseMs } = address
   return new Promise((resolve, reject) => {
     const socket = createConnection(address.path)
     socket.setTimeout(connectWithinMs, () => {
-      if (socket.connecting) socket.destroy(new ControlError('the supervisor does not answer'))
+      if (socket.connecting) socket.destroy(new ControlError('it does not answer'))
     })
-    socket.on('connect', () => socket.write(`${JSON.stringify({ token: address.token, command: name, parameters })}\n`))
+    socket.on('connect', () => {
+      const silentMs = (pulseMs ?? 0) * pulsesMissedMax
+      socket.setTimeout(silentMs, () => socket.destroy(new ControlError(silence(silentMs))))
+      socket.write(`${JSON.stringify({ token, command: name, parameters, pulse: true })}\n`)
+    })
     socket.on('error', (error) =>
       reject(new ControlError(`the supervisor of ${homeFolder} cannot be reached: ${error.message}`, { cause: error })),
     )
@@ -40,10 +46,15 @@ export function command(
     socket.setEncoding('utf8').on(
       'data',
       splitLines((line) => {
-        const told = JSON.parse(line) as ControlReply & { say?: string }
+        const told = JSON.parse(line) as ControlReply & { say?: string; pulse?: boolean }
+        if (told.pulse) return
         if (told.say === undefined) resolve(told)
         else say(told.say)
       }, replyMaxBytes),
     )
   })
+}
+
+function silence(ms: number): string {
+  return `nothing was heard of it for ${ms / 1_000} s, as if its process were stopped. What it had begun goes on when it does; maru status tells`
 }

@@ -8,6 +8,8 @@ export interface ControlAddress {
   /** Of a Unix socket, or of a named pipe on Windows. */
   path: string
   token: string
+  /** How often it says that it is there while a command is under way, to whoever asks for that; undefined of releases that do not. */
+  pulseMs?: number
 }
 
 /** The longest path of a Unix socket that every system takes, less the byte that ends it. */

@@ -10,6 +10,10 @@ export interface ControlRequest {
   parameters: Readonly<Record<string, unknown>>
 }
 
+interface GivenRequest extends ControlRequest {
+  isPulsed: boolean
+}
+
 export interface ControlReply {
   ok: boolean
   /** In one line, for a person. */
@@ -21,6 +25,8 @@ export interface ControlReply {
 /** Carries a command out. `say` sends a line about what is being done. */
 export type ControlHandler = (request: ControlRequest, say: (line: string) => void) => Promise<ControlReply>
 
+/** How often a client hears that the supervisor is there while its command is under way. */
+const pulseMs = 1_000
 const connectionsMax = 16
 const requestMaxBytes = 16 * 1_024
 const requestWithinMs = 5_000
@@ -28,7 +34,7 @@ const requestWithinMs = 5_000
 const unreadMaxBytes = 256 * 1_024
 
 /**
- * Takes commands on a socket that only the owner of the home folder can reach: one JSON object on a line in, with the token of `control.json`; lines `{"say"}` out, and last
+ * Takes commands on a socket that only the owner of the home folder can reach: one JSON object on a line in, with the token of `control.json`; lines `{"say"}` out, `{"pulse"}` where they were asked for, and last
  * `{"ok","summary","data"}`. A client that leaves changes nothing of what it has begun. What a killed supervisor left at the path is replaced: call it with the lock held.
  */
 export async function serveControl(homeFolder: string, handle: ControlHandler): Promise<AsyncDisposable> {
@@ -46,7 +52,7 @@ export async function serveControl(homeFolder: string, handle: ControlHandler): 
     serve(socket, token, handle)
   })
   await listen(server, path)
-  await writePrivateFile(controlFile(homeFolder), `${JSON.stringify({ path, token })}\n`)
+  await writePrivateFile(controlFile(homeFolder), `${JSON.stringify({ path, token, pulseMs })}\n`)
   return {
     async [Symbol.asyncDispose]() {
       rmSync(controlFile(homeFolder), { force: true })
@@ -96,6 +102,10 @@ function serve(socket: Socket, token: string, handle: ControlHandler): void {
       finish({ ok: false, summary: request })
       return
     }
+    if (request.isPulsed) {
+      const pulse = setInterval(() => answer({ pulse: true }), pulseMs)
+      socket.on('close', () => clearInterval(pulse))
+    }
     handle(request, (line) => answer({ say: line })).then(finish, (error: unknown) =>
       finish({ ok: false, summary: error instanceof Error ? error.message : String(error) }),
     )
@@ -103,13 +113,13 @@ function serve(socket: Socket, token: string, handle: ControlHandler): void {
 }
 
 /** The request, or why it is refused. */
-function parse(line: string, token: string): ControlRequest | string {
+function parse(line: string, token: string): GivenRequest | string {
   try {
-    const given = JSON.parse(line) as { token?: unknown; command?: unknown; parameters?: unknown }
+    const given = JSON.parse(line) as { token?: unknown; command?: unknown; parameters?: unknown; pulse?: unknown }
     if (typeof given.token !== 'string' || !isSame(given.token, token)) return 'the token is not the one of this supervisor'
     const { command, parameters = {} } = given
     if (typeof command === 'string' && typeof parameters === 'object' && parameters !== null)
-      return { command, parameters: parameters as Record<string, unknown> }
+      return { command, parameters: parameters as Record<string, unknown>, isPulsed: given.pulse === true }
   } catch {
     // Judged below: what is no JSON and what has another shape are the same fault.
   }

@@ -96,6 +96,64 @@ test('a socket that a killed supervisor left is taken over, however long its pat
   await expect(command(home, 'x')).rejects.toThrow(/no supervisor takes commands/)
 })
 
+test('while a command is under way whoever asks for it hears that the supervisor is there; clients of other releases do not', async () => {
+  const finish = new AbortController()
+  const home = await given(async () => {
+    await once(finish.signal, 'abort')
+    return { ok: true, summary: 'done' }
+  })
+  const { path: at, token } = readControlAddress(home)!
+  const heard: string[] = []
+  const [pulsed, plain] = [
+    { token, command: 'long', pulse: true },
+    { token, command: 'long' },
+  ].map((request) => {
+    const socket = createConnection(at)
+    socket.on('data', (chunk) => heard.push(`${'pulse' in request ? 'pulsed' : 'plain'} ${chunk.toString().trim()}`))
+    socket.write(`${JSON.stringify(request)}\n`)
+    return socket
+  })
+  await until('two pulses', () => heard.length === 2)
+  expect(heard).toEqual(['pulsed {"pulse":true}', 'pulsed {"pulse":true}'])
+  const closed = Promise.all([pulsed, plain].map((socket) => once(socket!, 'close')))
+  finish.abort()
+  await closed
+  expect(heard.filter((line) => line.startsWith('plain'))).toEqual(['plain {"ok":true,"summary":"done"}'])
+})
+
+test('a supervisor that is frozen does not keep who commands it for ever', { timeout: 120_000 }, async () => {
+  const folder = await temporaryFolder()
+  onTestFinished(() => folder[Symbol.asyncDispose]())
+  const program = `const { serveControl } = await import(${JSON.stringify(path.join(import.meta.dirname, '../supervisor/control-server.ts'))})
+    let finish
+    const long = new Promise((resolve) => (finish = resolve))
+    await serveControl(${JSON.stringify(folder.path)}, async ({ command }, say) => {
+      if (command === 'finish') finish()
+      else { say('begun'); await long }
+      return { ok: true, summary: command }
+    })
+    console.log('serving')`
+  const frozen = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void frozen.kill('SIGKILL'))
+  await once(frozen.stdout, 'data')
+  const address = readControlAddress(folder.path)!
+  expect(address.pulseMs).toBeGreaterThan(0)
+
+  let begun = false
+  const long = command(folder.path, 'long', {}, () => (begun = true))
+  await until('the command', () => begun)
+  expect(await command(folder.path, 'finish')).toEqual({ ok: true, summary: 'finish' })
+  expect(await long).toEqual({ ok: true, summary: 'long' })
+
+  // As if it had promised faster pulses: what is waited for is as many of them.
+  await writeFile(path.join(folder.path, 'control.json'), JSON.stringify({ ...address, pulseMs: 20 }))
+  frozen.kill('SIGSTOP')
+  await expect(command(folder.path, 'status')).rejects.toThrow(/nothing was heard of it for 0.3 s, as if its process were stopped/)
+  frozen.kill('SIGCONT')
+  await writeFile(path.join(folder.path, 'control.json'), JSON.stringify(address))
+  expect(await command(folder.path, 'finish')).toEqual({ ok: true, summary: 'finish' })
+})
+
 test('of two commands that change the platform the second is refused, naming the first; looking is always allowed', async () => {
   const folder = await temporaryFolder()
   const entry = path.join(import.meta.dirname, 'fixtures/service.ts')
