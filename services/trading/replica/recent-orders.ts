@@ -1,5 +1,5 @@
-import { BoundedMap } from '@maru/service-host'
 import { EventKind, OrderStatus, type Exchange, type OrderView } from '@maru/domain/exchange'
+import { ClosedOrders } from './closed-orders.ts'
 
 /** Of each account, so many are kept to be listed. */
 const listedMax = 1_024
@@ -17,13 +17,13 @@ interface Closed {
  * forgets an order when it closes. Bounded: the oldest go first; by then they are in the tables.
  */
 export class RecentOrders {
-  readonly #orders: BoundedMap<number, OrderView>
+  readonly #orders: ClosedOrders
   readonly #byAccount = new Map<number, Closed>()
   /** The last order, and how many accounts there were, before everything that closes was kept. */
   #from = { order: 0, accounts: 0 }
 
   constructor(max = 100_000) {
-    this.#orders = new BoundedMap(max, (_order, view) => this.#forget(view))
+    this.#orders = new ClosedOrders(max, (account, order) => this.#forget(account, order))
   }
 
   get size(): number {
@@ -63,7 +63,7 @@ export class RecentOrders {
   }
 
   #keep(view: OrderView): void {
-    this.#orders.set(view.order, view)
+    this.#orders.set(view)
     let closed = this.#byAccount.get(view.account)
     if (!closed) this.#byAccount.set(view.account, (closed = { orders: [], forgotten: 0 }))
     closed.orders.push(view.order)
@@ -72,7 +72,7 @@ export class RecentOrders {
   }
 
   /** The oldest of all: so also the oldest of its account, unless that has forgotten it already. */
-  #forget({ account, order }: OrderView): void {
+  #forget(account: number, order: number): void {
     const closed = this.#byAccount.get(account)
     if (!closed) return
     closed.forgotten = Math.max(closed.forgotten, order)
