@@ -125,9 +125,16 @@ export class PlainRoutes {
     check(checkBody, body, 'body')
     check(checkQuery, query, 'query')
     const answer: unknown = handler({ params, query, body, identity, requestId: call.id, deadlineMs, request: call, reply: call } as never)
-    if (isThenable(answer))
-      answer.then((value) => this.#finish(call, route, value)).then(undefined, (error: unknown) => this.#refuse(call, route, error))
-    else this.#finish(call, route, answer)
+    if (isThenable(answer)) {
+      const refuse = (error: unknown): void => this.#refuse(call, route, error)
+      answer.then((value) => {
+        try {
+          this.#finish(call, route, value)
+        } catch (error) {
+          refuse(error)
+        }
+      }, refuse)
+    } else this.#finish(call, route, answer)
   }
 
   #bodyOf(request: PlainRequest, endpoint: Endpoint): unknown {

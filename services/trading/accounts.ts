@@ -18,8 +18,8 @@ export class Accounts {
     this.#config = options.config
   }
 
-  /** The caller's own account, opened and granted now if the news of the registration has not arrived yet. */
-  async own(identity: Identity): Promise<number> {
+  /** The caller's own account, at once where it is there; opened and granted now if the news of the registration has not arrived yet. */
+  own(identity: Identity): number | Promise<number> {
     const account = this.#replica.exchange.accountOf(identity.userId)
     return account >= 0 ? account : this.open(identity.userId)
   }

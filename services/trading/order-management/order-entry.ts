@@ -58,10 +58,13 @@ export class OrderEntry {
       const earlier = await this.#earlier.find(account, command.clientOrderId)
       if (earlier) return this.#repeated(earlier, isSameOrder(exchange, earlier, command))
     }
-    const outcome = await this.#intake.submit(command, placementOutcome, deadlineMs).catch((error: unknown) => {
+    let outcome: PlacementOutcome
+    try {
+      outcome = await this.#intake.submit(command, placementOutcome, deadlineMs)
+    } catch (error) {
       throw withClientOrderId(error, request.client_order_id)
-    })
-    return this.#placed(account, outcome)
+    }
+    return outcome.kind === 'placed' ? { order: outcome.order, isReplayed: false } : this.#placed(account, outcome)
   }
 
   async #placed(account: number, outcome: PlacementOutcome): Promise<Placed> {

@@ -22,7 +22,9 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
   const { exchange } = replica
 
   http.serve(tradingEndpoints.placeOrder, async ({ body, identity, reply, deadlineMs }) => {
-    const account = body.user_id === undefined ? await accounts.own(identity) : await accounts.of(body.user_id, identity)
+    const found = body.user_id === undefined ? accounts.own(identity) : accounts.of(body.user_id, identity)
+    // Nearly always it is there: an order is not made to wait for its turn then.
+    const account = typeof found === 'number' ? found : await found
     const { order, isReplayed } = await entry.place(account, body, deadlineMs)
     if (isReplayed) reply.header('idempotent-replayed', 'true')
     return order

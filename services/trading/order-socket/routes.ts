@@ -16,7 +16,7 @@ export function serveOrderSocket({
     keepAlive(socket, pingMs, () => http.socketDropped('silent'))
     // What comes before the account is open waits in the connection.
     socket.pause()
-    accounts.own(identity).then(
+    Promise.resolve(accounts.own(identity)).then(
       (account) => {
         const connection = new Connection(parts, { socket, transport, identity, account, requestId, traceparent })
         onLeaving((withinMs) => connection.finish(withinMs))
