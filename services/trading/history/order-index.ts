@@ -9,7 +9,7 @@ export const runIndexRules = 4
 export const fillsMax = 1_000
 /** Rows read at once while a list is made: few first, as most lists are short. */
 const firstRows = 8
-const rowsMax = 256
+const rowsMax = 1_024
 
 /** Where an order stands in its account's stream. */
 export interface OrderPlace {
@@ -101,47 +101,48 @@ export class OrderIndex {
     return Math.max(id === null ? 0 : (parseId(id) ?? 0), Number(number ?? 0))
   }
 
-  /** Orders of a user, newest first. */
+  /**
+   * Orders of a user, newest first; none for a cursor that is no id. What is committed while this looks is left to the next look: of two new orders the newer
+   * might be seen alone, and a cursor would stand before the other for good.
+   */
   async list(userId: string, filter: OrderFilter): Promise<OrderPlace[]> {
-    const { limit, offset = 0 } = filter
+    const { limit, cursor, offset = 0 } = filter
+    const before = cursor === undefined ? (await this.newest()) + 1 : parseId(cursor)
+    if (before === undefined) return []
     // In this order: one that gets its row between the two is found by both, and its row is what counts.
-    const begun = await this.#begunRows(userId, filter)
-    const found = new Map([...begun, ...(await this.#ownRows(userId, filter))].map((place) => [place.order, place]))
+    const begun = await this.#begunRows(userId, before, filter)
+    const found = new Map([...begun, ...(await this.#ownRows(userId, before, filter))].map((place) => [place.order, place]))
     return [...found.values()].sort((a, b) => b.order - a.order).slice(offset, offset + limit)
   }
 
-  async #ownRows(userId: string, { status, symbol, cursor, limit, offset = 0 }: OrderFilter): Promise<OrderPlace[]> {
+  async #ownRows(userId: string, before: number, { status, symbol, limit, offset = 0 }: OrderFilter): Promise<OrderPlace[]> {
     const { rows } = await this.#pool.query<{ id: string; sequence: string }>(
       `select id, sequence from trading.orders
-       where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and ($4::text is null or id < $4)
+       where user_id = $1 and ($2::text is null or status = $2) and ($3::text is null or symbol = $3) and id < $4
        order by id desc limit $5`,
-      [userId, status ?? null, symbol ?? null, cursor ?? null, offset + limit],
+      [userId, status ?? null, symbol ?? null, formatId(before), offset + limit],
     )
     return rows.map(({ id, sequence }) => ({ userId, order: parseId(id)!, sequence: Number(sequence) }))
   }
 
-  /** Those without a row of their own. */
-  async #begunRows(userId: string, { status, symbol, cursor, limit, offset = 0 }: OrderFilter): Promise<OrderPlace[]> {
-    const found: OrderPlace[] = []
+  /**
+   * Those that began in runs, as many as are wanted. Where a status is asked for only those without a row of their own, which may have another by now. Else one with a row
+   * counts too: it is among as many of the newest rows, and whoever has rows for all would have every run read.
+   */
+  async #begunRows(userId: string, from: number, { status, symbol, limit, offset = 0 }: OrderFilter): Promise<OrderPlace[]> {
     const wantedStatus = status === undefined ? undefined : orderStatuses.indexOf(status as (typeof orderStatuses)[number])
     if (wantedStatus === -1) return []
-    let before = cursor === undefined ? Number.MAX_SAFE_INTEGER : (parseId(cursor) ?? 0)
+    const found: OrderPlace[] = []
+    // Runs of one user do not overlap, so the one that holds where the list begins ends within a span of it. The next ones end before where that one began.
+    let [before, reach] = [from, orderSpanMax]
     for (let rowsOfPage = firstRows; found.length < offset + limit; rowsOfPage = Math.min(rowsMax, rowsOfPage * 2)) {
-      // Those of one user do not overlap, so the one that holds `before` ends within a span of it.
       const { rows } = await this.#pool.query<RunRow>({
         name: 'orders begun',
         text: `select user_id, first_order, symbols, orders from trading.order_runs
          where user_id = $1 and last_order < $2::bigint + $3 and first_order < $2
            and ($4::integer is null or statuses & $4 <> 0) and ($5::text is null or $5 = any (symbols))
          order by last_order desc limit $6`,
-        values: [
-          userId,
-          Math.min(before, Number.MAX_SAFE_INTEGER - orderSpanMax),
-          orderSpanMax,
-          wantedStatus === undefined ? null : 1 << wantedStatus,
-          symbol ?? null,
-          rowsOfPage,
-        ],
+        values: [userId, before, reach, wantedStatus === undefined ? null : 1 << wantedStatus, symbol ?? null, rowsOfPage],
       })
       const listed = rows
         .flatMap(ordersBegun)
@@ -151,9 +152,10 @@ export class OrderIndex {
             (wantedStatus === undefined || order.status === wantedStatus) &&
             (symbol === undefined || order.symbol === symbol),
         )
-      found.push(...(await this.#withoutRow(listed)))
+      found.push(...(wantedStatus === undefined ? listed : await this.#withoutRow(listed)))
       if (rows.length < rowsOfPage) break
       before = Number(rows.at(-1)!.first_order)
+      reach = 0
     }
     return found
   }

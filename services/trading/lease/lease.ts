@@ -57,20 +57,29 @@ export class Lease {
 
   async #renew(held: AbortSignal, lost: AbortController): Promise<void> {
     let renewedMs = this.#clock.elapsedMs()
+    let isRenewed = true
     while (!held.aborted) {
-      await pause(renewMs, held, this.#clock)
+      // Where the store did not answer it is asked again soon: as long as it does not, others may find this holder gone.
+      await pause(isRenewed ? renewMs : waitMs, held, this.#clock)
       if (held.aborted) return
-      if (await this.#take()) renewedMs = this.#clock.elapsedMs()
-      else if (this.#clock.elapsedMs() - renewedMs > leaseMs) lost.abort()
+      const answer = await this.#ask()
+      isRenewed = answer === true
+      if (isRenewed) renewedMs = this.#clock.elapsedMs()
+      else if (answer === false || this.#clock.elapsedMs() - renewedMs > leaseMs) lost.abort()
     }
   }
 
   async #take(): Promise<boolean> {
+    return (await this.#ask()) === true
+  }
+
+  /** Whether it is this holder's now; undefined where the store does not answer. */
+  async #ask(): Promise<boolean | undefined> {
     try {
       return await this.#store.take(this.#name, this.#holder, leaseMs)
     } catch (error) {
       this.#logger.warn({ err: error, lease: this.#name }, 'the lease cannot be renewed now')
-      return false
+      return undefined
     }
   }
 

@@ -37,5 +37,5 @@ export class PostgresLeases implements LeaseStore {
 }
 
 const isFree = `(l.holder = $2 or l.expires_at < clock_timestamp()
-  or l.backend_of = l.holder and l.expires_at < clock_timestamp() + ($3::integer - $4::integer) * interval '1 millisecond'
+  or coalesce(l.backend_of = l.holder, false) and l.expires_at < clock_timestamp() + ($3::integer - $4::integer) * interval '1 millisecond'
     and not exists (select from pg_stat_get_activity(l.backend)))`

@@ -7,6 +7,7 @@ import type { Replica } from '../replica/replica.ts'
 import { parseId } from '../wire/order-id.ts'
 import type { OrderEntry } from './order-entry.ts'
 import { historyWaitMs, type Orders } from './orders.ts'
+import { badField } from './order-request.ts'
 import { listRecent } from './recent-listing.ts'
 
 interface Parts {
@@ -45,6 +46,7 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
     const account = exchange.accountOf(userId)
     const limit = query.limit ?? 50
     const { status, symbol, cursor, offset } = query
+    if (cursor !== undefined && parseId(cursor) === undefined) throw badField('cursor', 'must be the next_cursor of a page')
     const filter = { status, symbol, limit, cursor, offset }
     let items = account < 0 ? undefined : listRecent(replica, account, filter)
     if (!items) {

@@ -1,9 +1,12 @@
+import { once } from 'node:events'
 import path from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { createPool, migrate } from '@maru/service-host'
+import { systemClock, type Clock } from '@maru/event-log'
+import { createLogger, createPool, migrate } from '@maru/service-host'
 import { eventually } from '../../../test/support/client.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { Lease, type LeaseStore } from '../lease/lease.ts'
 import { PostgresLeases } from '../lease/postgres-leases.ts'
 
 /** Longer than a test may take: who takes such a lease has not waited for its end. */
@@ -93,4 +96,49 @@ test('who releases frees it at once, its own alone', async () => {
   expect(await b.leases.take('duty', 'b', longMs)).toBe(false)
   await a.leases.release('duty', 'a')
   expect(await b.leases.take('duty', 'b', longMs)).toBe(true)
+})
+
+test('a holder that is told that another has its lease leaves its duty at once; one that is told nothing does not yet', async () => {
+  // A clock on which a lease never runs out, and waiting takes no time.
+  const clock: Clock = { ...systemClock, elapsedMs: () => 0, after: (_ms, work) => systemClock.after(1, work) }
+  let answer = (): boolean => true
+  const asked: string[] = []
+  const store: LeaseStore = {
+    take: async () => {
+      asked.push('take')
+      return answer()
+    },
+    release: async () => undefined,
+  }
+  const stop = new AbortController()
+  const lease = new Lease({
+    store,
+    name: 'duty',
+    holder: 'a',
+    logger: createLogger({ service: 'test', instanceId: 'a', level: 'silent' }),
+    clock,
+  })
+  const duties: AbortSignal[] = []
+  const holding = lease.hold(stop.signal, async (held) => {
+    duties.push(held)
+    await once(held, 'abort')
+  })
+  await eventually(
+    async () => duties.length,
+    (begun) => begun === 1,
+  )
+  answer = () => {
+    throw new Error('the database is away')
+  }
+  const before = asked.length
+  await eventually(
+    async () => asked.length,
+    (times) => times > before + 5,
+  )
+  expect(duties[0]!.aborted).toBe(false)
+  answer = () => false
+  await once(duties[0]!, 'abort')
+  expect(duties).toHaveLength(1)
+  stop.abort()
+  await holding
 })

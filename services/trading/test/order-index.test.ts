@@ -242,3 +242,52 @@ test('a transaction of orders that lie far apart and of many accounts: each is f
   const { rows } = await pool.query<{ count: string }>(`select count(*) from trading.orders where user_id like 'crowd-%'`)
   expect(rows[0]!.count).toBe('0')
 })
+
+/** A pool that counts what it is asked, and does something before a question that holds a text. */
+function watched(): { pool: pg.Pool; asked: () => number; before: (text: string, work: () => Promise<unknown>) => void } {
+  let count = 0
+  let hook: { text: string; work: () => Promise<unknown> } | undefined
+  const query = async (question: string | pg.QueryConfig, values?: unknown[]): Promise<unknown> => {
+    count += 1
+    const due = hook && (typeof question === 'string' ? question : question.text).includes(hook.text) ? hook : undefined
+    if (due) {
+      hook = undefined
+      await due.work()
+    }
+    return pool.query(question as string, values)
+  }
+  return { pool: { query } as unknown as pg.Pool, asked: () => count, before: (text, work) => (hook = { text, work }) }
+}
+
+test('a list of someone all of whose orders have rows asks a few questions, however many orders there are', async () => {
+  const base = 950_000_000
+  const placed = Array.from({ length: 600 }, (): Step => ({ is: 'place', symbol: 0, hasClientId: false, gap: 0 }))
+  const ended = placed.map((): Step => ({ is: 'end', pick: 0, status: 'CANCELLED' }))
+  // Each in a transaction of its own, as someone places them who is not busy.
+  await write(streamOf('maker', base, [...placed, ...ended]), [1], 0)
+  const { pool: counting, asked } = watched()
+  const listed = await new History(counting).orders('maker', { limit: 20 })
+  expect(listed.map(({ id, status }) => [id, status])).toEqual(
+    Array.from({ length: 20 }, (_, at) => [formatId(base + 600 - at), 'CANCELLED']),
+  )
+  expect(asked()).toBeLessThan(8)
+  const symbol = new History(watched().pool).orders('maker', { limit: 5, offset: 590, symbol: 'BTC/USDT' })
+  expect((await symbol).map(({ id }) => id)).toEqual(Array.from({ length: 5 }, (_, at) => formatId(base + 10 - at)))
+})
+
+test('what is committed between two looks of one list is left to the next list, so that no page ever misses it', async () => {
+  const base = 970_000_000
+  const place: Step = { is: 'place', symbol: 0, hasClientId: false, gap: 0 }
+  const stream = streamOf('racer', base, [place, place, place, place, { is: 'list' }])
+  await write(stream.slice(0, 3), [1], 0)
+  const racing = watched()
+  racing.before('select id, sequence from trading.orders', () => write(stream.slice(3), [2], 0))
+  const looking = new History(racing.pool)
+  const first = await looking.orders('racer', { limit: 2 })
+  const second = await looking.orders('racer', { limit: 10, cursor: first.at(-1)!.id })
+  expect([...first, ...second].map(({ id }) => id)).toEqual([3, 2, 1].map((number) => formatId(base + number)))
+  expect((await looking.orders('racer', { limit: 10 })).map(({ id }) => id)).toEqual(
+    [6, 5, 4, 3, 2, 1].map((number) => formatId(base + number)),
+  )
+  expect(await looking.orders('racer', { limit: 10, cursor: 'no id' })).toEqual([])
+})
