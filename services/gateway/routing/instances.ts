@@ -242,8 +242,9 @@ export class Instances {
   }
 
   #judge(): void {
+    const bounds = { ...outlierBounds, warmMs: this.#options.slowStartMs }
     for (const [service, { members }] of this.#balancers)
-      for (const { instance, ejections } of judgeOutliers(members, outlierBounds, now())) {
+      for (const { instance, ejections } of judgeOutliers(members, bounds, now())) {
         this.ejections.set(service, (this.ejections.get(service) ?? 0) + 1)
         this.#options.logger.warn({ service, upstream: instance.id, ejections }, 'an instance fares worse than the others and is ejected')
       }

@@ -8,9 +8,11 @@ export interface OutlierBounds {
   maxMs: number
   /** An instance is judged once it had this many requests. */
   requestsMin: number
+  /** For so long after it came, or came back, nobody holds against it that it is slow: its code is not compiled yet, and it is given little meanwhile. */
+  warmMs: number
 }
 
-export const outlierBounds: OutlierBounds = { shareMax: 0.5, baseMs: 5_000, maxMs: 300_000, requestsMin: 20 }
+export const outlierBounds: OutlierBounds = { shareMax: 0.5, baseMs: 5_000, maxMs: 300_000, requestsMin: 20, warmMs: 10_000 }
 
 /** Failing by this share of its requests, and by this many times the share of the others, is too much. */
 const failureShareMin = 0.1
@@ -52,7 +54,8 @@ export function judgeOutliers<M extends Member>(members: readonly M[], bounds: O
       const others = seen.filter((other) => other !== one)
       const failures = one.failureShare / Math.max(failureShareMin, failureRatio * median(others.map(({ failureShare }) => failureShare)))
       const usualMs = median(others.map(({ latencyMs }) => latencyMs))
-      const slowness = one.latencyMs / Math.max(usualMs * slowRatio, usualMs + slowByMs)
+      const isWarm = nowMs - one.member.warmsSinceMs >= bounds.warmMs
+      const slowness = isWarm ? one.latencyMs / Math.max(usualMs * slowRatio, usualMs + slowByMs) : 0
       return { member: one.member, excess: Math.max(failures, slowness) }
     })
     .filter(({ excess }) => excess > 1)

@@ -159,6 +159,21 @@ describe('outliers', () => {
     expect(judgeOutliers(members, outlierBounds, 0)).toEqual([members[1]])
   })
 
+  test('a new one may be slow as long as it is new; but not fail', () => {
+    const balanced = new Balanced()
+    const old = balanced.add('old')
+    const judgeAt = (nowMs: number, failed: number): boolean => {
+      const fresh = balanced.add(`fresh-${nowMs}-${failed}`, [], 0)
+      old.tally = { answered: 100, failed: 0, latencySumMs: 1_000 }
+      fresh.tally = { answered: 100, failed, latencySumMs: 20_000 }
+      return judgeOutliers([old, fresh], outlierBounds, nowMs).includes(fresh)
+    }
+    expect(judgeAt(0, 0)).toBe(false)
+    expect(judgeAt(outlierBounds.warmMs - 1, 0)).toBe(false)
+    expect(judgeAt(outlierBounds.warmMs - 1, 50)).toBe(true)
+    expect(judgeAt(outlierBounds.warmMs, 0)).toBe(true)
+  })
+
   test('never more than the share, whatever happens; and with all ejected or avoided somebody is still asked', () => {
     const tally = fc.record({ answered: fc.nat(200), failed: fc.nat(200), latencySumMs: fc.nat(100_000) })
     fc.assert(
