@@ -34,9 +34,11 @@ export function serveOrderManagement({ http, replica, accounts, orders, entry, h
   /** The caller's order, or anyone's for an operator; others see that it does not exist. */
   async function visible(id: string, identity: Identity): Promise<OrderData> {
     const number = parseId(id)
-    const find = identity.isOperator ? orders.ofAnyone : orders.ofUser
-    const order = number === undefined ? undefined : await find.call(orders, identity.userId, number)
-    if (!order || (order.user_id !== identity.userId && !identity.isOperator)) throw new Problem('order_not_found')
+    const { userId, isOperator } = identity
+    const find = (wanted: number): Promise<OrderData | undefined> =>
+      isOperator ? orders.ofAnyone(userId, wanted) : orders.ofUser(userId, wanted)
+    const order = number === undefined ? undefined : await find(number)
+    if (!order || (order.user_id !== userId && !isOperator)) throw new Problem('order_not_found')
     return order
   }
 

@@ -14,6 +14,7 @@ import { postgresHistory, PostgresTables } from '../history/postgres-tables.ts'
 import { project } from '../history/project.ts'
 import { readHistory } from '../history/reader.ts'
 import { eventTextsOf, readEventTexts } from '../publisher/event-texts.ts'
+import { orderOf, timestamp } from './order-of.ts'
 
 const store = path.join(import.meta.dirname, '../store')
 let database: TestDatabase
@@ -29,34 +30,9 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-const timestamp = '2026-01-01T00:00:00.000Z'
-
 /** Its id is not used. */
 function whole(event: Omit<TradingEvent, 'id' | 'v' | 'timestamp'>): TradingEvent {
   return { id: `${idOf(1)}-0`, v: 1, timestamp, ...event } as TradingEvent
-}
-
-function order(id: string, userId: string, change: Partial<OrderData> = {}): OrderData {
-  return {
-    id,
-    client_order_id: id,
-    user_id: userId,
-    symbol: 'BTC/USDT',
-    side: 'BUY',
-    order_type: 'LIMIT',
-    time_in_force: 'GTC',
-    quantity: '1',
-    filled_quantity: '0',
-    price: '10',
-    stop_price: null,
-    average_price: null,
-    fee: '0',
-    status: 'PENDING',
-    reject_code: null,
-    created_at: timestamp,
-    updated_at: timestamp,
-    ...change,
-  }
 }
 
 const idOf = (number: number): string => number.toString(36).padStart(11, '0')
@@ -82,20 +58,20 @@ function filledOrder(userId: string, number: number, sequence: number): TradingE
   })
   const own = { user_id: userId }
   return [
-    whole({ ...own, type: 'order.created', sequence, data: order(id, userId) }),
+    whole({ ...own, type: 'order.created', sequence, data: orderOf(id, userId) }),
     whole({ ...own, type: 'trade.executed', sequence: sequence + 1, data: fill(`${id}a`) }),
     whole({
       ...own,
       type: 'order.status_updated',
       sequence: sequence + 2,
-      data: order(id, userId, { status: 'PARTIALLY_FILLED', filled_quantity: '0.5' }),
+      data: orderOf(id, userId, { status: 'PARTIALLY_FILLED', filled_quantity: '0.5' }),
     }),
     whole({ ...own, type: 'trade.executed', sequence: sequence + 3, data: fill(`${id}b`) }),
     whole({
       ...own,
       type: 'order.status_updated',
       sequence: sequence + 4,
-      data: order(id, userId, { status: 'FILLED', filled_quantity: '1' }),
+      data: orderOf(id, userId, { status: 'FILLED', filled_quantity: '1' }),
     }),
   ] as TradingEvent[]
 }
@@ -217,7 +193,7 @@ describe('a stream of many runs', () => {
       cursor = page.at(-1)!.id
     }
     expect(seen.map(({ id }) => id)).toEqual(Array.from({ length: orders }, (_, at) => idOf(orders - at)))
-    for (const found of seen) expect(found).toEqual(order(found.id, 'busy', { status: 'FILLED', filled_quantity: '1' }))
+    for (const found of seen) expect(found).toEqual(orderOf(found.id, 'busy', { status: 'FILLED', filled_quantity: '1' }))
     expect(Object.keys(seen[0]!)[0]).toBe('id')
     expect(await history().orders('busy', { limit: 5, status: 'PENDING' })).toEqual([])
   })

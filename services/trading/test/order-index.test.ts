@@ -10,6 +10,7 @@ import { PostgresTables } from '../history/postgres-tables.ts'
 import { orderSpanMax, project } from '../history/project.ts'
 import { eventTextsOf } from '../publisher/event-texts.ts'
 import { formatId } from '../wire/order-id.ts'
+import { orderOf, timestamp } from './order-of.ts'
 
 /**
  * Orders are indexed by the runs of events that they begin in, or by a row each as releases before rules 4 read them. Whoever asks must not be able to tell.
@@ -31,7 +32,6 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-const timestamp = '2026-01-01T00:00:00.000Z'
 const symbols = ['BTC/USDT', 'ETH/USDT', 'ADA/USDT']
 const statuses = ['PENDING', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const
 
@@ -54,25 +54,7 @@ function streamOf(userId: string, base: number, steps: readonly Step[]): Trading
     ({ id: `${formatId(1)}-0`, v: 1, timestamp, user_id: userId, type, sequence: ++sequence, data }) as TradingEvent
   const order = (symbol: string, hasClientId: boolean): OrderData => {
     const id = formatId(++number)
-    return {
-      id,
-      client_order_id: hasClientId ? `mine-${number - base}` : id,
-      user_id: userId,
-      symbol,
-      side: 'BUY',
-      order_type: 'LIMIT',
-      time_in_force: 'GTC',
-      quantity: '1',
-      filled_quantity: '0',
-      price: '10',
-      stop_price: null,
-      average_price: null,
-      fee: '0',
-      status: 'PENDING',
-      reject_code: null,
-      created_at: timestamp,
-      updated_at: timestamp,
-    }
+    return orderOf(id, userId, { client_order_id: hasClientId ? `mine-${number - base}` : id, symbol })
   }
   const changed = (at: number, change: Partial<OrderData>): TradingEvent => {
     const now = { ...open[at]!, ...change }
