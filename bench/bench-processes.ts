@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { startPostgres } from '@maru/postgres-server'
 import { bootstrapDatabase } from '@maru/service-host/bootstrap'
 import { roleOf, serviceKeys, type ServiceKey } from '@maru/service-host/names'
-import { exchangeRuntime, plainRuntime } from '@maru/service-host/runtime'
+import { exchangeRuntime, gatewayRuntime, plainRuntime } from '@maru/service-host/runtime'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const readyMaxMs = 30_000
@@ -50,7 +50,7 @@ export async function startBenchProcess(
   listensAt?: string,
   execArgv: readonly string[] = [],
 ): Promise<BenchProcess> {
-  const runtime = script.startsWith('services/trading/') ? exchangeRuntime : plainRuntime
+  const runtime = script.startsWith('services/trading/') ? exchangeRuntime : script.startsWith('services/gateway/') ? gatewayRuntime : plainRuntime
   const child = fork(path.join(root, script), [], {
     execArgv: [...runtime.execArgv, ...execArgv],
     env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'error', ...env, ...runtime.environment },

@@ -25,6 +25,8 @@ import { Problem } from './problem.ts'
 import { compileReply } from './replies.ts'
 import { RequestLogger } from './request-logger.ts'
 import { spreadOver } from './spread.ts'
+import { trunkCapability } from './trunk/frames.ts'
+import { TrunkServer } from './trunk/server.ts'
 import { SocketRoutes, type SocketHandler, type SocketOptions } from './sockets.ts'
 import { traceHandler } from './tracing/trace-handler.ts'
 import type { Tracing } from './tracing/tracing.ts'
@@ -120,7 +122,6 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     bounds: { socketsMax: options.socketsMax ?? 10_000, messageMaxBytes: options.messageMaxBytes ?? 64 * 1_024 },
     requestIdOf,
   })
-  sockets.attach(app.server)
 
   const work: WorkUnderWay = { inFlight: 0, streams: 0 }
   app.addHook('onRequest', (request, reply, done) => {
@@ -177,9 +178,13 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
           requestTimeoutMs: app.server.requestTimeout,
           keepAliveTimeoutMs,
           idleMs: 120_000,
-          take: (request, connection) => routes.take(request, connection),
+          take: (request, client) => routes.take(request, client),
           timedOut: () => rawProblem(new Problem('request_timeout'), requestIdFrom(undefined)),
         })
+  const trunks = new TrunkServer({ bodyMaxBytes, take: (request, client) => routes.take(request, client) })
+  app.server.on('upgrade', (request, socket, head) => {
+    if (!plain || !trunks.upgrade(request, socket, head)) sockets.upgrade(request, socket, head)
+  })
 
   return {
     app,
@@ -192,7 +197,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     },
     socket: (path, socketOptions, onConnection) => sockets.add(path, socketOptions, onConnection),
     work: () => ({ inFlight: work.inFlight, streams: work.streams + sockets.count }),
-    capabilities: () => ['http', ...(sockets.isEmpty ? [] : ['websocket'])],
+    capabilities: () => ['http', ...(plain ? [trunkCapability] : []), ...(sockets.isEmpty ? [] : ['websocket'])],
     onLeaving(end) {
       if (isLeaving) end()
       else streams.add(end)
@@ -202,7 +207,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
       isLeaving = true
       const cutOff = setTimeout(() => app.server.closeAllConnections(), deadlineMs)
       const ended = spreadOver([...streams], deadlineMs * 0.4, (end) => end())
-      await Promise.all([app.close(), plain?.close(deadlineMs), sockets.close(deadlineMs), ended])
+      await Promise.all([app.close(), plain?.close(deadlineMs), trunks.close(deadlineMs), sockets.close(deadlineMs), ended])
       clearTimeout(cutOff)
     },
   }

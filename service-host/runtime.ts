@@ -25,4 +25,12 @@ export const exchangeRuntime: Runtime = {
   },
 }
 
+/**
+ * For the gateway. Where objects made at one place have lived long, the runtime makes more of them at once among the old ones; there even a dead one keeps what it points to until the next full collection.
+ * Nothing of a request lives longer than its answer, but what belongs to a connection is made at some of the same places.
+ *
+ * Nothing but speed depends on it.
+ */
+export const gatewayRuntime: Runtime = { execArgv: ['--no-allocation-site-pretenuring'], environment: {} }
+
 export const plainRuntime: Runtime = { execArgv: [], environment: {} }

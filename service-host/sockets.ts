@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Access, KeyScope } from '@maru/contracts'
@@ -112,15 +112,14 @@ export class SocketRoutes {
     return this.#routes.match(path) !== undefined
   }
 
-  attach(server: Server): void {
-    server.on('upgrade', (request, socket, head) => {
-      // Until the handshake is done nobody else listens for faults of this connection.
-      const onError = () => socket.destroy()
-      socket.on('error', onError)
-      this.#upgrade(request, socket, head, () => socket.off('error', onError)).catch((error: unknown) => {
-        if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'upgrade failed')
-        socket.end(rawProblem(error instanceof Problem ? error : new Problem('internal'), this.#requestIdOf(request)))
-      })
+  /** Takes an upgrade, as a server of Node tells of it. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until the handshake is done nobody else listens for faults of this connection.
+    const onError = () => socket.destroy()
+    socket.on('error', onError)
+    this.#upgrade(request, socket, head, () => socket.off('error', onError)).catch((error: unknown) => {
+      if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'upgrade failed')
+      socket.end(rawProblem(error instanceof Problem ? error : new Problem('internal'), this.#requestIdOf(request)))
     })
   }
 

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { RecentHeads, type HeadPlaces } from './recent-heads.ts'
 import { readRequestHead, type RequestHead } from './request-head.ts'
@@ -18,6 +19,14 @@ export function headerOf({ names, values }: RequestHead, name: string): string |
   return at < 0 ? undefined : values[at]
 }
 
+/** Whoever a plain request is answered to. */
+export interface PlainClient {
+  /** Whether it knows the id of its request, and need not be told. */
+  readonly knowsRequestId: boolean
+  /** Sends the whole answer, once. `lines`: its headers, each ended by CRLF, without those that frame it. */
+  answer(status: number, lines: string, body: string | Buffer): void
+}
+
 /** What the connections of one server share. */
 export interface ConnectionHost {
   readonly bodyMaxBytes: number
@@ -25,8 +34,8 @@ export interface ConnectionHost {
   readonly keepAlive: string
   readonly headPlaces: HeadPlaces
   isClosing(): boolean
-  /** Takes a request, to be answered by `connection.answer` once; false where it is not for the plain path, and nothing was done. */
-  take(request: PlainRequest, connection: PlainConnection): boolean
+  /** Takes a request, to be answered by `client.answer` once; false where it is not for the plain path, and nothing was done. */
+  take(request: PlainRequest, client: PlainConnection): boolean
   /** Gives a connection to Node's own server; `bytes` are what it has said so far. */
   handOver(connection: PlainConnection, socket: Socket, bytes: Buffer): void
   ended(connection: PlainConnection): void
@@ -40,7 +49,8 @@ const aheadMaxBytes = 64 * 1_024
 const unsentMaxBytes = 64 * 1_024
 
 /** A client's connection on which one plain request at a time is read and answered. */
-export class PlainConnection {
+export class PlainConnection implements PlainClient {
+  readonly knowsRequestId = false
   readonly #host: ConnectionHost
   readonly #socket: Socket
   readonly #remoteAddress: string
@@ -97,14 +107,12 @@ export class PlainConnection {
     this.#onDone = callback
   }
 
-  /**
-   * Sends a whole answer. `head`: its status line and headers (each ends with CRLF), without those that frame it. `isLast` ends the connection with it.
-   */
-  answer(head: string, body: string | Buffer, isLast = false): void {
+  /** As `PlainClient.answer`; `isLast` ends the connection with it. */
+  answer(status: number, lines: string, body: string | Buffer, isLast = false): void {
     const ends = isLast || this.#hasEnded || this.#host.isClosing()
     const isText = typeof body === 'string'
     const length = isText ? Buffer.byteLength(body) : body.length
-    const whole = `${head}content-length: ${length}\r\n${ends ? closing : this.#host.keepAlive}date: ${dateText()}\r\n\r\n`
+    const whole = `${statusLine(status)}${lines}content-length: ${length}\r\n${ends ? closing : this.#host.keepAlive}date: ${dateText()}\r\n\r\n`
     // As text of one byte a character, head and body leave in one write.
     if (!isText) this.#write(whole + body.toString('latin1'), 'latin1')
     else this.#write(whole + body, length === body.length ? 'latin1' : 'utf8')
@@ -112,17 +120,17 @@ export class PlainConnection {
   }
 
   /** As `answer`, for a status that has no body and says nothing of its length. */
-  answerEmpty(head: string): void {
+  answerEmpty(status: number, lines: string): void {
     const ends = this.#hasEnded || this.#host.isClosing()
-    this.#write(`${head}${ends ? closing : this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
+    this.#write(`${statusLine(status)}${lines}${ends ? closing : this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
     this.finish(ends)
   }
 
   /** Sends the head of an answer whose body follows by `send` and `finish`: so many bytes, or in chunks where that is not known. */
-  begin(head: string, contentLength: number | undefined): void {
+  begin(status: number, lines: string, contentLength: number | undefined): void {
     this.#isChunked = contentLength === undefined
     const framing = contentLength === undefined ? 'transfer-encoding: chunked' : `content-length: ${contentLength}`
-    this.#write(`${head}${framing}\r\n${this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
+    this.#write(`${statusLine(status)}${lines}${framing}\r\n${this.#host.keepAlive}date: ${dateText()}\r\n\r\n`, 'latin1')
   }
 
   /** Sends a part of a body; false where the client does not take it as fast: `onceDrained` tells when it has. */
@@ -293,6 +301,14 @@ export class PlainConnection {
     this.#onDone = undefined
     onDone?.()
   }
+}
+
+const statusLines = new Map<number, string>()
+
+function statusLine(status: number): string {
+  let text = statusLines.get(status)
+  if (text === undefined) statusLines.set(status, (text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`))
+  return text
 }
 
 let dateSecond = 0

@@ -38,11 +38,20 @@ const beyondPlain = new Set([
 const endOfHead = Buffer.from('\r\n\r\n')
 const version = ' HTTP/1.1\r\n'
 
+/** Whether a header is for Node's parser to see to. `name` in lower case. */
+export function isBeyondPlain(name: string): boolean {
+  return beyondPlain.has(name)
+}
+
 /** Reads a head from the start of `bytes`; undefined where it is not whole or not plain. */
 export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   const end = bytes.indexOf(endOfHead)
   if (end < 0 || end > headMaxBytes - 4) return undefined
-  const text = bytes.toString('latin1', 0, end + 2)
+  return readHeadText(bytes.toString('latin1', 0, end + 2), end + 4)
+}
+
+/** As `readRequestHead`, of the text of a head without its empty line; `bytes`: what it counts with that. */
+export function readHeadText(text: string, bytes: number): RequestHead | undefined {
   const methodEnd = text.indexOf(' ')
   const method = text.slice(0, methodEnd)
   if (!methods.has(method) || text.charCodeAt(methodEnd + 1) !== 0x2f) return undefined
@@ -55,7 +64,7 @@ export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   if (!readHeaderLines(text, targetEnd + version.length, names, values, headersMax)) return undefined
   for (let at = 0; at < names.length; at++) {
     const name = names[at]!
-    if (beyondPlain.has(name) || names.indexOf(name) !== at) return undefined
+    if (isBeyondPlain(name) || names.indexOf(name) !== at) return undefined
     const value = values[at]!
     if (name === 'host') hosts += 1
     else if (name === 'connection') {
@@ -73,6 +82,6 @@ export function readRequestHead(bytes: Buffer): RequestHead | undefined {
     values,
     contentLength: Math.max(0, contentLength),
     hasContentLength: contentLength >= 0,
-    bytes: end + 4,
+    bytes,
   }
 }

@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { parse as parseQuery } from 'node:querystring'
 import type { Endpoint } from '@maru/contracts'
 import type { Identity, TokenVerifier } from '../authentication.ts'
@@ -20,7 +20,7 @@ import type { RouteMetrics } from '../metrics.ts'
 import { PathMatcher } from '../path-matcher.ts'
 import { Problem } from '../problem.ts'
 import { compileValidator, paramMaxCharacters, querySchemaOf, shapeProblem, type Validator } from '../validation.ts'
-import { headerOf, type PlainConnection, type PlainRequest } from './connection.ts'
+import { headerOf, type PlainClient, type PlainRequest } from './connection.ts'
 
 /** An endpoint with what answers it. */
 export interface ServedEndpoint {
@@ -31,9 +31,9 @@ export interface ServedEndpoint {
   metrics: RouteMetrics
 }
 
+const jsonLine = 'content-type: application/json; charset=utf-8\r\n'
+
 interface Route extends ServedEndpoint {
-  /** Status line and content type of a success. */
-  head: string
   checkParams: Validator | undefined
   checkQuery: Validator
   checkBody: Validator | undefined
@@ -71,7 +71,6 @@ export class PlainRoutes {
     if (!served.serialize) return
     const route: Route = {
       ...served,
-      head: `${statusLine(endpoint.status)}content-type: application/json; charset=utf-8\r\n`,
       checkParams: params && compileValidator({ schema: params, httpPart: 'params' }),
       checkQuery: compileValidator({ schema: querySchemaOf(endpoint), httpPart: 'querystring' }),
       checkBody: body && compileValidator({ schema: body, httpPart: 'body' }),
@@ -85,13 +84,13 @@ export class PlainRoutes {
   }
 
   /** As `ConnectionHost.take`. */
-  take(request: PlainRequest, connection: PlainConnection): boolean {
+  take(request: PlainRequest, client: PlainClient): boolean {
     const { method, target } = request
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
     const exact = this.#exact.get(method)?.get(path)
     const found = exact ? { value: exact, params: {} } : this.#patterns.get(method)?.match(path)
-    const call = new PlainCall(request, connection)
+    const call = new PlainCall(request, client)
     if (!found) return this.#refuseUnserved(call, path)
     const { value: route, params } = found
     // What goes on for long, and bodies where none is expected, are Fastify's to see to.
@@ -148,7 +147,7 @@ export class PlainRoutes {
   }
 
   #finish(call: PlainCall, route: Route, answer: unknown): void {
-    call.answer(route.head, answer === undefined ? '' : route.serialize!(answer))
+    call.answer(route.endpoint.status, jsonLine, answer === undefined ? '' : route.serialize!(answer))
     route.metrics.observe(route.endpoint.status, performance.now() - call.request.receivedMs)
     this.#options.work.inFlight -= 1
   }
@@ -181,13 +180,13 @@ export class PlainRoutes {
 class PlainCall implements CallRequest, CallReply {
   readonly id: string
   readonly request: PlainRequest
-  readonly #connection: PlainConnection
+  readonly #client: PlainClient
   #headers: IncomingHttpHeaders | undefined
   #more = ''
 
-  constructor(request: PlainRequest, connection: PlainConnection) {
+  constructor(request: PlainRequest, client: PlainClient) {
     this.request = request
-    this.#connection = connection
+    this.#client = client
     this.id = requestIdFrom(headerOf(request, 'x-request-id'))
   }
 
@@ -207,20 +206,17 @@ class PlainCall implements CallRequest, CallReply {
     this.#more += `${name}: ${value}\r\n`
   }
 
-  answer(head: string, body: string): void {
-    this.#connection.answer(`${head}x-request-id: ${this.id}\r\n${this.#more}`, body)
+  answer(status: number, lines: string, body: string): void {
+    const id = this.#client.knowsRequestId ? '' : `x-request-id: ${this.id}\r\n`
+    this.#client.answer(status, `${lines}${id}${this.#more}`, body)
   }
 
   refuse(problem: Problem): void {
     for (const [name, value] of Object.entries(problem.headers())) this.header(name, value)
-    this.answer(statusLine(problem.status), JSON.stringify(problem.body(this.id)))
+    this.answer(problem.status, '', JSON.stringify(problem.body(this.id)))
   }
 }
 
 function check(validate: Validator | undefined, value: unknown, part: string): void {
   if (validate && !validate(value)) throw shapeProblem(validate.errors ?? [], part)
-}
-
-function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
 }

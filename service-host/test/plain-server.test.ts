@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { PlainServer } from '../plain-http/server.ts'
 
 const request = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
-const answerHead = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n'
+const lines = 'content-type: text/plain\r\n'
 
 let server: Server
 let plain: PlainServer
@@ -23,7 +23,7 @@ async function listen(options: { keepAliveTimeoutMs?: number } = {}): Promise<nu
     idleMs: 60_000,
     take(asked, connection) {
       served.push(asked.target)
-      connection.answer(answerHead, asked.target, asked.target === '/last')
+      connection.answer(200, lines, asked.target, asked.target === '/last')
       return true
     },
     timedOut: () => 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',

@@ -66,6 +66,7 @@ export const gatewaySettings = {
   MARU_GATEWAY_REQUEST_TIMEOUT_MS: milliseconds(30_000),
   MARU_GATEWAY_UPSTREAM_TIMEOUT_MS: milliseconds(15_000),
   MARU_GATEWAY_WAIT_MS: milliseconds(1_000),
+  MARU_GATEWAY_TRUNKS: setting.oneOf(['yes', 'no'], 'yes'),
   MARU_CIRCUIT_FAILURES: setting.integer({ min: 1, max: 1_000, fallback: 5 }),
   MARU_CIRCUIT_OPEN_MS: milliseconds(60_000),
   MARU_GATEWAY_SLOW_START_MS: setting.integer({ min: 0, max: 600_000, fallback: 10_000 }),

@@ -80,6 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreamTimeoutMs: settings.MARU_GATEWAY_UPSTREAM_TIMEOUT_MS,
     connectTimeoutMs: 1_000,
     connectionsMax: 256,
+    withTrunks: settings.MARU_GATEWAY_TRUNKS === 'yes',
     slowStartMs: settings.MARU_GATEWAY_SLOW_START_MS,
   })
   const stopped = new AbortController()

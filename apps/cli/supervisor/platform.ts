@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { ServiceKey } from '@maru/service-host/names'
-import { exchangeRuntime, plainRuntime, type Runtime } from '@maru/service-host/runtime'
+import { exchangeRuntime, gatewayRuntime, plainRuntime, type Runtime } from '@maru/service-host/runtime'
 import type { Environment } from '@maru/service-host/settings'
 import type { HeldPort } from './held-port.ts'
 import { standbyProgram } from './deployment.ts'
@@ -85,6 +85,7 @@ export const servicePlans: readonly ServicePlan[] = [
   {
     name: 'gateway',
     stopPhase: 0,
+    runtime: gatewayRuntime,
     settings: [
       'MARU_GATEWAY_HOST',
       'MARU_METRICS_HOST',
@@ -112,6 +113,7 @@ export const servicePlans: readonly ServicePlan[] = [
       'MARU_GATEWAY_REQUEST_TIMEOUT_MS',
       'MARU_GATEWAY_UPSTREAM_TIMEOUT_MS',
       'MARU_GATEWAY_WAIT_MS',
+      'MARU_GATEWAY_TRUNKS',
       'MARU_CIRCUIT_FAILURES',
       'MARU_CIRCUIT_OPEN_MS',
       'MARU_GATEWAY_SLOW_START_MS',

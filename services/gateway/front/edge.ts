@@ -290,7 +290,7 @@ export class Edge {
     const { identity, signed } = caller
     const { isStream } = plan
     if (isStream) this.#expectPlaceForStream()
-    const headers = plan.lines + this.#ownHeaders(request, call)
+    const headers = this.#ownHeaders(request, call)
     forwarder.forward(
       {
         service: plan.destination!.service,
@@ -298,6 +298,8 @@ export class Edge {
         clientDeadlineMs: clientDeadline(plan.timeout, bounds.answerMaxMs),
         method: request.method,
         path: plan.path,
+        fixedHeaders: plan.lines,
+        sameHead: request.sameHead && plan,
         headers: signed ? `${headers}authorization: ${signed.authorization}\r\n` : headers,
         body,
         answer: compressing(answer, plan.coding, bounds.compressMinBytes),

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import type { PlainConnection, PlainRequest } from '@maru/service-host'
 import type { EdgeAnswer, EdgeRequest } from './exchange.ts'
 import type { HeaderText } from './header-text.ts'
@@ -42,8 +41,6 @@ export class PlainEdgeRequest implements EdgeRequest {
   }
 }
 
-const statusLines = new Map<number, string>()
-
 export class PlainAnswer implements EdgeAnswer {
   readonly #connection: PlainConnection
   onHead: ((status: number) => void) | undefined
@@ -64,14 +61,14 @@ export class PlainAnswer implements EdgeAnswer {
     }
     this.#hasBegun = true
     this.onHead?.(status)
-    if (status === 204 || status === 304) this.#connection.answerEmpty(statusLine(status) + headers)
-    else this.#connection.answer(statusLine(status) + headers, body)
+    if (status === 204 || status === 304) this.#connection.answerEmpty(status, headers)
+    else this.#connection.answer(status, headers, body)
   }
 
   begin(status: number, headers: HeaderText, contentLength: number | undefined): void {
     this.#hasBegun = true
     this.onHead?.(status)
-    this.#connection.begin(statusLine(status) + headers, contentLength)
+    this.#connection.begin(status, headers, contentLength)
   }
 
   write(chunk: Buffer): boolean {
@@ -93,10 +90,4 @@ export class PlainAnswer implements EdgeAnswer {
   onClose(callback: () => void): void {
     this.#connection.onDone = callback
   }
-}
-
-function statusLine(status: number): string {
-  let text = statusLines.get(status)
-  if (text === undefined) statusLines.set(status, (text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`))
-  return text
 }

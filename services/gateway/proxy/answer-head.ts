@@ -31,6 +31,23 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
   }
   const text = bytes.toString('latin1', 0, end + 2)
   const status = statusOf(text)
+  const { length, coding, connection, passed, cache, hasRetryAfter } = readAnswerLines(text, text.indexOf('\r\n') + 2)
+  const head = { status, contentLength: lengthOf(status, length, coding), bytes: end + 4 }
+  if (connection === undefined || connection === 'keep-alive') return { ...head, staysOpen: true, passed, cache, hasRetryAfter }
+  const staysOpen = connection.toLowerCase() === 'keep-alive'
+  // It may name headers that are for this hop alone.
+  return { ...head, staysOpen, ...answerLines(['connection', connection, ...headerList(passed + cache)]) }
+}
+
+/** What the headers of an answer say, to its client and of its framing. */
+export interface ReadLines extends AnswerLines {
+  readonly length: string | undefined
+  readonly coding: string | undefined
+  readonly connection: string | undefined
+}
+
+/** Reads the lines of headers in `text` from `at` on. Throws AnswerFault for what is none, and for what could be read in two ways. */
+export function readAnswerLines(text: string, at = 0): ReadLines {
   let length: string | undefined
   let coding: string | undefined
   let connection: string | undefined
@@ -38,7 +55,6 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
   let hasRetryAfter = false
   let passed = ''
   let lines = 0
-  let at = text.indexOf('\r\n') + 2
   // Lines that stand together and are passed on are copied together.
   let passedFrom = at
   while (at < text.length) {
@@ -63,11 +79,7 @@ export function readAnswerHead(bytes: Buffer): AnswerHead | undefined {
     at = next
   }
   if (passedFrom < at) passed += text.slice(passedFrom, at)
-  const head = { status, contentLength: lengthOf(status, length, coding), bytes: end + 4 }
-  if (connection === undefined || connection === 'keep-alive') return { ...head, staysOpen: true, passed, cache, hasRetryAfter }
-  const staysOpen = connection.toLowerCase() === 'keep-alive'
-  // It may name headers that are for this hop alone.
-  return { ...head, staysOpen, ...answerLines(['connection', connection, ...headerList(passed + cache)]) }
+  return { length, coding, connection, passed, cache, hasRetryAfter }
 }
 
 /** Of `HTTP/1.1 200 OK`: from 200 on, as nothing was asked that an earlier answer would go before. */

@@ -16,9 +16,15 @@ export interface PlainPoolBounds {
 /** A request for an instance. */
 export interface PlainDispatch {
   method: string
+  /** With its query. */
   path: string
+  /** The same for every request with the same head. */
+  fixedHeaders: HeaderText
+  /** Of this request alone. */
   headers: HeaderText
   body: Buffer | null
+  /** One and the same object for requests whose method, path and fixed headers are the same; undefined where that is not known. */
+  sameHead: object | undefined
 }
 
 /** What a caller is told of its request: as undici tells it, but for the head. */
@@ -205,13 +211,13 @@ class Connection {
     return this.#handler !== undefined
   }
 
-  send({ method, path, headers, body }: PlainDispatch, handler: PlainHandler): void {
+  send({ method, path, fixedHeaders, headers, body }: PlainDispatch, handler: PlainHandler): void {
     this.#handler = handler
     this.#requests += 1
     this.sinceMs = performance.now()
     handler.onRequestStart(this.#controller)
     if (this.#socket.destroyed) return
-    const start = `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n${headers}`
+    const start = `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n${fixedHeaders}${headers}`
     if (body === null) this.#socket.write(`${start}\r\n`, 'latin1')
     else {
       const head = `${start}content-length: ${body.length}\r\n\r\n`

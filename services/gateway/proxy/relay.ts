@@ -5,14 +5,9 @@ import type { Upstream } from '../routing/instances.ts'
 import type { Ticket, Verdict } from '../routing/member.ts'
 import { headerList, type HeaderText } from '../front/header-text.ts'
 import { answerLines, type AnswerLines } from './headers.ts'
-import { UpstreamTimeout, type PlainHandler } from './plain-pool.ts'
+import { UpstreamTimeout, type PlainDispatch, type PlainHandler } from './plain-pool.ts'
 
-export interface RelayRequest {
-  method: string
-  /** With its query. */
-  path: string
-  headers: HeaderText
-  body: Buffer | null
+export interface RelayRequest extends PlainDispatch {
   answer: EdgeAnswer
   /** Whether the short parser read it: then the short way behind takes it too. */
   isPlain: boolean
@@ -43,14 +38,14 @@ const eventStream = /^content-type: *text\/event-stream *(?:;|\r)/im
 export function relay(upstream: Upstream, request: RelayRequest, done: (outcome: RelayOutcome) => void): void {
   const handler = new RelayHandler(upstream.begin(), request, done)
   if (request.isPlain) {
-    upstream.plainPool.dispatch(request, handler)
+    upstream.dispatch(request, handler)
     return
   }
   upstream.pool.dispatch(
     {
       method: request.method as Dispatcher.HttpMethod,
       path: request.path,
-      headers: headerList(request.headers),
+      headers: headerList(request.fixedHeaders + request.headers),
       body: request.body,
       ...(request.isStream ? { bodyTimeout: 0 } : {}),
     },

@@ -1,7 +1,8 @@
 import { Pool } from 'undici'
-import { spreadOver, type Discovery, type Instance, type Logger } from '@maru/service-host'
-import { PlainPool } from '../proxy/plain-pool.ts'
+import { spreadOver, trunkCapability, type Discovery, type Instance, type Logger } from '@maru/service-host'
+import { PlainPool, type PlainDispatch, type PlainHandler } from '../proxy/plain-pool.ts'
 import type { SocketLink } from '../proxy/socket-link.ts'
+import { Trunk } from '../proxy/trunk.ts'
 import { Balancer } from './balancer.ts'
 import { Circuit, type CircuitBounds, type CircuitState } from './circuit.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
@@ -14,8 +15,10 @@ import { trafficOf } from './traffic.ts'
 export class Upstream extends Member {
   readonly origin: URL
   readonly pool: Pool
-  /** For plain requests. */
+  /** For plain requests that go by HTTP. */
   readonly plainPool: PlainPool
+  /** For plain requests, where the instance takes one. */
+  trunk: Trunk | undefined
   /** Sockets passed through to it. */
   readonly links = new Set<SocketLink>()
 
@@ -24,6 +27,11 @@ export class Upstream extends Member {
     this.origin = connections.origin
     this.pool = connections.pool
     this.plainPool = connections.plainPool
+  }
+
+  /** Sends a plain request: on the trunk where there is one. */
+  dispatch(request: PlainDispatch, handler: PlainHandler): void {
+    if (this.trunk?.dispatch(request, handler) !== true) this.plainPool.dispatch(request, handler)
   }
 }
 
@@ -35,6 +43,8 @@ export interface InstancesOptions {
   upstreamTimeoutMs: number
   connectTimeoutMs: number
   connectionsMax: number
+  /** Whether plain requests go by trunks, to instances that take them. */
+  withTrunks: boolean
   /** A new instance takes its full share after this. */
   slowStartMs: number
 }
@@ -134,7 +144,10 @@ export class Instances {
     this.#watching.abort()
     clearInterval(this.#judging)
     for (const finish of this.#waiting) finish()
-    for (const { plainPool } of this.all()) plainPool.destroy()
+    for (const { plainPool, trunk } of this.all()) {
+      trunk?.destroy()
+      plainPool.destroy()
+    }
     await Promise.all(this.all().map(({ pool }) => pool.destroy()))
   }
 
@@ -148,12 +161,14 @@ export class Instances {
       if (known && known.instance.url === instance.url) {
         if (instance.state === 'ready' && known.instance.state === 'starting') known.warmsSinceMs = sinceOf(instance)
         known.instance = instance
+        this.#openTrunk(known)
         gone.delete(instance.id)
       } else this.#add(instance)
     }
     for (const [id, upstream] of gone) {
       if (this.#byId.get(id) === upstream) this.#byId.delete(id)
       // Requests in flight are still answered; no new ones are sent.
+      upstream.trunk?.close()
       upstream.plainPool.close()
       this.#endLinks(upstream)
       upstream.pool.close().catch((error: unknown) => this.#options.logger.debug({ err: error }, 'closing connections failed'))
@@ -207,7 +222,17 @@ export class Instances {
       othersAreWell: (self: Member) => balancer.othersAreWell(self),
       now,
     }
-    this.#byId.set(instance.id, new Upstream(parts, { origin, pool, plainPool }))
+    const upstream = new Upstream(parts, { origin, pool, plainPool })
+    this.#openTrunk(upstream)
+    this.#byId.set(instance.id, upstream)
+  }
+
+  #openTrunk(upstream: Upstream): void {
+    const { withTrunks, connectTimeoutMs, upstreamTimeoutMs } = this.#options
+    if (!withTrunks || upstream.trunk || !upstream.instance.capabilities.includes(trunkCapability)) return
+    upstream.trunk = new Trunk(upstream.origin, { connectTimeoutMs, timeoutMs: upstreamTimeoutMs }, (request, handler) =>
+      upstream.plainPool.dispatch(request, handler),
+    )
   }
 
   #balancerOf(service: string): Balancer<Upstream> {
