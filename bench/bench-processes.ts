@@ -50,7 +50,11 @@ export async function startBenchProcess(
   listensAt?: string,
   execArgv: readonly string[] = [],
 ): Promise<BenchProcess> {
-  const runtime = script.startsWith('services/trading/') ? exchangeRuntime : script.startsWith('services/gateway/') ? gatewayRuntime : plainRuntime
+  const runtime = script.startsWith('services/trading/')
+    ? exchangeRuntime
+    : script.startsWith('services/gateway/')
+      ? gatewayRuntime
+      : plainRuntime
   const child = fork(path.join(root, script), [], {
     execArgv: [...runtime.execArgv, ...execArgv],
     env: { PATH: process.env['PATH'] ?? '', MARU_LOG_LEVEL: 'error', ...env, ...runtime.environment },

@@ -2,7 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { PlainClient, PlainRequest } from '../plain-http/connection.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { frameHeaderBytes, frameKinds, FrameReader, headPlacesMax, partMaxBytes, requestPlaces, trunkPath, trunkProtocol, TrunkFault, type Frame } from './frames.ts'
+import {
+  frameHeaderBytes,
+  frameKinds,
+  FrameReader,
+  headPlacesMax,
+  partMaxBytes,
+  requestPlaces,
+  trunkPath,
+  trunkProtocol,
+  TrunkFault,
+  type Frame,
+} from './frames.ts'
 import { readTrunkHead, withLines, type TrunkHead } from './heads.ts'
 
 export interface TrunkServerOptions {

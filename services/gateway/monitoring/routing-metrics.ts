@@ -11,7 +11,7 @@ export interface RoutingState {
   /** By service. */
   budgets(): ReadonlyMap<string, RetryBudget>
   balancers(): ReadonlyMap<string, Balancer>
-  instances(): readonly Member[]
+  instances(): readonly (Member & { readonly trunk?: { readonly isOpen: boolean } | undefined })[]
   /** Ejections so far, by service. */
   readonly ejections: ReadonlyMap<string, number>
 }
@@ -67,6 +67,12 @@ export function exposeRouting(metrics: MetricsRegistry, { admission, budgets, ba
     { name: 'maru_gateway_concurrency_limit', help: 'Requests that may be under way to an instance at once, as found from its answers.' },
     ['service', 'upstream'],
     byInstance(({ limit }) => Math.floor(limit.value)),
+  )
+  exposeGauge(
+    metrics,
+    { name: 'maru_gateway_trunk_open', help: '1 where plain requests go to an instance by a trunk, 0 where by HTTP.' },
+    ['service', 'upstream'],
+    () => instances().map(({ instance, trunk }) => [{ service: instance.service, upstream: instance.id }, trunk?.isOpen ? 1 : 0] as const),
   )
   exposeGauge(
     metrics,

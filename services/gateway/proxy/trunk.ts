@@ -1,6 +1,18 @@
 import { connect, type Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import { frameHeaderBytes, frameKinds, FrameReader, FrameWriter, headPlacesMax, partMaxBytes, requestPlaces, trunkPath, trunkProtocol, TrunkFault, type Frame } from '@maru/service-host'
+import {
+  frameHeaderBytes,
+  frameKinds,
+  FrameReader,
+  FrameWriter,
+  headPlacesMax,
+  partMaxBytes,
+  requestPlaces,
+  trunkPath,
+  trunkProtocol,
+  TrunkFault,
+  type Frame,
+} from '@maru/service-host'
 import { AnswerFault, answerHeadMaxBytes, readAnswerLines } from './answer-head.ts'
 import type { AnswerLines } from './headers.ts'
 import { UpstreamTimeout, type PlainDispatch, type PlainHandler } from './plain-pool.ts'
@@ -15,6 +27,7 @@ const noBody = Buffer.alloc(0)
 /** What waits for an instance that does not take it; beyond it requests go by HTTP. */
 const unsentMaxBytes = 1_024 * 1_024
 const sweepMaxMs = 1_000
+const keepAliveMs = 10_000
 const reconnectMs = { first: 100, max: 2_000 }
 /** Texts of answers' headers that are remembered, of at most so many characters. */
 const linesKept = { max: 512, characters: 512 }
@@ -30,6 +43,9 @@ export class Trunk {
   readonly #bounds: TrunkBounds
   readonly #elsewhere: (request: PlainDispatch, handler: PlainHandler) => void
   readonly #sweeping: NodeJS.Timeout
+  /** With those that only finish what they took. */
+  readonly #lines = new Set<Line>()
+  /** That takes requests, or is about to. */
   #line: Line | undefined
   #reconnecting: NodeJS.Timeout | undefined
   #delayMs = reconnectMs.first
@@ -42,9 +58,13 @@ export class Trunk {
     this.#port = Number(origin.port === '' ? 80 : origin.port)
     this.#bounds = bounds
     this.#elsewhere = elsewhere
-    this.#sweeping = setInterval(() => this.#line?.sweep(), Math.min(sweepMaxMs, Math.max(20, bounds.timeoutMs / 4)))
+    this.#sweeping = setInterval(() => this.#sweep(), Math.min(sweepMaxMs, Math.max(20, bounds.timeoutMs / 4)))
     this.#sweeping.unref()
     this.#open()
+  }
+
+  get isOpen(): boolean {
+    return this.#line?.isOpen === true
   }
 
   /** Sends a request; false where it cannot now, and nothing was done. */
@@ -57,13 +77,17 @@ export class Trunk {
     if (this.#isClosing) return
     this.#isClosing = true
     clearTimeout(this.#reconnecting)
-    if (this.#line) this.#line.leave()
-    else clearInterval(this.#sweeping)
+    this.#line?.leave()
+    if (this.#lines.size === 0) clearInterval(this.#sweeping)
   }
 
   destroy(): void {
     this.close()
-    this.#line?.destroy(new Error('the gateway is stopping'))
+    for (const line of this.#lines) line.destroy(new Error('the gateway is stopping'))
+  }
+
+  #sweep(): void {
+    for (const line of this.#lines) line.sweep()
   }
 
   #open(): void {
@@ -75,17 +99,19 @@ export class Trunk {
       elsewhere: this.#elsewhere,
       opened: () => (this.#delayMs = reconnectMs.first),
       over: () => {
-        if (this.#line === line) this.#line = undefined
-        if (this.#isClosing) clearInterval(this.#sweeping)
-        else this.#openLater()
+        this.#line = undefined
+        if (!this.#isClosing) this.#openLater()
+      },
+      closed: () => {
+        this.#lines.delete(line)
+        if (this.#isClosing && this.#lines.size === 0) clearInterval(this.#sweeping)
       },
     })
     this.#line = line
+    this.#lines.add(line)
   }
 
   #openLater(): void {
-    if (this.#line) return
-    clearTimeout(this.#reconnecting)
     this.#reconnecting = setTimeout(() => this.#open(), this.#delayMs)
     this.#reconnecting.unref()
     this.#delayMs = Math.min(this.#delayMs * 2, reconnectMs.max)
@@ -101,6 +127,8 @@ interface LineOptions {
   opened(): void
   /** It takes no more requests: it has ended, or is about to. Called once. */
   over(): void
+  /** Its connection is closed. Called once. */
+  closed(): void
 }
 
 /** One connection of a trunk. */
@@ -112,7 +140,7 @@ class Line {
   readonly #connecting: NodeJS.Timeout
   /** The head of the answer to the upgrade, as far as it has come. */
   #handshake = ''
-  #isOpen = false
+  isOpen = false
   #isOver = false
   /** Taken in this turn, and not sent yet. */
   #taken: Pending[] = []
@@ -122,9 +150,9 @@ class Line {
   #pendingCount = 0
   #lastReadMs = performance.now()
   #cause: Error | undefined
-  readonly #places = new Map<object, number>()
-  readonly #heads: (object | undefined)[] = []
-  #lastPlace = 0
+  /** Which in the order of all heads that were kept: each takes the place of the one `headPlacesMax` before it. */
+  readonly #kept = new WeakMap<object, number>()
+  #keptCount = 0
 
   constructor(options: LineOptions) {
     this.#options = options
@@ -135,6 +163,8 @@ class Line {
       noDelay: true,
       onread: { buffer: readInto, callback: (bytes, buffer) => this.#read((buffer as Buffer).subarray(0, bytes)) },
     })
+    // Whatever forgets idle connections on the way is kept from it, or shows itself before somebody asks.
+    this.#socket.setKeepAlive(true, keepAliveMs)
     this.#writer = new FrameWriter(this.#socket, () => this.#sendTaken())
     this.#connecting = setTimeout(() => this.destroy(new Error('the instance did not begin a trunk in time')), bounds.connectTimeoutMs)
     this.#socket.once('connect', () =>
@@ -146,7 +176,7 @@ class Line {
   }
 
   dispatch(request: PlainDispatch, handler: PlainHandler): boolean {
-    if (!this.#isOpen || this.#isOver || this.#socket.writableLength > unsentMaxBytes) return false
+    if (!this.isOpen || this.#isOver || this.#socket.writableLength > unsentMaxBytes) return false
     if (this.#pendingCount + this.#taken.length >= requestPlaces) return false
     this.#taken.push(new Pending(this, request, handler))
     this.#writer.due()
@@ -156,7 +186,7 @@ class Line {
   /** Ends its side; what was asked before is answered. */
   leave(): void {
     this.#end()
-    if (!this.#isOpen) this.#socket.destroy()
+    if (!this.isOpen) this.#socket.destroy()
     else this.#finishIfDone()
   }
 
@@ -238,7 +268,7 @@ class Line {
   #writeRequest(id: number, request: PlainDispatch): void {
     const { body, sameHead, headers } = request
     let place = 0
-    if (sameHead) place = this.#places.get(sameHead) ?? this.#keepHead(sameHead, request)
+    if (sameHead) place = this.#placeOfHead(sameHead, request)
     this.#writer.add({
       kind: frameKinds.request,
       flag: body !== null,
@@ -253,21 +283,21 @@ class Line {
     return `${method} ${path} HTTP/1.1\r\nhost: ${this.#options.host}\r\n${fixedHeaders}`
   }
 
-  #keepHead(sameHead: object, request: PlainDispatch): number {
-    const place = (this.#lastPlace = (this.#lastPlace % headPlacesMax) + 1)
-    const before = this.#heads[place]
-    if (before) this.#places.delete(before)
-    this.#heads[place] = sameHead
-    this.#places.set(sameHead, place)
-    this.#writer.add({ kind: frameKinds.head, place, head: this.#headOf(request) })
-    return place
+  #placeOfHead(sameHead: object, request: PlainDispatch): number {
+    let count = this.#kept.get(sameHead)
+    if (count === undefined || count <= this.#keptCount - headPlacesMax) {
+      count = ++this.#keptCount
+      this.#kept.set(sameHead, count)
+      this.#writer.add({ kind: frameKinds.head, place: placeOfKept(count), head: this.#headOf(request) })
+    }
+    return placeOfKept(count)
   }
 
   /** `bytes` are good until this returns. */
   #read(bytes: Buffer): boolean {
     this.#lastReadMs = performance.now()
     try {
-      if (this.#isOpen) this.#reader.read(bytes, (frame) => this.#take(frame))
+      if (this.isOpen) this.#reader.read(bytes, (frame) => this.#take(frame))
       else this.#begin(bytes)
     } catch (error) {
       this.destroy(error as Error)
@@ -287,7 +317,7 @@ class Line {
     if (!isGranted) throw new AnswerFault('the instance did not begin a trunk')
     clearTimeout(this.#connecting)
     this.#handshake = ''
-    this.#isOpen = true
+    this.isOpen = true
     this.#options.opened()
     const rest = bytes.subarray(end + 4 - before)
     if (rest.length > 0) this.#reader.read(rest, (frame) => this.#take(frame))
@@ -367,7 +397,7 @@ class Line {
   /** Who has ended its side once all it took is sent is still answered, and closes when it is. */
   #finishIfDone(): void {
     if (!this.#isOver || this.#taken.length > 0) return
-    if (this.#isOpen && !this.#socket.writableEnded) this.#writer.end()
+    if (this.isOpen && !this.#socket.writableEnded) this.#writer.end()
     if (this.#pendingCount === 0) this.#socket.destroySoon()
   }
 
@@ -379,6 +409,7 @@ class Line {
     for (const pending of unanswered) this.#forget(pending)
     for (const pending of unanswered) pending.handler.onResponseError(pending, error)
     this.#sendTaken()
+    this.#options.closed()
   }
 }
 
@@ -428,6 +459,11 @@ class Pending implements Dispatcher.DispatchController {
   }
 }
 
+/** From 1 on. */
+function placeOfKept(count: number): number {
+  return (count % headPlacesMax) + 1
+}
+
 let rounds = 0
 
 /** Of a request at a place among those under way: what comes for one that was there before it is told from what comes for this one. */
@@ -448,6 +484,10 @@ function linesOf(text: string): AnswerLines {
   if (known) return known
   const lines = readAnswerLines(text)
   if (lines.length !== undefined || lines.coding !== undefined) throw new AnswerFault('the answer is framed in two ways')
-  if (knownLines.size < linesKept.max && text.length <= linesKept.characters) knownLines.set(text, lines)
+  if (text.length <= linesKept.characters) {
+    // Rather all anew than none for what comes most, after many that come once.
+    if (knownLines.size === linesKept.max) knownLines.clear()
+    knownLines.set(text, lines)
+  }
   return lines
 }

@@ -2,7 +2,15 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { pino } from 'pino'
-import { openPostgresDiscovery, readSettings, type Announcement, type Discovery, type Instance } from '@maru/service-host'
+import {
+  createHttpService,
+  openPostgresDiscovery,
+  readSettings,
+  type Announcement,
+  type Discovery,
+  type HttpService,
+  type Instance,
+} from '@maru/service-host'
 import { createIssuer, type Issuer } from '../../../../service-host/test/support/tokens.ts'
 import { createTestDatabase } from '../../../../test/support/postgres.ts'
 import { gatewaySettings } from '../../config.ts'
@@ -18,8 +26,10 @@ export interface Rig extends AsyncDisposable {
   /** Serves and announces; resolves once the gateway has heard. */
   serve(service: Service, listener: RequestListener): Promise<Upstream>
   /** The same with a bare TCP server, for answers that are none. */
-  serveTcp(service: Service, onSocket: (socket: Socket) => void): Promise<Upstream>
-  announce(service: Service, url: string, state?: Instance['state']): Promise<Announcement>
+  serveTcp(service: Service, onSocket: (socket: Socket) => void, capabilities?: readonly string[]): Promise<Upstream>
+  /** The same with the host that services have, so by trunks too; `define` serves its contracts. */
+  host(service: Service, define: (http: HttpService) => void): Promise<Hosted>
+  announce(service: Service, url: string, state?: Instance['state'], capabilities?: readonly string[]): Promise<Announcement>
   health(): Promise<{ service: string; url: string; circuit: string; state: string; pid: number; id: string }[]>
 }
 
@@ -29,6 +39,12 @@ export interface Upstream {
   /** Closes it and everything open on it; its announcement stays, as after a crash. */
   crash(): Promise<void>
   withdraw(): Promise<void>
+}
+
+export interface Hosted extends Upstream {
+  readonly http: HttpService
+  /** Connections open to it. */
+  readonly sockets: ReadonlySet<Socket>
 }
 
 export async function openRig(environment: Record<string, string> = {}): Promise<Rig> {
@@ -49,15 +65,15 @@ export async function openRig(environment: Record<string, string> = {}): Promise
 
   const health: Rig['health'] = async () =>
     ((await (await fetch(`${gateway.url}/health/services`)).json()) as { items: Awaited<ReturnType<Rig['health']>> }).items
-  const announce: Rig['announce'] = async (service, url, state = 'ready') => {
+  const announce: Rig['announce'] = async (service, url, state = 'ready', capabilities = []) => {
     const id = `${service}-${++count}`
     const announcement = await (
       await discoveryOf(service)
-    ).announce({ id, service, url, pid: process.pid, version: '0.1.0', state, startedAt: new Date().toISOString() })
+    ).announce({ id, service, url, pid: process.pid, version: '0.1.0', state, startedAt: new Date().toISOString(), capabilities })
     await until(async () => (await health()).some((instance) => instance.id === id))
     return announcement
   }
-  const run = async (service: Service, server: Server): Promise<Upstream> => {
+  const run = async (service: Service, server: Server, capabilities?: readonly string[]): Promise<Upstream & { sockets: Set<Socket> }> => {
     const sockets = new Set<Socket>()
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
@@ -73,8 +89,8 @@ export async function openRig(environment: Record<string, string> = {}): Promise
       await closed
     }
     servers.add(crash)
-    const announcement = await announce(service, url)
-    return { url, server, crash, withdraw: () => announcement.withdraw() }
+    const announcement = await announce(service, url, 'ready', capabilities)
+    return { url, server, sockets, crash, withdraw: () => announcement.withdraw() }
   }
 
   return {
@@ -84,7 +100,13 @@ export async function openRig(environment: Record<string, string> = {}): Promise
     announce,
     health,
     serve: (service, listener) => run(service, createServer({ keepAliveTimeout: 65_000 }, listener)),
-    serveTcp: (service, onSocket) => run(service, createTcpServer(onSocket)),
+    serveTcp: (service, onSocket, capabilities) => run(service, createTcpServer(onSocket), capabilities),
+    async host(service, define) {
+      const http = createHttpService({ logger, verifier: issuer.verifier, strictReplies: true })
+      define(http)
+      await http.app.ready()
+      return { ...(await run(service, http.app.server, http.capabilities())), http }
+    },
     async [Symbol.asyncDispose]() {
       await gateway.stop()
       for (const crash of servers) await crash()
