@@ -18,13 +18,13 @@ export interface OutgoingFrame {
 /** Puts frames together and sends those of one turn of the event loop in one write. */
 export class FrameWriter {
   readonly #socket: Duplex
-  readonly #beforeSending: (() => void) | undefined
+  readonly #beforeSending: (() => boolean) | undefined
   #batch = Buffer.allocUnsafeSlow(batchBytes)
   #used = 0
   #isDue = false
 
-  /** `beforeSending` may add to what is about to be sent. */
-  constructor(socket: Duplex, beforeSending?: () => void) {
+  /** `beforeSending` may add to what is about to be sent, and says whether it has more for the next turn. */
+  constructor(socket: Duplex, beforeSending?: () => boolean) {
     this.#socket = socket
     this.#beforeSending = beforeSending
   }
@@ -66,16 +66,22 @@ export class FrameWriter {
   }
 
   #send(): void {
-    this.#isDue = false
-    this.#beforeSending?.()
+    const hasMore = this.#beforeSending?.() === true
     this.#isDue = false
     this.#flush()
+    if (hasMore) this.due()
   }
 
   #flush(): void {
     if (this.#used === 0) return
-    this.#write(this.#batch.subarray(0, this.#used))
+    const bytes = this.#batch.subarray(0, this.#used)
     this.#used = 0
+    // Where something waits already this will too, and a small one should not hold on to a whole batch.
+    if (this.#socket.writableLength > 0) {
+      this.#write(Buffer.from(bytes))
+      return
+    }
+    this.#write(bytes)
     // What the kernel has not taken at once is sent from this memory later.
     if (this.#socket.writableLength > 0) this.#batch = Buffer.allocUnsafeSlow(batchBytes)
   }

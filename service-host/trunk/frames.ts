@@ -36,13 +36,15 @@ export const frameKinds = {
   part: 6,
   /** To the gateway: nothing was done; this request is to be asked by HTTP. */
   elsewhere: 7,
-  /** To the gateway: ask no more here. Whoever has heard it ends its side of the connection, and is answered what it asked before. */
+  /** To the gateway: ask no more here. What it asked before is answered, and then it ends the connection. */
   leaving: 8,
 } as const
 
 export const frameHeaderBytes = 20
 /** Requests under way on a trunk. */
 export const requestPlaces = 4_096
+/** Longer bodies of requests do not travel on a trunk. */
+export const requestBodyMaxBytes = 64 * 1_024
 /** Longer answers travel in parts, each once the one before it has been taken: a client that reads slowly holds up nobody and fills no memory. */
 export const partMaxBytes = 64 * 1_024
 /** Of a gateway; a newer head takes the place of the oldest. */

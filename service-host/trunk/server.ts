@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { PlainClient, PlainRequest } from '../plain-http/connection.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -8,6 +9,7 @@ import {
   FrameReader,
   headPlacesMax,
   partMaxBytes,
+  requestBodyMaxBytes,
   requestPlaces,
   trunkPath,
   trunkProtocol,
@@ -17,9 +19,9 @@ import {
 import { readTrunkHead, withLines, type TrunkHead } from './heads.ts'
 
 export interface TrunkServerOptions {
-  /** A longer body is no frame. */
+  /** A longer body is for HTTP to refuse. */
   bodyMaxBytes: number
-  /** Of one trunk; beyond it nothing more is read from it. */
+  /** Of one trunk, with answers of which parts are still to come; beyond it requests are for HTTP, whose connections have bounds of their own. */
   inFlightMax?: number
   /** As `ConnectionHost.take`. */
   take(request: PlainRequest, client: PlainClient): boolean
@@ -30,20 +32,30 @@ const trunksMax = 512
 /** Nothing more is read from a gateway that does not take what waits for it. */
 const unsentMaxBytes = 1_024 * 1_024
 const headMaxBytes = 32 * 1_024
+/** For a gateway to ask for the next part of an answer; as long as a client of HTTP has to take what waits for it. */
+const restMaxMs = 120_000
+const sweepMs = 5_000
+const keepAliveMs = 10_000
 
 /** The trunks of gateways to a service. */
 export class TrunkServer {
   readonly #options: Required<TrunkServerOptions>
   readonly #trunks = new Set<ServedTrunk>()
+  readonly #sweeping: NodeJS.Timeout
   #isClosing = false
 
   constructor(options: TrunkServerOptions) {
     this.#options = { inFlightMax: 2_048, ...options }
+    this.#sweeping = setInterval(() => {
+      for (const trunk of this.#trunks) trunk.sweep()
+    }, sweepMs)
+    this.#sweeping.unref()
   }
 
   /** Takes an upgrade that asks for a trunk; false where it asks for something else, and nothing was done. */
   upgrade({ url, headers }: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (url !== trunkPath || headers.upgrade !== trunkProtocol) return false
+    socket.on('error', () => socket.destroy())
     if (this.#isClosing || this.#trunks.size >= trunksMax) {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       return true
@@ -67,17 +79,18 @@ export class TrunkServer {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     for (const trunk of this.#trunks) trunk.destroy()
+    clearInterval(this.#sweeping)
   }
 }
 
 /** What is left of an answer that travels in parts. */
 interface Rest {
-  body: Buffer
+  readonly body: Buffer
   at: number
+  sinceMs: number
 }
 
 const nothing = Buffer.alloc(0)
-const none = -1
 
 class ServedTrunk {
   readonly #socket: Duplex
@@ -86,9 +99,11 @@ class ServedTrunk {
   readonly #writer: FrameWriter
   readonly #remoteAddress: string
   readonly #heads: (TrunkHead | undefined)[] = []
-  /** By place, the id of the request whose answer somebody waits for; negative where there is none. */
-  readonly #awaited: number[] = []
+  /** By place, who waits for an answer. Not by id: one that is said again must not have the answer to what was cancelled under it. */
+  readonly #awaited: (TrunkClient | undefined)[] = []
+  #awaitedCount = 0
   readonly #rests = new Map<number, Rest>()
+  /** With those that nobody waits for any more. */
   #inFlight = 0
   #hasEnded = false
   #isPaused = false
@@ -97,24 +112,34 @@ class ServedTrunk {
     this.#socket = socket
     this.#options = options
     this.#remoteAddress = (socket as { remoteAddress?: string }).remoteAddress ?? ''
-    this.#reader = new FrameReader({ maxBytes: frameHeaderBytes + headMaxBytes + options.bodyMaxBytes, isLent: false })
+    this.#reader = new FrameReader({ maxBytes: frameHeaderBytes + headMaxBytes + requestBodyMaxBytes, isLent: false })
     this.#writer = new FrameWriter(socket)
     socket.on('data', (chunk: Buffer) => this.read(chunk))
-    socket.on('error', () => socket.destroy())
+    // A gateway whose machine is gone says nothing.
+    ;(socket as Socket).setKeepAlive(true, keepAliveMs)
     socket.on('end', () => {
       this.#hasEnded = true
+      // It cannot ask for the rest of anything any more.
+      this.#rests.clear()
       this.#endIfDone()
     })
     socket.on('drain', () => this.#resume())
     socket.on('close', () => {
-      this.#awaited.fill(none)
+      this.#awaited.length = 0
       this.#rests.clear()
       closed()
     })
   }
 
+  /** Whether nobody waits for anything. */
   get isIdle(): boolean {
-    return this.#inFlight === 0 && this.#rests.size === 0
+    return this.#awaitedCount === 0 && this.#rests.size === 0
+  }
+
+  /** Nobody asks for these parts any more, or somebody does who is not to be waited for. */
+  sweep(): void {
+    const nowMs = performance.now()
+    for (const [id, { sinceMs }] of this.#rests) if (nowMs - sinceMs > restMaxMs) this.#rests.delete(id)
   }
 
   leave(): void {
@@ -133,14 +158,14 @@ class ServedTrunk {
       // Where the next frame begins is not known any more.
       this.#socket.destroy()
     }
-    if (this.#inFlight >= this.#options.inFlightMax || this.#socket.writableLength > unsentMaxBytes) {
+    if (this.#socket.writableLength > unsentMaxBytes) {
       this.#isPaused = true
       this.#socket.pause()
     }
   }
 
   #resume(): void {
-    if (!this.#isPaused || this.#inFlight >= this.#options.inFlightMax || this.#socket.writableLength > unsentMaxBytes) return
+    if (!this.#isPaused || this.#socket.writableLength > unsentMaxBytes) return
     this.#isPaused = false
     this.#socket.resume()
   }
@@ -151,7 +176,8 @@ class ServedTrunk {
     else if (kind === frameKinds.head) this.#keepHead(frame)
     else if (kind === frameKinds.more) this.#sendPart(id)
     else if (kind === frameKinds.cancel) {
-      this.#forget(id)
+      const client = this.#awaited[id % requestPlaces]
+      if (client?.id === id) this.#forget(client)
       this.#rests.delete(id)
       this.#endIfDone()
     } else throw new TrunkFault('a frame of a kind that is none')
@@ -169,9 +195,10 @@ class ServedTrunk {
     const kept = this.#heads[headPlace]
     const head = headPlace === 0 ? readTrunkHead(text) : kept && withLines(kept, text)
     const place = id % requestPlaces
-    if ((this.#awaited[place] ?? none) !== none) throw new TrunkFault('a request has the place of another')
+    if (this.#awaited[place] !== undefined) throw new TrunkFault('a request has the place of another')
     const contentLength = end - bodyFrom
-    if (head && contentLength <= this.#options.bodyMaxBytes) {
+    const isFull = this.#inFlight + this.#rests.size >= this.#options.inFlightMax
+    if (head && !isFull && contentLength <= this.#options.bodyMaxBytes) {
       const request: PlainRequest = {
         method: head.method,
         target: head.target,
@@ -185,37 +212,40 @@ class ServedTrunk {
         receivedMs: performance.now(),
         sameHead: undefined,
       }
-      this.#awaited[place] = id
+      const client = new TrunkClient(this, id)
+      this.#awaited[place] = client
+      this.#awaitedCount += 1
       this.#inFlight += 1
-      if (this.#options.take(request, new TrunkClient(this, id))) return
+      if (this.#options.take(request, client)) return
       this.#inFlight -= 1
-      this.#forget(id)
+      this.#forget(client)
     }
     this.#writer.add({ kind: frameKinds.elsewhere, id })
   }
 
   /** For TrunkClient alone. */
-  answer(id: number, status: number, lines: string, body: string | Buffer): void {
+  answer(client: TrunkClient, status: number, lines: string, body: string | Buffer): void {
+    const { id } = client
     this.#inFlight -= 1
-    if (this.#forget(id)) {
+    if (this.#forget(client)) {
       const totalBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
       if (totalBytes <= partMaxBytes) this.#writer.add({ kind: frameKinds.answer, place: status, id, head: lines, body, totalBytes })
       else {
         const whole = typeof body === 'string' ? Buffer.from(body) : body
-        this.#rests.set(id, { body: whole, at: partMaxBytes })
+        this.#rests.set(id, { body: whole, at: partMaxBytes, sinceMs: performance.now() })
         const first = whole.subarray(0, partMaxBytes)
         this.#writer.add({ kind: frameKinds.answer, flag: true, place: status, id, head: lines, body: first, totalBytes })
       }
     }
-    if (this.#isPaused) this.#resume()
     if (this.#hasEnded) this.#endIfDone()
   }
 
   /** False where nobody waits for its answer. */
-  #forget(id: number): boolean {
-    const place = id % requestPlaces
-    if (this.#awaited[place] !== id) return false
-    this.#awaited[place] = none
+  #forget(client: TrunkClient): boolean {
+    const place = client.id % requestPlaces
+    if (this.#awaited[place] !== client) return false
+    this.#awaited[place] = undefined
+    this.#awaitedCount -= 1
     return true
   }
 
@@ -224,6 +254,7 @@ class ServedTrunk {
     if (!rest) return
     const part = rest.body.subarray(rest.at, rest.at + partMaxBytes)
     rest.at += part.length
+    rest.sinceMs = performance.now()
     const isLast = rest.at >= rest.body.length
     if (isLast) this.#rests.delete(id)
     this.#writer.add({ kind: frameKinds.part, flag: !isLast, id, body: part })
@@ -238,15 +269,15 @@ class ServedTrunk {
 
 class TrunkClient implements PlainClient {
   readonly knowsRequestId = true
+  readonly id: number
   readonly #trunk: ServedTrunk
-  readonly #id: number
 
   constructor(trunk: ServedTrunk, id: number) {
     this.#trunk = trunk
-    this.#id = id
+    this.id = id
   }
 
   answer(status: number, lines: string, body: string | Buffer): void {
-    this.#trunk.answer(this.#id, status, lines, body)
+    this.#trunk.answer(this, status, lines, body)
   }
 }

@@ -31,6 +31,8 @@ export interface PlainDispatch {
 export interface PlainHandler {
   /** The request is about to be sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void
+  /** Nothing of it was done after all; it is about to be sent another way. */
+  onUnsent(): void
   onHead(status: number, lines: AnswerLines, contentLength: number | undefined): void
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void
   /** As `onResponseData`, for the last there is; `chunk` is good only until this returns. */

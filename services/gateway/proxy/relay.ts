@@ -87,6 +87,12 @@ class RelayHandler implements Dispatcher.DispatchHandler, PlainHandler {
     else this.#sent = true
   }
 
+  /** As `PlainHandler.onUnsent`. */
+  onUnsent(): void {
+    this.#controller = undefined
+    this.#sent = false
+  }
+
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return
     const { 'content-length': length } = headers

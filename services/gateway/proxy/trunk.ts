@@ -7,6 +7,7 @@ import {
   FrameWriter,
   headPlacesMax,
   partMaxBytes,
+  requestBodyMaxBytes,
   requestPlaces,
   trunkPath,
   trunkProtocol,
@@ -177,13 +178,14 @@ class Line {
 
   dispatch(request: PlainDispatch, handler: PlainHandler): boolean {
     if (!this.isOpen || this.#isOver || this.#socket.writableLength > unsentMaxBytes) return false
+    if (request.body !== null && request.body.length > requestBodyMaxBytes) return false
     if (this.#pendingCount + this.#taken.length >= requestPlaces) return false
     this.#taken.push(new Pending(this, request, handler))
     this.#writer.due()
     return true
   }
 
-  /** Ends its side; what was asked before is answered. */
+  /** Takes no more, and ends when what it took is answered. */
   leave(): void {
     this.#end()
     if (!this.isOpen) this.#socket.destroy()
@@ -201,14 +203,12 @@ class Line {
     const { timeoutMs } = this.#options.bounds
     for (const pending of this.#pending) {
       if (!pending || pending.paused || nowMs - pending.sinceMs <= timeoutMs) continue
-      const error = new UpstreamTimeout('the instance did not answer in time')
-      // Not one byte came for so long: it is the line, or all of the instance.
-      if (this.#lastReadMs < pending.sinceMs) {
-        this.destroy(error)
-        return
-      }
-      this.cancel(pending, error)
+      // Not one byte came for so long: it may be the line, so nobody else is sent down it. Those who were have their own time.
+      if (this.#lastReadMs < pending.sinceMs) this.#end()
+      this.cancel(pending, new UpstreamTimeout('the instance did not answer in time'))
     }
+    // Said its last, which is not even taken.
+    if (this.#isOver && this.#socket.writableEnded && nowMs - this.#lastReadMs > timeoutMs) this.#socket.destroy()
   }
 
   /** For Pending: nobody waits for its answer any more. */
@@ -224,7 +224,8 @@ class Line {
     this.#writer.add({ kind: frameKinds.more, id })
   }
 
-  #sendTaken(): void {
+  /** Whether others have come meanwhile. */
+  #sendTaken(): boolean {
     const taken = this.#taken
     this.#taken = []
     for (const pending of taken) {
@@ -241,6 +242,7 @@ class Line {
       this.#writeRequest(pending.id, request)
     }
     this.#finishIfDone()
+    return this.#taken.length > 0
   }
 
   #remember(pending: Pending): void {
@@ -339,10 +341,11 @@ class Line {
     const pending = this.#find(id)
     // Nobody waits for it any more.
     if (!pending) return
-    const lines = linesOf(bytes.toString('latin1', from, bodyFrom))
     const length = end - bodyFrom
     if (pending.hasHead || status < 200 || status > 599 || totalBytes < length || (!flag && totalBytes !== length))
       throw new TrunkFault('an answer that is none')
+    const lines = this.#linesFor(pending, bytes.toString('latin1', from, bodyFrom))
+    if (!lines) return
     pending.hasHead = true
     pending.leftBytes = totalBytes
     if (flag) {
@@ -355,6 +358,17 @@ class Line {
     if (length > 0) pending.handler.onLastData(pending, bytes.subarray(bodyFrom, end))
     pending.handler.onResponseEnd()
     if (this.#isOver) this.#finishIfDone()
+  }
+
+  /** Undefined where they are none: then that answer is a fault, and all others are as good as before. */
+  #linesFor(pending: Pending, text: string): AnswerLines | undefined {
+    try {
+      return linesOf(text)
+    } catch (error) {
+      if (!(error instanceof AnswerFault)) throw error
+      this.cancel(pending, error)
+      return undefined
+    }
   }
 
   #takePart({ id, flag, bytes, bodyFrom, end }: Frame): void {
@@ -384,6 +398,7 @@ class Line {
     if (!pending) return
     if (pending.hasHead) throw new TrunkFault('an answer that goes on elsewhere')
     this.#forget(pending)
+    pending.handler.onUnsent()
     this.#options.elsewhere(pending.request, pending.handler)
     this.#finishIfDone()
   }
@@ -394,11 +409,11 @@ class Line {
     this.#options.over()
   }
 
-  /** Who has ended its side once all it took is sent is still answered, and closes when it is. */
+  /** Once all it took is answered: until then it asks for parts, and says what nobody waits for. */
   #finishIfDone(): void {
-    if (!this.#isOver || this.#taken.length > 0) return
+    if (!this.#isOver || this.#taken.length + this.#pendingCount > 0) return
     if (this.isOpen && !this.#socket.writableEnded) this.#writer.end()
-    if (this.#pendingCount === 0) this.#socket.destroySoon()
+    this.#socket.destroySoon()
   }
 
   #closed(): void {

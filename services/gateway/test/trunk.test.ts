@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import Type from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { endpoint } from '@maru/contracts'
 import {
+  createHttpService,
   frameKinds,
   FrameReader,
   FrameWriter,
@@ -15,7 +17,9 @@ import {
   type HttpService,
 } from '@maru/service-host'
 import { ask, expectAlike, fuzzRuns, mangled } from '../../../service-host/test/support/differential.ts'
-import { openRig, until, type Hosted, type Rig } from './support/rig.ts'
+import { createIssuer } from '../../../service-host/test/support/tokens.ts'
+import { Trunk } from '../proxy/trunk.ts'
+import { openRig, until, type Hosted, type Rig, type Upstream } from './support/rig.ts'
 
 const anything = Type.Record(Type.String(), Type.Unknown())
 const shared = { service: 'market-data', access: 'public', summary: '', status: 200 } as const
@@ -290,37 +294,101 @@ describe('when something fails', () => {
     expect(service.sockets.size).toBe(0)
   })
 
-  test('an answer in parts waits for a client that reads slowly, and no other waits with it', async () => {
-    await using rig = await openRig()
-    const body = 'y'.repeat(30_000_000)
-    const huge = endpoint({ ...shared, method: 'GET', path: '/huge', reply: Type.Object({ body: Type.String() }) })
-    const service = await hosted(rig, (http) => {
-      define(http)
-      http.serve(huge, () => ({ body }))
-    })
+  /** A client that takes nothing of a long answer, and what has come to it once it does. */
+  async function readSlowly(rig: Rig, service: Hosted) {
     const { hostname, port } = new URL(rig.url)
     const client = connect({ host: hostname, port: Number(port) })
     client.pause()
-    client.write(`GET ${api}/huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    let length = 0
+    client.on('data', (chunk: Buffer) => (length += chunk.length))
+    client.write(`GET ${api}/huge HTTP/1.1\r\nHost: a\r\n\r\n`)
     // Until its buffers are full nothing stops it.
     const [trunk] = trunksOf(service)
-    for (let before = -1; trunk!.bytesWritten - before >= 64 * 1_024;) {
+    await until(() => trunk!.bytesWritten > 1_000_000)
+    for (let before = -1; trunk!.bytesWritten > before + 64 * 1_024;) {
       before = trunk!.bytesWritten
       for (let turn = 0; turn < 20; turn += 1) expect((await fetch(`${rig.url}${api}/echo`)).status).toBe(200)
     }
-    expect(trunk!.bytesWritten).toBeLessThan(20_000_000)
-    let length = 0
-    client.on('data', (chunk: Buffer) => (length += chunk.length))
-    client.resume()
-    await once(client, 'close')
-    expect(length).toBeGreaterThan(body.length)
+    return { client, trunk: trunk!, length: () => length, [Symbol.dispose]: () => void client.destroy() }
+  }
+
+  const body = 'y'.repeat(30_000_000)
+  const huge = endpoint({ ...shared, method: 'GET', path: '/huge', reply: Type.Object({ body: Type.String() }) })
+  const defineHuge = (http: HttpService): void => {
+    define(http)
+    http.serve(huge, () => ({ body }))
+  }
+
+  test('an answer in parts waits for a client that reads slowly, and no other waits with it', async () => {
+    await using rig = await openRig()
+    using reader = await readSlowly(rig, await hosted(rig, defineHuge))
+    expect(reader.trunk.bytesWritten).toBeLessThan(20_000_000)
+    reader.client.resume()
+    await until(() => reader.length() > body.length)
+  })
+
+  test('an answer in parts comes whole also where its instance leaves meanwhile', async () => {
+    await using rig = await openRig()
+    const service = await hosted(rig, defineHuge)
+    using reader = await readSlowly(rig, service)
+    await service.withdraw()
+    const stopped = service.http.stop(20_000)
+    await until(async () => (await rig.health()).length === 0)
+    reader.client.resume()
+    await until(() => reader.length() > body.length)
+    await stopped
+    expect(service.sockets.size).toBe(0)
+  })
+
+  test('one that is asked for before its instance leaves, and begins after, comes whole', async () => {
+    await using rig = await openRig()
+    let give: (() => void) | undefined
+    const late = endpoint({ ...shared, method: 'GET', path: '/late', reply: Type.Object({ text: Type.String() }) })
+    const service = await hosted(rig, (http) => http.serve(late, () => new Promise((resolve) => (give = () => resolve({ text })))))
+    const answer = fetch(`${rig.url}${api}/late`)
+    await until(() => give !== undefined)
+    await service.withdraw()
+    const stopped = service.http.stop(20_000)
+    await until(async () => (await rig.health()).length === 0)
+    give!()
+    expect(await (await answer).json()).toEqual({ text })
+    await stopped
+  })
+
+  test('a body longer than a service takes is refused, and nobody else with it', async () => {
+    await using rig = await openRig({ MARU_GATEWAY_BODY_MAX_BYTES: '1000000' })
+    const h = held()
+    const service = await hosted(rig, h.define)
+    const others = Promise.all(Array.from({ length: 5 }, () => fetch(`${rig.url}${api}/held`, json)))
+    await until(() => h.waiting.length === 5)
+    const long = await fetch(`${rig.url}${api}/echo/a`, { ...json, body: JSON.stringify({ a: 'x'.repeat(200_000) }) })
+    expect(long.status).toBe(413)
+    for (const answer of h.waiting) answer()
+    expect((await others).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+    expect(trunksOf(service)).toHaveLength(1)
+  })
+
+  test('an instance that says nothing for long is sent no more down that trunk, but what it was asked has its own time', async () => {
+    await using rig = await openRig({ MARU_GATEWAY_UPSTREAM_TIMEOUT_MS: '1000' })
+    const h = held()
+    const service = await hosted(rig, h.define)
+    const sinceMs = performance.now()
+    const first = fetch(`${rig.url}${api}/held`)
+    await until(() => h.waiting.length === 1)
+    const [trunk] = trunksOf(service)
+    // Asked when most of the time of the first is over.
+    await until(() => performance.now() > sinceMs + 700)
+    const second = fetch(`${rig.url}${api}/held`, json)
+    expect((await first).status).toBe(504)
+    h.waiting[1]!()
+    expect((await second).status).toBe(200)
+    await until(() => trunk!.destroyed)
+    await until(() => hasTrunk(rig))
   })
 
   test('a client that leaves in the middle of an answer in parts leaves nothing behind', async () => {
     await using rig = await openRig()
-    const body = 'y'.repeat(10_000_000)
-    const huge = endpoint({ ...shared, method: 'GET', path: '/huge', reply: Type.Object({ body: Type.String() }) })
-    const service = await hosted(rig, (http) => http.serve(huge, () => ({ body })))
+    const service = await hosted(rig, defineHuge)
     const { hostname, port } = new URL(rig.url)
     const client = connect({ host: hostname, port: Number(port) })
     client.write(`GET ${api}/huge HTTP/1.1\r\nHost: a\r\n\r\n`)
@@ -337,17 +405,21 @@ describe('when something fails', () => {
 
 describe('an instance that speaks something else on a trunk', () => {
   /** Grants the upgrade and then says these bytes at each frame that it is asked. */
-  async function serveBytes(rig: Rig, say: (id: number, write: (bytes: Buffer) => void) => void): Promise<{ opened: () => number }> {
+  async function serveBytes(
+    rig: Rig,
+    say: (id: number, write: (bytes: Buffer) => void) => void,
+  ): Promise<{ opened: () => number; upstream: Upstream }> {
     let opened = 0
-    await rig.serveTcp(
+    const upstream = await rig.serveTcp(
       'market-data',
       (socket) => {
         let isTrunk = false
+        const write = (bytes: Buffer): void => void socket.write(bytes)
         const reader = new FrameReader({ maxBytes: 2 ** 20, isLent: false })
         socket.on('data', (chunk: Buffer) => {
           if (isTrunk) {
             reader.read(chunk, ({ kind, id }) => {
-              if (kind === frameKinds.request) say(id, (bytes) => socket.write(bytes))
+              if (kind === frameKinds.request) say(id, write)
               return true
             })
           } else if (chunk.toString().includes(trunkProtocol)) {
@@ -360,8 +432,8 @@ describe('an instance that speaks something else on a trunk', () => {
       [trunkCapability],
     )
     await until(() => opened === 1)
-    // The gateway has read the answer to its upgrade once a request takes that way.
-    return { opened: () => opened }
+    await until(() => hasTrunk(rig))
+    return { opened: () => opened, upstream }
   }
 
   function frameOf(frame: Parameters<FrameWriter['add']>[0]): Buffer {
@@ -388,9 +460,6 @@ describe('an instance that speaks something else on a trunk', () => {
     ['a kind of the other side', (id) => frameOf({ kind: frameKinds.request, id })],
     ['no status', (id) => frameOf(answer(id, { place: 99 }))],
     ['another length than it says', (id) => frameOf(answer(id, { totalBytes: 5 }))],
-    ['a header that is none', (id) => frameOf(answer(id, { head: 'content-type text\r\n' }))],
-    ['a header that ends another', (id) => frameOf(answer(id, { head: 'a: b\n\r\n' }))],
-    ['a framing of its own', (id) => frameOf(answer(id, { head: 'content-length: 4\r\n' }))],
     ['a part of what has not begun', (id) => frameOf({ kind: frameKinds.part, id, body: 'evil' })],
     [
       'more parts than it says',
@@ -416,6 +485,53 @@ describe('an instance that speaks something else on a trunk', () => {
     expect([...statuses].filter((status) => !['200', '502', ''].includes(status))).toEqual([])
   })
 
+  test.each([
+    ['a header that is none', 'content-type text\r\n'],
+    ['a header that ends another', 'a: b\n\r\n'],
+    ['a framing of its own', 'content-length: 4\r\n'],
+  ])('%s: 502, and all else goes on', async (_name, head) => {
+    await using rig = await openRig({ MARU_CIRCUIT_FAILURES: '1000' })
+    const { opened } = await serveBytes(rig, (id, write) => write(frameOf(answer(id, { head }))))
+    let status = 0
+    await until(async () => {
+      const reply = await fetch(`${rig.url}${api}/echo`)
+      expect(await reply.text()).not.toContain('evil')
+      return (status = reply.status) !== 200
+    })
+    expect([status === 502 || status === 503, opened()]).toEqual([true, 1])
+  })
+
+  test('after it has said that it leaves, nothing more is asked on that trunk', async () => {
+    await using rig = await openRig()
+    const perTrunk = new Map<unknown, number>()
+    const { opened } = await serveBytes(rig, (id, write) => {
+      perTrunk.set(write, (perTrunk.get(write) ?? 0) + 1)
+      write(Buffer.concat([frameOf({ kind: frameKinds.leaving }), frameOf(answer(id, { body: 'good' }))]))
+    })
+    await until(async () => {
+      expect(['good', 'http']).toContain(await (await fetch(`${rig.url}${api}/echo`)).text())
+      return opened() === 4
+    })
+    expect([...perTrunk.values()]).toEqual([1, 1, 1])
+  })
+
+  test('what it would have asked by HTTP, and cannot be reached by, goes to another instance, as nothing was sent', async () => {
+    await using rig = await openRig()
+    let refused = 0
+    const fake = await serveBytes(rig, (id, write) => {
+      refused += 1
+      fake.upstream.server.close()
+      write(frameOf({ kind: frameKinds.elsewhere, id }))
+    })
+    await hosted(rig, define)
+    const statuses: number[] = []
+    await until(async () => {
+      statuses.push((await fetch(`${rig.url}${api}/echo/a`, json)).status)
+      return refused > 0
+    })
+    expect(new Set(statuses)).toEqual(new Set([200]))
+  })
+
   test('answers to what was not asked reach nobody', async () => {
     await using rig = await openRig()
     let asked = 0
@@ -430,4 +546,43 @@ describe('an instance that speaks something else on a trunk', () => {
       return asked >= 5
     })
   })
+})
+
+test('more heads than places: each request goes with its own', async () => {
+  const http = createHttpService({ logger: pino({ level: 'silent' }), verifier: createIssuer().verifier })
+  http.serve(get, ({ request: { headers } }) => ({ who: headers['x-who'], own: headers['x-own'] }))
+  const origin = new URL(await http.app.listen({ host: '127.0.0.1', port: 0 }))
+  let elsewhere = 0
+  const trunk = new Trunk(origin, { connectTimeoutMs: 1_000, timeoutMs: 10_000 }, () => (elsewhere += 1))
+  await until(() => trunk.isOpen)
+  const heads = Array.from({ length: 5_000 }, (_, at) => ({ at }))
+  const askOne = (at: number, own: number) =>
+    new Promise<string>((resolve, reject) => {
+      const isTaken = trunk.dispatch(
+        { method: 'GET', path: '/echo', fixedHeaders: `x-who: ${at}\r\n`, headers: `x-own: ${own}\r\n`, body: null, sameHead: heads[at] },
+        {
+          onRequestStart: () => undefined,
+          onUnsent: () => undefined,
+          onHead: () => undefined,
+          onResponseData: () => undefined,
+          onLastData: (_controller, body) => resolve(body.toString()),
+          onResponseEnd: () => undefined,
+          onResponseError: (_controller, error) => reject(error),
+        },
+      )
+      if (!isTaken) reject(new Error('the trunk takes no more'))
+    })
+  let own = 0
+  const ats = fc.array(fc.oneof(fc.nat({ max: 20 }), fc.nat({ max: heads.length - 1 })), { minLength: 200, maxLength: 500 })
+  const property = fc.asyncProperty(ats, async (all) => {
+    const asked = all.map((at) => ({ at, own: (own += 1) }))
+    expect(await Promise.all(asked.map((one) => askOne(one.at, one.own)))).toEqual(
+      asked.map((one) => JSON.stringify({ who: String(one.at), own: String(one.own) })),
+    )
+  })
+  // Until most heads have been said, forgotten and said again.
+  await fc.assert(property, { numRuns: 60 })
+  expect(elsewhere).toBe(0)
+  trunk.destroy()
+  await http.stop(100)
 })
