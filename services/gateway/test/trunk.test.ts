@@ -504,15 +504,15 @@ describe('an instance that speaks something else on a trunk', () => {
   test('after it has said that it leaves, nothing more is asked on that trunk', async () => {
     await using rig = await openRig()
     const perTrunk = new Map<unknown, number>()
-    const { opened } = await serveBytes(rig, (id, write) => {
+    await serveBytes(rig, (id, write) => {
       perTrunk.set(write, (perTrunk.get(write) ?? 0) + 1)
       write(Buffer.concat([frameOf({ kind: frameKinds.leaving }), frameOf(answer(id, { body: 'good' }))]))
     })
     await until(async () => {
       expect(['good', 'http']).toContain(await (await fetch(`${rig.url}${api}/echo`)).text())
-      return opened() === 4
+      return perTrunk.size === 3
     })
-    expect([...perTrunk.values()]).toEqual([1, 1, 1])
+    expect(new Set(perTrunk.values())).toEqual(new Set([1]))
   })
 
   test('what it would have asked by HTTP, and cannot be reached by, goes to another instance, as nothing was sent', async () => {
