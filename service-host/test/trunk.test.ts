@@ -1,26 +1,15 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import Type from 'typebox'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { endpoint, Strict } from '@maru/contracts'
 import { createHttpService, type HttpService } from '../http.ts'
-import type { PlainClient } from '../plain-http/connection.ts'
 import { FrameWriter, type OutgoingFrame } from '../trunk/frame-writer.ts'
-import {
-  frameHeaderBytes,
-  frameKinds,
-  FrameReader,
-  partMaxBytes,
-  requestPlaces,
-  trunkPath,
-  trunkProtocol,
-  type Frame,
-} from '../trunk/frames.ts'
-import { TrunkServer } from '../trunk/server.ts'
+import { frameHeaderBytes, frameKinds, partMaxBytes, requestPlaces, trunkPath, trunkProtocol } from '../trunk/frames.ts'
 import { createIssuer } from './support/tokens.ts'
+import { answered, ask, elsewhere, openTrunk, type Peer } from './support/trunk-peer.ts'
 
 /** A service of real contracts, asked on a trunk by what speaks frames and nothing else. */
 
@@ -83,71 +72,11 @@ beforeEach(async () => {
 })
 afterEach(() => http.stop(100))
 
-interface Heard {
-  kind: number
-  flag: boolean
-  place: number
-  id: number
-  totalBytes: number
-  head: string
-  body: string
-}
-
-interface Peer {
-  socket: Socket
-  send(...frames: OutgoingFrame[]): void
-  /** Frames that came, in order. */
-  heard: Heard[]
-  /** The next so many of them, once they are there. */
-  next(count: number): Promise<Heard[]>
-  closed: Promise<unknown>
-}
-
-async function open(): Promise<Peer> {
-  const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true })
-  socket.on('error', () => undefined)
-  const closed = once(socket, 'close')
-  socket.write(`GET ${trunkPath} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${trunkProtocol}\r\n\r\n`)
-  const [first] = (await once(socket, 'data')) as [Buffer]
-  expect(first.toString('latin1')).toBe(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${trunkProtocol}\r\n\r\n`)
-  const heard: Heard[] = []
-  const reader = new FrameReader({ maxBytes: 2 ** 24, isLent: false })
-  let taken = 0
-  socket.on('data', (chunk: Buffer) => reader.read(chunk, (frame) => heard.push(heardOf(frame)) > 0))
-  const writer = new FrameWriter(socket)
-  return {
-    socket,
-    heard,
-    closed,
-    send: (...frames) => {
-      for (const frame of frames) writer.add(frame)
-    },
-    async next(count) {
-      while (heard.length < taken + count)
-        await Promise.race([once(socket, 'data'), closed.then(() => Promise.reject(new Error('closed')))])
-      taken += count
-      return heard.slice(taken - count, taken)
-    },
-  }
-}
-
-function heardOf({ kind, flag, place, id, totalBytes, bytes, from, bodyFrom, end }: Frame): Heard {
-  const [head, body] = [bytes.toString('latin1', from, bodyFrom), bytes.toString('utf8', bodyFrom, end)]
-  return { kind, flag, place, id, totalBytes, head, body }
-}
-
+const open = (): Promise<Peer> => openTrunk(url)
 const json = 'content-type: application/json\r\n'
 const token = () => `authorization: Bearer ${issuer.sign({ sub: 'u7' })}\r\n`
 const sayHead = () => `POST /say/hello?loud=true HTTP/1.1\r\nhost: a\r\n${json}${token()}`
 const slowHead = 'GET /slow HTTP/1.1\r\nhost: a\r\n'
-const ask = (id: number, head: string, body?: string): OutgoingFrame => ({
-  kind: frameKinds.request,
-  id,
-  head,
-  ...(body === undefined ? {} : { body, flag: true }),
-})
-const answered = (id: number) => ({ kind: frameKinds.answer, flag: false, id })
-const elsewhere = (id: number) => expect.objectContaining({ kind: frameKinds.elsewhere, id, body: '' }) as unknown
 
 describe('requests on a trunk', () => {
   test('are judged by their contracts, as by HTTP, and answered by their ids', async () => {
@@ -414,107 +343,6 @@ describe('what is no frame', () => {
     })
     await fc.assert(property, { numRuns: 60 })
   })
-})
-
-describe('bounds', () => {
-  /** A server of trunks alone, which answers what it is told to. */
-  async function serve(inFlightMax: number) {
-    const clients: PlainClient[] = []
-    const trunks = new TrunkServer({ bodyMaxBytes: 1_024, inFlightMax, take: (_request, client) => clients.push(client) > 0 })
-    const server = createServer()
-    server.on('upgrade', (request, socket, head) => void trunks.upgrade(request, socket, head))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-    return {
-      clients,
-      async [Symbol.asyncDispose]() {
-        await trunks.close(100)
-        await new Promise((resolve) => server.close(resolve))
-      },
-    }
-  }
-
-  test('what is asked beyond so many under way, cancelled ones too, is to be asked by HTTP', async () => {
-    await using server = await serve(3)
-    const peer = await open()
-    peer.send(ask(1, slowHead), ask(2, slowHead), { kind: frameKinds.cancel, id: 2 }, ask(3, slowHead), ask(4, slowHead))
-    expect(await peer.next(1)).toEqual([elsewhere(4)])
-    server.clients[1]!.answer(200, '', 'cancelled')
-    peer.send(ask(5, slowHead))
-    while (server.clients.length < 4) await new Promise((resolve) => setImmediate(resolve))
-    for (const at of [0, 2, 3]) server.clients[at]!.answer(200, '', 'answer')
-    expect((await peer.next(3)).map(({ id }) => id)).toEqual([1, 3, 5])
-  })
-
-  test('answers of which parts are still to come count as under way', async () => {
-    await using server = await serve(2)
-    const peer = await open()
-    peer.send(ask(1, slowHead), ask(2, slowHead))
-    while (server.clients.length < 2) await new Promise((resolve) => setImmediate(resolve))
-    for (const client of server.clients) client.answer(200, '', 'x'.repeat(partMaxBytes + 1))
-    await peer.next(2)
-    peer.send(ask(3, slowHead))
-    expect(await peer.next(1)).toEqual([elsewhere(3)])
-    peer.send({ kind: frameKinds.more, id: 1 })
-    expect(await peer.next(1)).toMatchObject([{ kind: frameKinds.part, id: 1, flag: false, body: 'x' }])
-    peer.send(ask(4, slowHead))
-    while (server.clients.length < 3) await new Promise((resolve) => setImmediate(resolve))
-  })
-
-  test('so many trunks are open and no more; one that is refused and resets harms nobody', async () => {
-    await using _server = await serve(3)
-    const faults: unknown[] = []
-    const listeners = process.rawListeners('uncaughtException') as ((error: Error) => void)[]
-    process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => faults.push(error))
-    try {
-      const peers: Peer[] = []
-      for (let count = 0; count < 512; count += 1) peers.push(await open())
-      for (let count = 0; count < 20; count += 1) {
-        const socket = connect({ host: url.hostname, port: Number(url.port) })
-        socket.write(`GET ${trunkPath} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${trunkProtocol}\r\n\r\n`)
-        const [answer] = (await once(socket, 'data')) as [Buffer]
-        expect(answer.toString()).toMatch(/^HTTP\/1\.1 503 /)
-        socket.resetAndDestroy()
-        const hasty = connect({ host: url.hostname, port: Number(url.port) })
-        hasty.write(`GET ${trunkPath} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${trunkProtocol}\r\n\r\n`, () =>
-          hasty.resetAndDestroy(),
-        )
-        await once(hasty, 'close')
-      }
-      peers[0]!.socket.destroy()
-      await peers[0]!.closed
-      let isOpen = false
-      while (!isOpen)
-        isOpen = await open().then(
-          () => true,
-          () => false,
-        )
-      for (const { socket } of peers) socket.destroy()
-    } finally {
-      process.removeAllListeners('uncaughtException')
-      for (const listener of listeners) process.on('uncaughtException', listener)
-    }
-    expect(faults).toEqual([])
-  })
-})
-
-test('frames of one turn leave in one write, and small ones that wait hold on to no more than they are', async () => {
-  const written: Buffer[] = []
-  const socket = { destroyed: false, writableEnded: false, writableLength: 0, write: (bytes: Buffer) => written.push(bytes) }
-  let more = 3
-  const writer: FrameWriter = new FrameWriter(socket as never, () => {
-    writer.add({ kind: frameKinds.more, id: 9 })
-    return --more > 0
-  })
-  writer.add({ kind: frameKinds.more, id: 1 })
-  writer.add({ kind: frameKinds.more, id: 2 })
-  while (more > 0) await new Promise((resolve) => setImmediate(resolve))
-  expect(written.map(({ length }) => length / frameHeaderBytes)).toEqual([3, 1, 1])
-  socket.writableLength = 1
-  more = 1
-  writer.due()
-  while (more > 0) await new Promise((resolve) => setImmediate(resolve))
-  expect(written.at(-1)!.buffer).not.toBe(written[0]!.buffer)
 })
 
 test('a service that reads by Node alone has no trunks, and says so', async () => {

@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net'
-import type { Dispatcher } from 'undici'
 import {
   frameHeaderBytes,
   frameKinds,
@@ -14,9 +13,11 @@ import {
   TrunkFault,
   type Frame,
 } from '@maru/service-host'
-import { AnswerFault, answerHeadMaxBytes, readAnswerLines } from './answer-head.ts'
-import type { AnswerLines } from './headers.ts'
-import { UpstreamTimeout, type PlainDispatch, type PlainHandler } from './plain-pool.ts'
+import { AnswerFault, answerHeadMaxBytes } from '../answer-head.ts'
+import type { AnswerLines } from '../headers.ts'
+import { UpstreamTimeout, type PlainDispatch, type PlainHandler } from '../plain-pool.ts'
+import { linesOf } from './answer-lines.ts'
+import { nextId, Pending, placeOf, type PendingHost } from './pending.ts'
 
 export interface TrunkBounds {
   connectTimeoutMs: number
@@ -27,97 +28,10 @@ export interface TrunkBounds {
 const noBody = Buffer.alloc(0)
 /** What waits for an instance that does not take it; beyond it requests go by HTTP. */
 const unsentMaxBytes = 1_024 * 1_024
-const sweepMaxMs = 1_000
 const keepAliveMs = 10_000
-const reconnectMs = { first: 100, max: 2_000 }
-/** Texts of answers' headers that are remembered, of at most so many characters. */
-const linesKept = { max: 512, characters: 512 }
 
 /** What all trunks read into: each takes what it needs from it before the next one reads. */
 const readInto = Buffer.allocUnsafeSlow(64 * 1_024)
-
-/** A trunk to one instance; it is kept open until it is closed, and made anew where it breaks. */
-export class Trunk {
-  readonly #host: string
-  readonly #hostname: string
-  readonly #port: number
-  readonly #bounds: TrunkBounds
-  readonly #elsewhere: (request: PlainDispatch, handler: PlainHandler) => void
-  readonly #sweeping: NodeJS.Timeout
-  /** With those that only finish what they took. */
-  readonly #lines = new Set<Line>()
-  /** That takes requests, or is about to. */
-  #line: Line | undefined
-  #reconnecting: NodeJS.Timeout | undefined
-  #delayMs = reconnectMs.first
-  #isClosing = false
-
-  /** `elsewhere` takes what the instance does not answer on a trunk. */
-  constructor(origin: URL, bounds: TrunkBounds, elsewhere: (request: PlainDispatch, handler: PlainHandler) => void) {
-    this.#host = origin.host
-    this.#hostname = origin.hostname.replace(/^\[|\]$/g, '')
-    this.#port = Number(origin.port === '' ? 80 : origin.port)
-    this.#bounds = bounds
-    this.#elsewhere = elsewhere
-    this.#sweeping = setInterval(() => this.#sweep(), Math.min(sweepMaxMs, Math.max(20, bounds.timeoutMs / 4)))
-    this.#sweeping.unref()
-    this.#open()
-  }
-
-  get isOpen(): boolean {
-    return this.#line?.isOpen === true
-  }
-
-  /** Sends a request; false where it cannot now, and nothing was done. */
-  dispatch(request: PlainDispatch, handler: PlainHandler): boolean {
-    return !this.#isClosing && this.#line !== undefined && this.#line.dispatch(request, handler)
-  }
-
-  /** Takes no more requests; those under way are answered. */
-  close(): void {
-    if (this.#isClosing) return
-    this.#isClosing = true
-    clearTimeout(this.#reconnecting)
-    this.#line?.leave()
-    if (this.#lines.size === 0) clearInterval(this.#sweeping)
-  }
-
-  destroy(): void {
-    this.close()
-    for (const line of this.#lines) line.destroy(new Error('the gateway is stopping'))
-  }
-
-  #sweep(): void {
-    for (const line of this.#lines) line.sweep()
-  }
-
-  #open(): void {
-    const line = new Line({
-      hostname: this.#hostname,
-      port: this.#port,
-      host: this.#host,
-      bounds: this.#bounds,
-      elsewhere: this.#elsewhere,
-      opened: () => (this.#delayMs = reconnectMs.first),
-      over: () => {
-        this.#line = undefined
-        if (!this.#isClosing) this.#openLater()
-      },
-      closed: () => {
-        this.#lines.delete(line)
-        if (this.#isClosing && this.#lines.size === 0) clearInterval(this.#sweeping)
-      },
-    })
-    this.#line = line
-    this.#lines.add(line)
-  }
-
-  #openLater(): void {
-    this.#reconnecting = setTimeout(() => this.#open(), this.#delayMs)
-    this.#reconnecting.unref()
-    this.#delayMs = Math.min(this.#delayMs * 2, reconnectMs.max)
-  }
-}
 
 interface LineOptions {
   hostname: string
@@ -133,7 +47,7 @@ interface LineOptions {
 }
 
 /** One connection of a trunk. */
-class Line {
+export class Line implements PendingHost {
   readonly #options: LineOptions
   readonly #socket: Socket
   readonly #writer: FrameWriter
@@ -428,81 +342,7 @@ class Line {
   }
 }
 
-/** A request on a line. */
-class Pending implements Dispatcher.DispatchController {
-  readonly request: PlainDispatch
-  readonly handler: PlainHandler
-  readonly #line: Line
-  /** Negative until it is sent. */
-  id = -1
-  sinceMs = 0
-  hasHead = false
-  /** Bytes of its answer still to come. */
-  leftBytes = 0
-  /** The instance waits to be asked for the next part. */
-  isMore = false
-  aborted = false
-  paused = false
-  reason: Error | null = null
-  readonly rawHeaders = null
-  readonly rawTrailers = null
-
-  constructor(line: Line, request: PlainDispatch, handler: PlainHandler) {
-    this.#line = line
-    this.request = request
-    this.handler = handler
-  }
-
-  abort(reason: Error): void {
-    if (this.aborted) return
-    this.aborted = true
-    this.reason = reason
-    if (this.id < 0) this.handler.onResponseError(this, reason)
-    else this.#line.cancel(this, reason)
-  }
-
-  pause(): void {
-    this.paused = true
-  }
-
-  resume(): void {
-    this.paused = false
-    this.sinceMs = performance.now()
-    if (!this.isMore) return
-    this.isMore = false
-    this.#line.askForMore(this.id)
-  }
-}
-
 /** From 1 on. */
 function placeOfKept(count: number): number {
   return (count % headPlacesMax) + 1
-}
-
-let rounds = 0
-
-/** Of a request at a place among those under way: what comes for one that was there before it is told from what comes for this one. */
-function nextId(place: number): number {
-  rounds = (rounds + 1) % (2 ** 32 / requestPlaces)
-  return rounds * requestPlaces + place
-}
-
-function placeOf(id: number): number {
-  return id % requestPlaces
-}
-
-const knownLines = new Map<string, AnswerLines>()
-
-/** Services say the same of most answers. */
-function linesOf(text: string): AnswerLines {
-  const known = knownLines.get(text)
-  if (known) return known
-  const lines = readAnswerLines(text)
-  if (lines.length !== undefined || lines.coding !== undefined) throw new AnswerFault('the answer is framed in two ways')
-  if (text.length <= linesKept.characters) {
-    // Rather all anew than none for what comes most, after many that come once.
-    if (knownLines.size === linesKept.max) knownLines.clear()
-    knownLines.set(text, lines)
-  }
-  return lines
 }
