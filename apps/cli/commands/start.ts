@@ -170,7 +170,7 @@ async function run(
   supervisor.start(new Map(Object.entries(deployment).map(([name, { replicas }]) => [name, replicas ?? 1])))
   // While the services start; loading it takes longer than nothing.
   const { startMonitoring } = await import('../monitoring/start.ts')
-  lifetimes.use(await startMonitoring(homeFolder, supervisor, terminal))
+  const monitoring = lifetimes.use(await startMonitoring(homeFolder, supervisor, terminal))
   const gateway = `http://127.0.0.1:${port}`
   const control = platformCommands({
     supervisor,
@@ -187,6 +187,8 @@ async function run(
   await supervisor.untilReady(() => answers(`${gateway}/health/ready`), requests.stop)
   await untilMarketsOpen(gateway, environment['MARU_HOUSE_LIQUIDITY'] !== 'off', requests.stop)
   requests.stop.throwIfAborted()
+  // Who waited for this line finds every process in the list.
+  monitoring.updateTargets()
   terminal.say(`Maru is ready at ${urlOf(port)}${await marketNotice(gateway, environment['MARU_MARKET_DATA'] ?? '')}`)
 
   while (!requests.stop.aborted) await sleep(2 ** 30, undefined, { signal: requests.stop }).catch(() => undefined)

@@ -25,16 +25,21 @@ export class ScrapeTargets implements Disposable {
     this.file = path.join(home, 'prometheus', 'targets.json')
     this.#list = list
     this.#onFault = onFault
-    this.#update(list())
-    this.#looking = setInterval(() => this.#update(this.#list()), lookEveryMs)
+    this.update()
+    this.#looking = setInterval(() => this.update(), lookEveryMs)
+  }
+
+  /** Makes the list true now, for who is about to say that all of it is there. */
+  update(): void {
+    this.#write(this.#list())
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#looking)
-    this.#update([])
+    this.#write([])
   }
 
-  #update(processes: readonly ScrapedProcess[]): void {
+  #write(processes: readonly ScrapedProcess[]): void {
     const text = targetsText(processes)
     if (text === this.#written) return
     try {

@@ -84,6 +84,11 @@ export class PlainPool {
   }
 
   dispatch(request: PlainDispatch, handler: PlainHandler): void {
+    // Nobody watches the time of a request any more: it is for another instance, as nothing of it was sent.
+    if (this.#isClosing) {
+      handler.onResponseError(noController, new Error('the instance has left'))
+      return
+    }
     const idle = this.#idle.pop()
     if (idle) {
       idle.send(request, handler)

@@ -139,6 +139,18 @@ describe('an instance that speaks something else on a trunk', () => {
     expect(new Set(statuses)).toEqual(new Set([200]))
   })
 
+  test('what it sends back when it has left already goes to another instance', async () => {
+    await using rig = await openRig()
+    let sendBack: (() => void) | undefined
+    const { upstream } = await serveBytes(rig, (id, write) => (sendBack = () => write(frameOf({ kind: frameKinds.elsewhere, id }))))
+    const answered = fetch(`${rig.url}${api}/echo/a`, json)
+    await until(() => sendBack !== undefined)
+    await upstream.withdraw()
+    await hosted(rig, define)
+    sendBack!()
+    expect(await (await answered).json()).toMatchObject({ what: 'a' })
+  })
+
   test('answers to what was not asked reach nobody', async () => {
     await using rig = await openRig()
     let asked = 0
