@@ -13,8 +13,8 @@ const { sideOf } = orderTraits
 const { buy, sell } = Side
 const none: number = noSlot
 
-/** Commands that are looked ahead at once: more would push each other out of the nearest cache. */
-export const foresightMax = 16
+/** Commands that are looked ahead at once. Each step waits once for all of them; what 64 of them read, some 40 KB, is about what the nearest cache holds. */
+export const foresightMax = 64
 
 /** Of the cancels among the commands that are looked at: their orders, and the slots of these. */
 const orderIds = new Float64Array(foresightMax)
@@ -29,7 +29,7 @@ const positions = new Int32Array(foresightMax)
 const restingPlaces = new Int32Array(foresightMax)
 /** Of placements that trade: their positions, and the orders they will meet, of all of them no more than there is room for. */
 const takers = new Int32Array(foresightMax)
-const makersMax = 32
+const makersMax = 64
 const makers = new Int32Array(makersMax)
 
 /**
