@@ -13,7 +13,7 @@ const { sideOf } = orderTraits
 const { buy, sell } = Side
 const none: number = noSlot
 
-/** Commands that are looked ahead at once. Each step waits once for all of them; what 64 of them read, some 40 KB, is about what the nearest cache holds. */
+/** Commands that are looked ahead at once: each step waits once for all of them, until they push each other out of the nearest cache. Measured in `docs/performance.md`. */
 export const foresightMax = 64
 
 /** Of the cancels among the commands that are looked at: their orders, and the slots of these. */

@@ -62,6 +62,8 @@ interface Job {
 /** What all connections read into: each takes what it needs from it before the next one reads. */
 const readInto = Buffer.allocUnsafeSlow(64 * 1_024)
 
+const hasLeft = (): Error => new Error('the instance has left')
+
 /** Keep-alive connections to one instance, a request at a time on each, with as little between the sockets as can be. */
 export class PlainPool {
   readonly #host: string
@@ -86,7 +88,7 @@ export class PlainPool {
   dispatch(request: PlainDispatch, handler: PlainHandler): void {
     // Nobody watches the time of a request any more: it is for another instance, as nothing of it was sent.
     if (this.#isClosing) {
-      handler.onResponseError(noController, new Error('the instance has left'))
+      handler.onResponseError(noController, hasLeft())
       return
     }
     const idle = this.#idle.pop()
@@ -102,7 +104,7 @@ export class PlainPool {
   /** Takes no more requests; those under way are answered. */
   close(): void {
     this.#isClosing = true
-    for (const connection of this.#idle.splice(0)) connection.destroy(new Error('the instance has left'))
+    for (const connection of this.#idle.splice(0)) connection.destroy(hasLeft())
     this.#stopIfEmpty()
   }
 
@@ -129,7 +131,7 @@ export class PlainPool {
   #free(connection: Connection): void {
     const job = this.#waiting.shift()
     if (job) connection.send(job.request, job.handler)
-    else if (this.#isClosing) connection.destroy(new Error('the instance has left'))
+    else if (this.#isClosing) connection.destroy(hasLeft())
     else this.#idle.push(connection)
   }
 
