@@ -198,6 +198,7 @@ class LeadSession {
     const turn = this.#storing.then(async () => {
       const batch: TickBatch = {
         id: 0,
+        storedMs: Date.now(),
         feed: this.#source.feed,
         countsTrades: this.#source.countsTrades,
         ticks: [],

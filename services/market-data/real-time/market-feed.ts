@@ -2,7 +2,7 @@ import { bucketStart, intervalsMs, minuteMs } from '@maru/domain/candles'
 import type { Logger } from '@maru/service-host'
 import { setTimeout as delay } from 'node:timers/promises'
 import { markets } from '../market/symbols.ts'
-import { readBatches, type TickBatch } from '../store/batch-store.ts'
+import { isKept, readBatches, type TickBatch } from '../store/batch-store.ts'
 import { readCandles, type Queryable } from '../store/candle-store.ts'
 import { MarketState, type Changes } from './market-state.ts'
 
@@ -38,7 +38,7 @@ export class MarketFeed {
   /** Applies everything stored so far. */
   async catchUp(): Promise<void> {
     for (;;) {
-      const batches = await readBatches(this.#pool, this.#lastId, batchesAtOnce)
+      const batches = await this.#readNext()
       for (const batch of batches) await this.accept(batch)
       if (batches.length < batchesAtOnce) return
     }
@@ -48,9 +48,7 @@ export class MarketFeed {
   async accept(batch: TickBatch): Promise<void> {
     if (batch.id <= this.#lastId) return
     if (batch.feed !== this.state.feed) {
-      // Batches are kept for minutes only, so the first one seen may stand in the middle of a minute.
-      const firstMs = batch.ticks[0]?.timeMs ?? Date.now()
-      const candlesFromMs = bucketStart(firstMs, minuteMs) + minuteMs
+      const candlesFromMs = firstWholeMinute(batch)
       this.state.begin(batch.feed, candlesFromMs)
       await this.#restore(batch.feed, batch.reloadUptoMs ?? candlesFromMs)
     } else if (batch.reloadUptoMs !== undefined) {
@@ -72,7 +70,7 @@ export class MarketFeed {
     while (!signal.aborted) {
       try {
         if (!this.#leading) {
-          for (const batch of await readBatches(this.#pool, this.#lastId, batchesAtOnce)) {
+          for (const batch of await this.#readNext()) {
             if (this.#leading) break
             await this.accept(batch)
           }
@@ -86,6 +84,21 @@ export class MarketFeed {
     }
   }
 
+  /** The next batches. Where some before them were dropped unread (an instance that stood still, or was cut off), their minutes are read from the table. */
+  async #readNext(): Promise<TickBatch[]> {
+    const batches = await readBatches(this.#pool, this.#lastId, batchesAtOnce)
+    const [next] = batches
+    const lastId = this.#lastId
+    // A number may be missing for an insert that failed; batches were dropped only if the last one read is gone too.
+    if (next === undefined || lastId === 0 || next.id === lastId + 1 || next.feed !== this.state.feed) return batches
+    if (await isKept(this.#pool, lastId)) return batches
+    this.#logger.warn({ after: lastId, next: next.id }, 'batches were dropped before they were read; candles are read from the table')
+    const candlesFromMs = firstWholeMinute(next)
+    this.state.skip(this.state.lastTickMs(), candlesFromMs)
+    await this.#restore(next.feed, candlesFromMs)
+    return batches
+  }
+
   async #restore(feed: string, trustedUptoMs: number): Promise<void> {
     const nowMs = Date.now()
     for (const { symbol } of markets) {
@@ -94,4 +107,9 @@ export class MarketFeed {
       }
     }
   }
+}
+
+/** Batches are kept for minutes only, so the first one seen may stand in the middle of a minute: the start of the next. */
+function firstWholeMinute(batch: TickBatch): number {
+  return bucketStart(batch.ticks[0]?.timeMs ?? batch.storedMs, minuteMs) + minuteMs
 }

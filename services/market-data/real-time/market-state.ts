@@ -59,12 +59,19 @@ export class MarketState {
     return last
   }
 
-  /** Takes a stored candle; one of a minute from `trustedUptoMs` on only where the minute is not known from batches. */
+  /** Batches are missing before those that come next: candles from `lostFromMs` on are forgotten, and those before `candlesFromMs` come from the table. */
+  skip(lostFromMs: number, candlesFromMs: number): void {
+    this.#candlesFromMs = candlesFromMs
+    for (const { window } of this.bySymbol.values()) window.dropFrom(bucketStart(lostFromMs, minuteMs))
+  }
+
+  /**
+   * Takes a stored candle. One of a minute from `trustedUptoMs` on is left where batches tell the minute, even if they have not yet: what was traded in it
+   * would be counted twice.
+   */
   restore(symbol: string, candle: Candle, trustedUptoMs: number): void {
-    const state = this.bySymbol.get(symbol)
-    if (state === undefined) return
-    if (candle.startMs >= trustedUptoMs && state.window.has(candle.startMs)) return
-    state.window.put(candle)
+    if (candle.startMs >= trustedUptoMs && candle.startMs >= this.#candlesFromMs) return
+    this.bySymbol.get(symbol)?.window.put(candle)
   }
 
   apply(batch: TickBatch): Changes {

@@ -9,6 +9,8 @@ import type { Queryable } from './candle-store.ts'
 export interface TickBatch {
   /** 0 until stored. */
   id: number
+  /** When it was stored, by the clock of the database; now, until then. */
+  storedMs: number
   feed: string
   ticks: readonly Tick[]
   /** Ticks of this minute and later, seen before, are to be forgotten: they are given again from its start. */
@@ -62,9 +64,10 @@ export function packBatch(batch: TickBatch): string {
   return JSON.stringify(packed)
 }
 
-export function unpackBatch(id: number, feed: string, packed: PackedBatch): TickBatch {
+export function unpackBatch(id: number, storedMs: number, feed: string, packed: PackedBatch): TickBatch {
   return {
     id,
+    storedMs,
     feed,
     countsTrades: packed.c,
     ticks: packed.t.map(([symbol, timeMs, price, bid, ask, quantity, buy, list, outside]) => ({
@@ -96,11 +99,18 @@ export async function storeBatch(database: Queryable, batch: TickBatch): Promise
 
 /** Batches after `afterId`, oldest first, at most `max`. */
 export async function readBatches(database: Queryable, afterId: number, max: number): Promise<TickBatch[]> {
-  const { rows } = await database.query<{ id: string; feed: string; body: PackedBatch }>(
-    'select id, feed, body from tick_batches where id > $1 order by id limit $2',
+  const { rows } = await database.query<{ id: string; stored_ms: string; feed: string; body: PackedBatch }>(
+    `select id, floor(extract(epoch from made_at) * 1000)::bigint as stored_ms, feed, body from tick_batches
+     where id > $1 order by id limit $2`,
     [afterId, max],
   )
-  return rows.map((row) => unpackBatch(Number(row.id), row.feed, row.body))
+  return rows.map((row) => unpackBatch(Number(row.id), Number(row.stored_ms), row.feed, row.body))
+}
+
+/** Whether the batch is still there; it goes after those before it. */
+export async function isKept(database: Queryable, id: number): Promise<boolean> {
+  const { rows } = await database.query('select 1 from tick_batches where id = $1', [id])
+  return rows.length > 0
 }
 
 /** Drops batches older than `keepSeconds`, by the clock of the database. */

@@ -13,6 +13,9 @@ import { createLogger } from '@maru/service-host'
 import { formatUnits } from '../market/units.ts'
 import { MarketFeed } from '../real-time/market-feed.ts'
 import { readRecorded } from '../replay/csv-file.ts'
+import { markets } from '../market/symbols.ts'
+import { SyntheticMarket } from '../synthetic/market.ts'
+import { marketParameters } from '../synthetic/parameters.ts'
 import { createSyntheticSource } from '../synthetic/source.ts'
 import { viewCandle } from '../real-time/views.ts'
 import { startInstance, until, untilComplete, type TestInstance } from './support/instance.ts'
@@ -47,6 +50,25 @@ async function truth(seed: number, candles: readonly Candle[]): Promise<Candle[]
     for (const { symbol, candle } of chunk) if (symbol === 'BTC/USDT') found.push(viewCandle(candle))
   }
   return found
+}
+
+/** The trades of the minute that is forming, as an instance shows them, beside those that the market of a seed has had by the price it shows. */
+async function untilForming(instance: TestInstance, seed: number): Promise<{ shown: number | null; truth: number }> {
+  const index = markets.findIndex((market) => market.symbol === 'BTC/USDT')
+  const parameters = marketParameters.find((entry) => entry.symbol === 'BTC/USDT')!
+  const market = new SyntheticMarket(seed, index, markets[index]!, parameters)
+  return until(async () => {
+    const before = await priceOf(instance)
+    const [candle] = await candlesOf(instance, 'BTC-USDT', 1)
+    const after = await priceOf(instance)
+    // One moment of the instance: no batch came between.
+    if (after.timestamp !== before.timestamp || candle === undefined) return undefined
+    const ticks = market.minute(Date.parse(candle.start))
+    return {
+      shown: candle.trades,
+      truth: ticks.filter((tick) => tick.quantity > 0 && tick.timeMs <= Date.parse(after.timestamp)).length,
+    }
+  })
 }
 
 describe('two instances', () => {
@@ -96,7 +118,9 @@ describe('two instances', () => {
     )
     expect([...new Set(ids)].sort()).toEqual(ids)
     expect(new Set(ids.map((id) => id.split('-')[0])).size).toBe(2)
-    // The minute in which the lead changed is whole all the same.
+    // The minute in which the lead changed is whole all the same, and nothing in it is counted twice.
+    const forming = await untilForming(second, 3)
+    expect(forming.shown).toBe(forming.truth)
     const candles = (await candlesOf(second)).slice(-3, -1)
     expect(candles).toEqual(await truth(3, candles))
   })

@@ -161,6 +161,7 @@ describe('slow and dead readers', () => {
     let id = 0
     const batch = (count: number): TickBatch => ({
       id: ++id,
+      storedMs: Date.now(),
       feed: 'test',
       countsTrades: true,
       ticks: Array.from({ length: count }, (_, index) => ({

@@ -11,6 +11,7 @@ import {
   type Environment,
 } from '@maru/service-host'
 import { fileURLToPath } from 'node:url'
+import type { Pool } from 'pg'
 import { start } from '../../service.ts'
 
 /** An instance of the service in this process, on a real database and a real port. */
@@ -24,6 +25,9 @@ export interface TestInstance extends AsyncDisposable {
 
 const migrations = fileURLToPath(new URL('../../store', import.meta.url))
 let made = 0
+
+/** The tables of the service. */
+export const migrateMarketData = (pool: Pool) => migrate(pool, 'market_data', migrations)
 
 export async function startInstance(databaseUrl: string, environment: Environment): Promise<TestInstance> {
   const instanceId = `market-data-test-${++made}`
@@ -48,7 +52,7 @@ export async function startInstance(databaseUrl: string, environment: Environmen
   }
   let started: AsyncDisposable | undefined
   try {
-    await migrate(pool, 'market_data', migrations)
+    await migrateMarketData(pool)
     started = await start({
       service: 'market-data',
       instanceId,
