@@ -22,6 +22,7 @@ export class MarketFeed {
   readonly #logger: Logger
   readonly #listeners = new Set<ChangeListener>()
   #lastId = 0
+  #lastTurn: Promise<unknown> = Promise.resolve()
   #leading = false
 
   constructor(pool: Queryable, logger: Logger) {
@@ -37,15 +38,29 @@ export class MarketFeed {
 
   /** Applies everything stored so far. */
   async catchUp(): Promise<void> {
-    for (;;) {
-      const batches = await this.#readNext()
-      for (const batch of batches) await this.accept(batch)
-      if (batches.length < batchesAtOnce) return
-    }
+    while ((await this.#inTurn(() => this.#applyNext())) === batchesAtOnce);
   }
 
   /** Applies a stored batch, the next in order; one that was applied before is passed over. */
-  async accept(batch: TickBatch): Promise<void> {
+  accept(batch: TickBatch): Promise<void> {
+    return this.#inTurn(() => this.#apply(batch))
+  }
+
+  /** A batch may have to wait for the table, and whoever follows and whoever takes the lead ask at the same time: it would be applied by both. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work)
+    this.#lastTurn = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Gives how many batches there were. */
+  async #applyNext(): Promise<number> {
+    const batches = await this.#readNext()
+    for (const batch of batches) await this.#apply(batch)
+    return batches.length
+  }
+
+  async #apply(batch: TickBatch): Promise<void> {
     if (batch.id <= this.#lastId) return
     if (batch.feed !== this.state.feed) {
       const candlesFromMs = firstWholeMinute(batch)
@@ -69,12 +84,7 @@ export class MarketFeed {
     let failing = false
     while (!signal.aborted) {
       try {
-        if (!this.#leading) {
-          for (const batch of await this.#readNext()) {
-            if (this.#leading) break
-            await this.accept(batch)
-          }
-        }
+        if (!this.#leading) await this.#inTurn(() => this.#applyNext())
         failing = false
       } catch (error) {
         if (!failing) this.#logger.warn({ err: error }, 'batches cannot be read; trying on')

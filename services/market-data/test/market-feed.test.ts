@@ -147,3 +147,14 @@ test('an instance that stood still for longer than batches are kept reads the mi
   expect(db.said).toHaveLength(1)
   expect(db.said[0]).toContain('batches were dropped before they were read')
 })
+
+test('an instance that takes the lead while it still follows applies each batch once', async () => {
+  await using db = await market()
+  await db.store({ ticks: [tick(0, 1)] })
+  for (let second = 60; second < 90; second++) await db.store({ ticks: [tick(second * 1_000, 1)] })
+  const feed = db.feed()
+  // Both have a connection at once, so that both read before either has applied anything.
+  await Promise.all([db.pool.query('select pg_sleep(0.05)'), db.pool.query('select pg_sleep(0.05)')])
+  await Promise.all([feed.catchUp(), feed.catchUp()])
+  expect(shown(feed)).toEqual([[1, 30, 30]])
+})
